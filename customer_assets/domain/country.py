@@ -1,0 +1,51 @@
+"""Countries in any spelling: `België`, `BELGIUM`, `BE`, `BEL`, `ישראל` -> ISO 3166 alpha-2."""
+
+from __future__ import annotations
+
+import gettext
+from functools import cache, lru_cache
+
+from anyascii import anyascii
+
+# The languages that our systems' users write in, besides English.
+_LANGUAGES = ("nl", "fr", "de", "he", "ar", "hi", "es", "it")
+# Names that no ISO list has.
+_ALIASES = {
+    "uk": "GB", "england": "GB", "greatbritain": "GB", "scotland": "GB", "holland": "NL", "thenetherlands": "NL",
+    "uae": "AE", "emirates": "AE", "unitedarabemirates": "AE", "verenigdearabischeemiraten": "AE", "dubai": "AE",
+    "bharat": "IN", "usa": "US", "deutschland": "DE", "russia": "RU", "turkey": "TR", "southkorea": "KR",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def country_code(name: str | None) -> str | None:
+    """Alpha-2 code of a country's name or code in any of our languages, None when it is none."""
+    if not name:
+        return None
+    return _names().get(_fold(name)) or _names().get(name.strip().casefold())
+
+
+def _fold(name: str) -> str:
+    return "".join(c for c in anyascii(name).casefold() if c.isalnum())
+
+
+@cache
+def _names() -> dict[str, str]:
+    import pycountry
+
+    names = dict(_ALIASES)
+    translations = []
+    for language in _LANGUAGES:
+        try:
+            translations.append(gettext.translation("iso3166-1", pycountry.LOCALES_DIR, [language]))
+        except FileNotFoundError:
+            continue
+    for country in pycountry.countries:
+        code = country.alpha_2
+        english = [getattr(country, key, None) for key in ("name", "common_name", "official_name")]
+        spelled = [t.gettext(name) for name in english if name for t in translations]
+        for name in (code, country.alpha_3, *english, *spelled):
+            if name:
+                names.setdefault(_fold(name), code)
+                names.setdefault(name.casefold(), code)
+    return names

@@ -1,0 +1,281 @@
+"""The mapping engine: a record of a system, by a table of fields, becomes the columns that it speaks of.
+
+A mapping is data (`domain/systems.py`); this module reads it. It knows no system and no table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from customer_assets.domain.values import Convert, instant, text
+from customer_assets.errors import RecordError
+
+Record = dict[str, Any]
+_MISSING: Any = object()
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_EXTRA_VALUES = ("stringValue", "dateValue", "decimalValue", "integerValue", "booleanValue")
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column and where it comes from.
+
+    Attributes:
+        column: the column of the cache.
+        paths: keys of the record, dotted where nested, in order of preference.
+        convert: value -> column value.
+        default: stands for a blank.
+        insert_default: stands for a blank on insert only; an update keeps the stored value.
+        hold: a blank never replaces a stored value.
+        required: a record without it is rejected.
+    """
+
+    column: str
+    paths: tuple[str, ...]
+    convert: Convert = text
+    default: Any = None
+    insert_default: Any = None
+    hold: bool = False
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class RecordMapping:
+    """How the records of one stream become rows.
+
+    Attributes:
+        fields: the columns.
+        id_path, modified_path: keys of the record's id and of its time of change.
+        absent: what an absent key means: `null` clears the column, `keep` leaves it.
+        prepare: reshapes a record before it is read (SUMIT's arrays).
+        skip: says why a record is none of ours, else None.
+        volatile: keys kept out of `metadata`, since they change without the customer changing.
+        extra_fields: column -> folded names of the extra fields that feed it first.
+        extra_field_ids: extra field id -> name.
+        insert_defaults: columns that every record of the stream gets on insert.
+    """
+
+    fields: tuple[Field, ...]
+    id_path: str
+    modified_path: str | None = None
+    absent: str = "null"
+    prepare: Callable[[Record], Record] | None = None
+    skip: Callable[[Record], str | None] | None = None
+    volatile: frozenset[str] = frozenset()
+    extra_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    extra_field_ids: Mapping[str, str] = field(default_factory=dict)
+    keeps_metadata: bool = True
+
+    @property
+    def known_keys(self) -> frozenset[str]:
+        """Top-level keys that columns (or nothing) hold; the others go to `metadata`."""
+        paths = [path.split(".")[0] for f in self.fields for path in f.paths]
+        return frozenset(
+            [*paths, self.id_path, *([self.modified_path] if self.modified_path else []), *self.volatile]
+        )
+
+    def with_extra_fields(self, names: Mapping[str, Iterable[str]], ids: Mapping[str, str]) -> RecordMapping:
+        """This mapping with a tenant's own extra fields bound to columns."""
+        folded = {column: tuple(fold_name(name) for name in given) for column, given in names.items()}
+        unknown = folded.keys() - {f.column for f in self.fields}
+        if unknown:
+            raise RecordError(f"extra fields are bound to unknown columns: {', '.join(sorted(unknown))}")
+        return replace(self, extra_fields=folded, extra_field_ids=dict(ids))
+
+    def reading_absent_as(self, absent: str) -> RecordMapping:
+        """This mapping with another meaning of absent keys: `null` or `keep`."""
+        return replace(self, absent=absent)
+
+
+@dataclass(slots=True)
+class MappedRecord:
+    """What one record says of its row.
+
+    Attributes:
+        source_id: the record's id at its system.
+        modified_at: its time of change as the system gives it, in UTC; None where it gives none.
+        values: column -> value, for the columns the record speaks of. None clears.
+        insert_values: column -> value for a row that is not there yet.
+        metadata: keys that no column holds.
+        conflicts: columns for which two paths gave different values.
+        warnings: what was dropped, and why.
+    """
+
+    source_id: str
+    modified_at: datetime | None
+    values: dict[str, Any]
+    insert_values: dict[str, Any]
+    metadata: dict[str, Any]
+    conflicts: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+class Mapper:
+    """A mapping made ready to run over many records."""
+
+    def __init__(self, mapping: RecordMapping) -> None:
+        self._mapping = mapping
+        self._known = mapping.known_keys
+        self._keep_absent = mapping.absent == "keep"
+        self._fields = [
+            (f, tuple(tuple(path.split(".")) for path in f.paths), mapping.extra_fields.get(f.column, ()))
+            for f in mapping.fields
+        ]
+
+    def reads(self, record: Record) -> tuple[str | None, Record]:
+        """The record as the mapping wants it, and why it is to be skipped (None: it is not)."""
+        mapping = self._mapping
+        prepared = mapping.prepare(record) if mapping.prepare else record
+        return (mapping.skip(prepared) if mapping.skip else None), prepared
+
+    def map(self, record: Record) -> MappedRecord:
+        """Map one record (as `reads` returned it).
+
+        Raises:
+            RecordError: it has no id, or a value that no column can hold.
+        """
+        mapping = self._mapping
+        warnings: list[str] = []
+        source_id = text(record.get(mapping.id_path), mapping.id_path, warnings)
+        if source_id is None:
+            raise RecordError(f"no {mapping.id_path}")
+        modified_at = None
+        if mapping.modified_path is not None:
+            modified_at = instant(record.get(mapping.modified_path))
+        extras, unresolved = self._extras(record)
+        values: dict[str, Any] = {}
+        insert_values: dict[str, Any] = {}
+        conflicts = 0
+        for spec, paths, extra_names in self._fields:
+            found, said, differs = self._look_up(spec, paths, extra_names, record, extras, warnings)
+            conflicts += differs
+            if found is None:
+                if spec.required:
+                    raise RecordError(f"no {spec.column}")
+                if spec.insert_default is not None:
+                    insert_values[spec.column] = spec.insert_default
+                    continue
+                if spec.hold or (extra_names and unresolved) or (not said and self._keep_absent):
+                    if spec.default is not None:
+                        insert_values[spec.column] = spec.default
+                    continue
+                found = spec.default
+            values[spec.column] = found
+        metadata = {k: v for k, v in record.items() if k not in self._known} if mapping.keeps_metadata else {}
+        return MappedRecord(source_id, modified_at, values, insert_values, metadata, conflicts, warnings)
+
+    @staticmethod
+    def _look_up(
+        spec: Field,
+        paths: tuple[tuple[str, ...], ...],
+        extra_names: tuple[str, ...],
+        record: Record,
+        extras: Mapping[str, Any],
+        warnings: list[str],
+    ) -> tuple[Any, bool, int]:
+        """(first value that is not blank, whether the record speaks of the column at all, 1 if two values differ)."""
+        found: Any = None
+        said = False
+        differs = 0
+        for name in extra_names:
+            if name in extras:
+                said = True
+                found = spec.convert(extras[name], spec.column, warnings)
+                if found is not None:
+                    break
+        for path in paths:
+            value: Any = record
+            for key in path:
+                value = value.get(key, _MISSING) if isinstance(value, dict) else _MISSING
+                if value is _MISSING:
+                    # an empty address says that there is none
+                    said = said or (key is not path[0] and path[0] in record)
+                    break
+            else:
+                said = True
+                if value is None or value == "":
+                    continue
+                converted = spec.convert(value, spec.column, warnings)
+                if found is None:
+                    found = converted
+                elif converted is not None and converted != found:
+                    differs = 1
+        return found, said, differs
+
+    def _extras(self, record: Record) -> tuple[dict[str, Any], bool]:
+        """Extra fields by folded name with their value, and whether some key is an id that nobody named."""
+        if not self._mapping.extra_fields:
+            return {}, False
+        given = record.get("extraFields")
+        if not isinstance(given, dict):
+            return {}, False
+        extras: dict[str, Any] = {}
+        unresolved = False
+        for key, value in given.items():
+            name = key
+            if _UUID.fullmatch(key):
+                name = self._mapping.extra_field_ids.get(key, "")
+                if not name:
+                    unresolved = True
+                    continue
+            extras[fold_name(name)] = (
+                next((value[k] for k in _EXTRA_VALUES if value.get(k) is not None), None)
+                if isinstance(value, dict)
+                else value
+            )
+        return extras, unresolved
+
+
+def fold_name(name: str) -> str:
+    """An extra field's name for comparison: case, spaces, `_` and `-` do not count."""
+    return name.casefold().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def content_hash(values: Mapping[str, Any], blanks: Mapping[str, Any]) -> bytes:
+    """16 bytes over the source's values.
+
+    Blank columns (null, empty, or what `blanks` says an unsaid column holds) do not count: a record that does not speak
+    of them hashes like one that says so, and a column added later changes no hash.
+    """
+    said = {
+        column: value
+        for column, value in values.items()
+        if value is not None and value not in ([], {}) and value != blanks.get(column)
+    }
+    return blake2b(_encoder.encode(said), digest_size=16).digest()
+
+
+_decoder = msgspec.json.Decoder()
+_exact_decoder = msgspec.json.Decoder(float_hook=str)
+
+
+def decode_record(raw: bytes | msgspec.Raw, *, exact_numbers: bool = False) -> Record:
+    """One record out of a page, alone, so that a bad one rejects itself and not its page.
+
+    Args:
+        raw: JSON of one record.
+        exact_numbers: decimals arrive as their text, for amounts of money.
+
+    Raises:
+        RecordError: it is not a JSON object.
+    """
+    data = bytes(raw)
+    if b"\\u0000" in data:  # PostgreSQL text cannot hold it
+        data = re.sub(rb"(?<!\\)((?:\\\\)*)\\u0000", rb"\1", data)
+    try:
+        record = (_exact_decoder if exact_numbers else _decoder).decode(data)
+    except msgspec.DecodeError as error:
+        raise RecordError(f"not readable as JSON: {error}") from None
+    except UnicodeDecodeError:
+        raise RecordError("not readable as JSON: not UTF-8") from None
+    if not isinstance(record, dict):
+        raise RecordError("not a JSON object")
+    return record

@@ -1,0 +1,79 @@
+"""Phone numbers: E.164 where they can be parsed, and which of a customer's numbers is the primary one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from customer_assets.domain.country import country_code
+
+_SEPARATORS = re.compile(r"[/;,|]|\bou\b|\bor\b|\bof\b")
+_VAT_PREFIX = re.compile(r"\s*([A-Za-z]{2})")
+
+
+def region_of(values: Mapping[str, Any], default: str) -> str:
+    """Which country a number without prefix belongs to: the customer's country, else its VAT prefix, else `default`."""
+    known = country_code(values.get("country"))
+    if known is None and (prefix := _VAT_PREFIX.match(values.get("vat_number") or "")):
+        known = country_code(prefix.group(1))
+    return known or default
+
+
+@lru_cache(maxsize=65536)
+def to_e164(number: str, region: str) -> str | None:
+    """The first possible number of a text as E.164, None when there is none.
+
+    Args:
+        number: as a person wrote it; may hold several numbers.
+        region: alpha-2 code that numbers without country prefix belong to.
+    """
+    from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_possible_number, parse
+
+    for candidate in dict.fromkeys([number, *_SEPARATORS.split(number)]):
+        try:
+            parsed = parse(candidate, region)
+        except NumberParseException:
+            continue
+        if is_possible_number(parsed):
+            return format_number(parsed, PhoneNumberFormat.E164)
+    return None
+
+
+def primary_phone(values: Mapping[str, Any], default_region: str) -> str | None:
+    """The number to reach a customer at: E.164, or as received where it cannot be parsed.
+
+    Order (Zoho sheet, primary phone rule): primary person's mobile, then phone; the other persons in listed order,
+    each mobile, then phone; then the customer's own mobile, then phone. Systems without persons start at the last step.
+    """
+    found = _first_of(values, ("mobile", "phone"))
+    if found is None:
+        return None
+    return to_e164(found, region_of(values, default_region)) or found
+
+
+def primary_email(values: Mapping[str, Any]) -> str | None:
+    """The e-mail address by the same order, as received."""
+    persons = _persons(values)
+    return next(
+        (mail for p in persons if (mail := _text(p.get("email")))), _text(values.get("general_email"))
+    )
+
+
+def _first_of(values: Mapping[str, Any], keys: Iterable[str]) -> str | None:
+    for holder in (*_persons(values), values):
+        for key in keys:
+            if found := _text(holder.get(key)):
+                return found
+    return None
+
+
+def _persons(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Contact persons, the primary one first when one is flagged."""
+    persons: list[Mapping[str, Any]] = values.get("contact_persons") or []
+    return sorted(persons, key=lambda person: person.get("is_primary_contact") is not True)
+
+
+def _text(value: Any) -> str | None:
+    return (value.strip() or None) if isinstance(value, str) else None

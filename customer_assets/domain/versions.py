@@ -1,0 +1,30 @@
+"""Newest wins by source time: whether one sight of a record may replace what is stored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+def supersedes(
+    *,
+    stored_at: datetime | None,
+    stored_given: bool,
+    modified_at: datetime | None,
+    seen_at: datetime,
+) -> bool:
+    """Whether a sight of a record is at least as new as the stored version.
+
+    Times of change are compared where both are the source's own. Where one is missing, the moment of sight stands for
+    it: a scanned row counts as of its page's request, a delivery as of its signed time. Equal times: applied.
+
+    Args:
+        stored_at: time of the stored version, None when unknown.
+        stored_given: that time is the source's own.
+        modified_at: the record's own time of change, None when it has none.
+        seen_at: when the record was asked for or signed.
+    """
+    if stored_at is None:
+        return True
+    if stored_given and modified_at is not None:
+        return modified_at >= stored_at
+    return seen_at >= stored_at

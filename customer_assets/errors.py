@@ -1,0 +1,86 @@
+"""The one exception tree.
+
+A message says what happened, to which record or page, and what mends it. It never carries a credential: messages are
+built from addresses and ids, never from request bodies or headers.
+"""
+
+from __future__ import annotations
+
+
+class CustomerAssetsError(Exception):
+    """Base of everything this project raises on purpose."""
+
+    exit_code = 1
+
+
+class ConfigurationError(CustomerAssetsError):
+    """A setting is missing or wrong; the message names it. Nothing was called."""
+
+    exit_code = 2
+
+
+class BusyError(CustomerAssetsError):
+    """Another process holds the lock of this account and system; the message says who."""
+
+
+class SourceError(CustomerAssetsError):
+    """An API could not do what was asked. `system` names it, so that the others can go on."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, system: str = "") -> None:
+        super().__init__(message)
+        self.system = system
+
+
+class PermanentError(SourceError):
+    """Repeating the call cannot help: bad credentials, missing rights, wrong path or organization."""
+
+
+class CredentialsError(PermanentError):
+    """The system refused the credentials. Stop at the first one: repeating can get the address blocked."""
+
+
+class TransientError(SourceError):
+    """Time-out, reset, 5xx, cut answer: retried with jitter inside the budget, then raised."""
+
+
+class ThrottledError(TransientError):
+    """The system asks for a slower pace: wait `wait_seconds`, times `growth` at each further try, `tries` in all.
+
+    Few tries, since hammering on gets an account blocked; they are not part of the time budget of other retries.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        system: str = "",
+        wait_seconds: float = 1.0,
+        growth: float = 2.0,
+        tries: int = 4,
+    ) -> None:
+        super().__init__(message, system=system)
+        self.wait_seconds = wait_seconds
+        self.growth = growth
+        self.tries = tries
+
+
+class QuotaError(SourceError):
+    """The day's (or run's) call quota is gone. What was landed stays; the next run resumes there."""
+
+
+class GoneError(SourceError):
+    """The record does not exist (any more) at the source."""
+
+
+class ContractError(SourceError):
+    """The answer is well-formed HTTP but not what the API promises; repeating is not expected to help."""
+
+
+class IncompleteScanError(SourceError):
+    """A full scan ended without all records. What it landed may be loaded; nothing may be deleted by it."""
+
+
+class RecordError(CustomerAssetsError):
+    """One record cannot be mapped. It is set aside with this reason; the rest of its page goes on."""

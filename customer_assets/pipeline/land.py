@@ -1,0 +1,365 @@
+"""Landing: an API's answers go to the raw tables as they come. All API calls of a pull are made here, none later.
+
+After the list pages: the details that the lists made necessary, the customers that only invoices name, and the records
+that a complete scan missed (asked for by id, so that nothing is taken for deleted that merely slipped between pages).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from customer_assets.config import Account
+from customer_assets.domain.values import instant
+from customer_assets.errors import ContractError, GoneError, QuotaError, SourceError
+from customer_assets.pipeline.context import Context, Progress
+from customer_assets.sources.base import Envelope, Page, Source, now_utc
+from customer_assets.sources.registry import Stream
+from customer_assets.store import cache, raw, runs
+from customer_assets.store.database import Connection, scalar
+
+log = logging.getLogger(__name__)
+
+FLUSH_PAGES = 20
+FLUSH_BYTES = 4_000_000
+
+
+@dataclass(frozen=True)
+class PullOptions:
+    """What a pull is asked to do.
+
+    Attributes:
+        full: no incremental pull, whatever is known.
+        limit: at most so many records of each list.
+        allow_mass_delete: the operator confirms that missing records are gone, however many.
+        page_size: records per page; None: the system's maximum.
+        delay_ms: at least so long between calls.
+    """
+
+    full: bool = False
+    limit: int | None = None
+    allow_mass_delete: bool = False
+    page_size: int | None = None
+    delay_ms: int = 0
+
+
+@dataclass
+class Landed:
+    """What landing one stream gave.
+
+    Attributes:
+        scan: the scan, None when it did not even begin.
+        status: complete, incomplete or failed.
+        pages: pages landed now, details included.
+        messages: what a user should know.
+        error: what ended it early.
+    """
+
+    stream: Stream
+    scan: raw.Scan | None = None
+    status: str = "failed"
+    pages: int = 0
+    messages: list[str] = field(default_factory=list)
+    error: SourceError | None = None
+
+
+async def land_stream(
+    context: Context, connection: Connection, account: Account, source: Source, stream: Stream, options: PullOptions,
+    *, sync_run_id: int | None,
+) -> Landed:  # fmt: skip
+    """Land one stream and all that follows from it.
+
+    What ended it early is in the result, not raised: pages that landed are good, and the next run goes on from there.
+    """
+    landing = _Landing(context, connection, account, source, stream, options, sync_run_id)
+    try:
+        await landing.land_list()
+        await landing.land_consequences()
+    except SourceError as error:
+        landing.result.error = error
+    return landing.result
+
+
+class _Landing:
+    def __init__(
+        self, context: Context, connection: Connection, account: Account, source: Source, stream: Stream,
+        options: PullOptions, sync_run_id: int | None,
+    ) -> None:  # fmt: skip
+        self.context, self.connection, self.account, self.source = context, connection, account, source
+        self.stream, self.options, self.sync_run_id = stream, options, sync_run_id
+        self.table = cache.CUSTOMERS if stream.entity == "customers" else cache.INVOICES
+        self.key = raw.StreamKey(account.account, account.system, stream.name)
+        self.mapping = stream.mapping(account.settings)
+        self.seen = raw.SeenIds(connection)
+        self.unreadable = 0
+        self.is_unfiltered = False
+        self.totals: set[int] = set()
+        self.result = Landed(stream)
+
+    # --- the list ---
+
+    async def land_list(self) -> None:
+        since = self._since()
+        try:
+            await self._scan(since)
+        except ContractError as error:
+            if since is None:
+                raise
+            # the tenant does not take the filter: scan fully
+            log.info(
+                "%s %s: filter refused (%s), scanning fully", self.account.system, self.stream.name, error
+            )
+            await self._scan(None)
+
+    def _since(self) -> datetime | None:
+        """From when on changes are asked for; None: everything."""
+        settings: Any = self.account.settings
+        wish = getattr(settings, "modified_since", getattr(settings, "incremental", "off"))
+        if self.stream.entity == "invoices":
+            wish = "try"  # documented there
+        if self.options.full or self.options.limit or wish == "off" or self.account.system == "sumit":
+            return None
+        state = runs.stream_state(
+            self.connection,
+            account=self.account.account,
+            source=self.account.system,
+            entity=self.stream.entity,
+        )
+        if state.watermark is None or state.last_full_at is None:
+            return None
+        age = now_utc() - state.last_full_at
+        return None if age > timedelta(days=getattr(settings, "full_scan_days", 7.0)) else state.watermark
+
+    async def _scan(self, since: datetime | None) -> None:
+        kind = "limited" if self.options.limit else "incremental" if since else "full"
+        parameters = {
+            "since": since.isoformat() if since else None,
+            "page_size": self.options.page_size,
+            "limit": self.options.limit,
+        }
+        scan = None
+        if self.stream.resumable:
+            scan = raw.resumable_scan(
+                self.connection, self.key, kind=kind, parameters=parameters,
+                max_age_hours=self.context.settings.resume_hours,
+            )  # fmt: skip
+        if scan is None:
+            scan = raw.begin_scan(
+                self.connection, self.key, kind=kind, parameters=parameters, sync_run_id=self.sync_run_id
+            )
+        self.result.scan = scan
+        self.seen = raw.SeenIds(self.connection)
+        self.unreadable, self.is_unfiltered, self.totals = 0, False, set()
+        landed = raw.landed_positions(self.connection, scan.id)
+        try:
+            await self._land_pages(scan, since, landed)
+        except SourceError as error:
+            raw.end_scan(self.connection, scan.id, status="failed", error=str(error))
+            raise
+        self._end(scan, since)
+
+    async def _land_pages(self, scan: raw.Scan, since: datetime | None, landed: frozenset[int]) -> None:
+        self._recount(scan, landed)
+        buffer: list[Page] = []
+        try:
+            async with aclosing(self._pages(since, landed)) as pages:
+                async for page in pages:
+                    buffer.append(page)
+                    if page.position not in landed:
+                        self._look_at(page.envelope, since)
+                    self.result.pages += 1
+                    if len(buffer) >= FLUSH_PAGES or sum(len(p.body) for p in buffer) >= FLUSH_BYTES:
+                        self._flush(scan, buffer)
+                    self._tell(page)
+                    if self.options.limit and self.seen.count + self.unreadable >= self.options.limit:
+                        break
+        finally:
+            self._flush(scan, buffer)
+
+    def _pages(self, since: datetime | None, landed: frozenset[int]) -> AsyncGenerator[Page]:
+        return self.source.scan(self.stream.name, since=since, landed=landed)
+
+    def _recount(self, scan: raw.Scan, landed: frozenset[int]) -> None:
+        """Pages of a resumed scan that landed before count as seen."""
+        if landed:
+            since = instant(scan.parameters.get("since"))
+            self.result.messages.append(f"{self.stream.name}: resumed after {len(landed)} pages")
+            for page in raw.read_pages(self.connection, scan.id):
+                self._look_at(self.stream.open(page.body), since)
+
+    def _flush(self, scan: raw.Scan, buffer: list[Page]) -> None:
+        raw.land_pages(
+            self.connection, self.key, scan.id,
+            [raw.LandedPage(page.position, page.body, page.requested_at) for page in buffer],
+        )  # fmt: skip
+        buffer.clear()
+
+    def _look_at(self, envelope: Envelope, since: datetime | None) -> None:
+        """Note the ids of a page, its total, and whether the filter by time really filtered."""
+        seen = []
+        for record in envelope.records:
+            shown = self._shown(bytes(record))
+            if shown is None:
+                self.unreadable += 1
+                continue
+            seen.append(shown)
+            if since is not None and ((modified := instant(shown.version)) is None or modified < since):
+                self.is_unfiltered = True
+        self.seen.add(seen)
+        if envelope.total is not None:
+            self.totals.add(envelope.total)
+
+    def _shown(self, record: bytes) -> raw.SeenRecord | None:
+        try:
+            head = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+            source_id = _plain(head.get(self.mapping.id_path))
+        except msgspec.MsgspecError:
+            return None
+        if source_id is None:
+            return None
+        version = _plain(head.get(self.mapping.modified_path)) if self.mapping.modified_path else None
+        refers_to = _plain(head.get(self.stream.refers_to)) if self.stream.refers_to else None
+        return raw.SeenRecord(source_id, version or blake2b(record, digest_size=8).hexdigest(), refers_to)
+
+    def _tell(self, page: Page) -> None:
+        total = page.envelope.pages
+        self.context.progress(
+            Progress(self.account.account, self.account.system, self.stream.name, self.result.pages, total)
+        )
+
+    def _end(self, scan: raw.Scan, since: datetime | None) -> None:
+        """Complete or said (design, section 7)."""
+        distinct = self.seen.distinct()
+        kind = None
+        if since is not None and self.is_unfiltered:
+            kind = "full"  # the filter was ignored: this was everything
+            self.result.messages.append(
+                f"{self.stream.name}: the filter by time was ignored; counted as a full scan"
+            )
+        total = max(self.totals, default=None)
+        is_full = (kind or scan.kind) == "full"
+        doubt = self._doubt(scan, distinct, total) if is_full else None
+        self.result.status = "incomplete" if doubt or scan.kind == "limited" else "complete"
+        raw.end_scan(
+            self.connection,
+            scan.id,
+            status=self.result.status,
+            kind=kind,
+            records=distinct,
+            total=total,
+            error=doubt,
+        )
+        if doubt:
+            self.result.messages.append(f"{self.stream.name}: {doubt}; nothing is taken for deleted")
+        self.result.scan = replace(scan, kind=kind or scan.kind, status=self.result.status, records=distinct)
+
+    def _doubt(self, scan: raw.Scan, distinct: int, total: int | None) -> str | None:
+        """Why a full scan is not complete, None when it is."""
+        if self.stream.is_counted and total is not None:
+            if len(self.totals) > 1:
+                return f"incomplete scan: the total moved while it was read ({min(self.totals)} to {total})"
+            if distinct + self.unreadable != total:
+                return f"incomplete scan: {distinct + self.unreadable} of {total} records"
+            return None
+        if not self.stream.tolerates_duplicates and distinct < self.seen.count:
+            return f"incomplete scan: pages moved while it was read ({self.seen.count - distinct} records came twice)"
+        last = raw.last_complete_scan(self.connection, self.key, before=scan.id)
+        if last is not None and last.records and not self.options.allow_mass_delete:
+            allowed = math.ceil(last.records * self.context.settings.shrink_share)
+            if distinct < last.records - allowed:
+                return (
+                    f"incomplete scan: {distinct} records, the last complete scan had {last.records} "
+                    "(--allow-mass-delete confirms that so many are gone)"
+                )
+        return None
+
+    # --- what follows from it ---
+
+    async def land_consequences(self) -> None:
+        """Details, customers that only invoices name, and records that are missing; each within the call budget."""
+        if self.stream.wants_details and self.result.scan is not None:
+            raw.want_details(self.connection, self._detail_key())
+        if self.stream.refers_to:
+            contacts = raw.StreamKey(self.account.account, self.account.system, "contact")
+            raw.want_ids(self.connection, contacts, self.seen.unknown_references(contacts))
+        scan = self.result.scan
+        if (
+            self.result.status == "complete"
+            and scan is not None
+            and scan.kind == "full"
+            and self.stream.detail
+        ):
+            await self._ask_for(self._missing(scan))
+        if self.stream.wants_details or self.stream.refers_to:
+            await self._land_details()
+
+    def _detail_key(self) -> raw.StreamKey:
+        name = self.stream.detail or "contact"
+        return raw.StreamKey(self.account.account, self.account.system, name)
+
+    def _missing(self, scan: raw.Scan) -> list[tuple[str, str | None]]:
+        """Records to confirm by id, unless so many are missing that they will not be marked anyway."""
+        missing = self.seen.missing_from(
+            self.table.name, self.table.id_column,
+            account=self.account.account, source=self.account.system, before=scan.started_at,
+        )  # fmt: skip
+        live = int(
+            scalar(
+                self.connection,
+                f"select count(*) from {self.table.name} where account = %s and source = %s and deleted_at is null",
+                [self.account.account, self.account.system],
+            )
+        )
+        settings = self.context.settings
+        if len(missing) > math.ceil(live * settings.delete_share):
+            return []
+        return [(source_id, None) for source_id in missing[: settings.delete_confirmations]]
+
+    async def _land_details(self) -> None:
+        key = self._detail_key()
+        budget = getattr(self.account.settings, "detail_budget", 0)
+        await self._ask_for(raw.wanted_details(self.connection, key, limit=budget))
+        left = raw.count_wanted(self.connection, key)
+        if left:
+            self.result.messages.append(f"{left} details are left for the next run (ZOHO_DETAIL_BUDGET)")
+
+    async def _ask_for(self, wanted: Iterable[tuple[str, str | None]]) -> None:
+        """Fetch records by id and land the answers; a spent quota leaves the rest for the next run."""
+        key = self._detail_key()
+        asked = list(wanted)
+        for number, (source_id, version) in enumerate(asked, start=1):
+            requested_at = datetime.now(UTC)
+            try:
+                page = await self.source.fetch(key.stream, source_id)
+            except GoneError:
+                body = None
+            except QuotaError as error:
+                self.result.messages.append(f"{key.stream}: {error}")
+                return
+            else:
+                body, requested_at = page.body, page.requested_at
+            raw.land_detail(
+                self.connection, key, source_id, version=version, requested_at=requested_at, body=body
+            )
+            self.result.pages += 1
+            self.context.progress(
+                Progress(self.account.account, self.account.system, key.stream, number, len(asked))
+            )
+
+
+def _plain(value: msgspec.Raw | None) -> str | None:
+    """A scalar of a record's head as text, None when blank or no scalar."""
+    if value is None:
+        return None
+    decoded = msgspec.json.decode(value)
+    if isinstance(decoded, str):
+        return decoded.strip() or None
+    return str(decoded) if isinstance(decoded, int | float) and not isinstance(decoded, bool) else None

@@ -1,0 +1,285 @@
+"""Pulling: the whole of a sync of one system, and of one customer. Land, then load, under the system's lock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from customer_assets.config import Account
+from customer_assets.errors import ConfigurationError, GoneError, SourceError
+from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.land import Landed, PullOptions, land_stream
+from customer_assets.pipeline.load import Loaded, load_detail, load_stream
+from customer_assets.sources.base import Source, now_utc
+from customer_assets.sources.registry import SPECS, Stream
+from customer_assets.store import raw, runs
+from customer_assets.store.cache import Counts
+from customer_assets.store.database import Connection, connect, system_lock
+from customer_assets.store.tokens import StoredTokens
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class SyncResult:
+    """What a sync of one account of one system did.
+
+    Attributes:
+        status: ok; partial (rows rejected, a scan not complete, something left for later); failed.
+        entities: counts of customers and, where the system has them, invoices.
+        pages, calls, received: answers landed, calls made, bytes received.
+        quota_left: calls left today, as the system last said.
+        messages: what a user should know.
+        error: what stopped it.
+        scans: (stream, status, records, total) of each list that was read.
+    """
+
+    account: str
+    system: str
+    status: str = "ok"
+    entities: dict[str, Counts] = field(default_factory=dict)
+    pages: int = 0
+    calls: int = 0
+    received: int = 0
+    quota_left: int | None = None
+    messages: list[str] = field(default_factory=list)
+    error: SourceError | None = None
+    landed: list[Landed] = field(default_factory=list)
+    loaded: list[Loaded] = field(default_factory=list)
+
+    @property
+    def counts(self) -> Counts:
+        """The customers' counts."""
+        return self.entities.get("customers", Counts())
+
+    @property
+    def message(self) -> str:
+        """All messages in one line."""
+        return "; ".join([*([str(self.error)] if self.error else []), *self.messages])
+
+    def worsen(self, status: str) -> None:
+        """Keep the worst status seen."""
+        order = ("ok", "partial", "failed")
+        self.status = max(self.status, status, key=order.index)
+
+
+def pull(
+    context: Context, account: Account, options: PullOptions, *, dry_run: bool = False, from_raw: bool = False
+) -> SyncResult:
+    """Sync one account of one system into the cache.
+
+    Args:
+        context: database and settings.
+        account: whose records.
+        options: what is asked.
+        dry_run: everything is done, and undone at the end; only the calls were really made.
+        from_raw: no API call; the cache is loaded again from what has landed.
+
+    Returns:
+        What was done. What the system could not do is in `error`, not raised.
+
+    Raises:
+        BusyError: another process syncs this account and system.
+        ConfigurationError: the settings do not allow it.
+    """
+    result = SyncResult(account.account, account.system)
+    spec = SPECS[account.system]
+    with (
+        system_lock(context.url, account=account.account, system=account.system, what="sync"),
+        _working_connection(context.url, undone=dry_run) as connection,
+    ):
+        kind = (
+            "rebuild"
+            if from_raw
+            else "limited"
+            if options.limit
+            else "full"
+            if options.full
+            else "incremental"
+        )
+        run_id = _begin(context, connection, account, kind)
+        if not from_raw:
+            land(context, connection, account, spec.streams, options, run_id, result)
+        for stream in spec.streams:
+            if result.error is None or any(
+                done.stream is stream and done.status == "complete" for done in result.landed
+            ):
+                load(context, connection, account, stream, run_id, result, rebuild=from_raw, options=options)
+        _end(connection, run_id, result)
+    return result
+
+
+def land(
+    context: Context,
+    connection: Connection,
+    account: Account,
+    streams: Sequence[Stream],
+    options: PullOptions,
+    run_id: int,
+    result: SyncResult,
+) -> None:
+    """Land streams of one account, in order; the first that fails ends it. Adds to `result`."""
+    asyncio.run(_land(context, connection, account, streams, options, run_id, result))
+
+
+async def _land(
+    context: Context,
+    connection: Connection,
+    account: Account,
+    streams: Sequence[Stream],
+    options: PullOptions,
+    run_id: int,
+    result: SyncResult,
+) -> None:
+    async with opened(context, account, options) as source:
+        try:
+            for stream in streams:
+                landed = await land_stream(
+                    context, connection, account, source, stream, options, sync_run_id=run_id
+                )
+                result.landed.append(landed)
+                result.pages += landed.pages
+                result.messages += landed.messages
+                if landed.status == "incomplete" and not options.limit:
+                    result.worsen("partial")
+                if landed.error is not None:
+                    result.error = landed.error
+                    result.worsen("failed")
+                    break
+        finally:
+            result.calls += source.meter.calls
+            result.received += source.meter.received
+            result.quota_left = source.meter.quota_left
+            runs.add_traffic(
+                connection, run_id, pages=result.pages, calls=source.meter.calls, received=source.meter.received,
+                quota_left=source.meter.quota_left,
+            )  # fmt: skip
+
+
+def load(
+    context: Context,
+    connection: Connection,
+    account: Account,
+    stream: Stream,
+    run_id: int,
+    result: SyncResult,
+    *,
+    rebuild: bool,
+    options: PullOptions,
+) -> None:
+    """Load one stream of one account. Adds to `result`."""
+    loaded = load_stream(
+        context, connection, account, stream, sync_run_id=run_id, rebuild=rebuild,
+        allow_mass_delete=options.allow_mass_delete,
+    )  # fmt: skip
+    result.loaded.append(loaded)
+    result.entities[stream.entity] = loaded.counts
+    result.messages += loaded.messages
+    if loaded.counts.rejected or loaded.counts.errors or loaded.blocked:
+        result.worsen("partial")
+    if loaded.counts.rejected:
+        result.messages.append(f"{loaded.counts.rejected} {stream.entity} rejected, see ops.rejected_records")
+
+
+def pull_one(context: Context, account: Account, source_id: str) -> SyncResult:
+    """Sync one customer by its id at the system.
+
+    A record that is gone at the source is marked so; an id that neither side knows is an error in the result.
+    """
+    result = SyncResult(account.account, account.system)
+    stream = SPECS[account.system].stream("customers")
+    with (
+        system_lock(context.url, account=account.account, system=account.system, what="sync-customer"),
+        _working_connection(context.url, undone=False) as connection,
+    ):
+        run_id = _begin(context, connection, account, "single")
+        asyncio.run(_land_one(context, connection, account, stream, source_id, run_id, result))
+        if result.error is None or isinstance(result.error, GoneError):
+            loaded = load_detail(context, connection, account, stream, source_id, sync_run_id=run_id)
+            result.loaded.append(loaded)
+            result.entities[stream.entity] = loaded.counts
+            if loaded.counts.rejected:
+                result.worsen("partial")
+            if isinstance(result.error, GoneError) and loaded.counts.deactivated:
+                result.messages.append(str(result.error))
+                result.error = None
+        if result.error is not None:
+            result.worsen("failed")
+        _end(connection, run_id, result)
+    return result
+
+
+async def _land_one(
+    context: Context, connection: Connection, account: Account, stream: Stream, source_id: str, run_id: int,
+    result: SyncResult,
+) -> None:  # fmt: skip
+    key = raw.StreamKey(account.account, account.system, stream.detail or "")
+    async with opened(context, account, PullOptions()) as source:
+        try:
+            page = await source.fetch(key.stream, source_id)
+            raw.land_detail(
+                connection, key, source_id, version=None, requested_at=page.requested_at, body=page.body
+            )
+            result.pages += 1
+        except GoneError as error:
+            raw.land_detail(connection, key, source_id, version=None, requested_at=now_utc(), body=None)
+            result.error = error
+        except SourceError as error:
+            result.error = error
+        result.calls, result.received = source.meter.calls, source.meter.received
+        result.quota_left = source.meter.quota_left
+        runs.add_traffic(
+            connection, run_id, pages=result.pages, calls=result.calls, received=result.received,
+            quota_left=result.quota_left,
+        )  # fmt: skip
+
+
+@asynccontextmanager
+async def opened(context: Context, account: Account, options: PullOptions) -> AsyncIterator[Source]:
+    """The client of an account, open."""
+    spec = SPECS[account.system]
+    if options.page_size is not None and not 1 <= options.page_size <= spec.largest_page:
+        raise ConfigurationError(
+            f"--batch-size: {account.system} takes 1 to {spec.largest_page} records a page"
+        )
+    client = spec.client(account.settings, StoredTokens(context.url, account.account), options.page_size)
+    if options.delay_ms:
+        client.pacer.slow_down(1000 / options.delay_ms)
+    async with client:
+        yield client
+
+
+def _begin(context: Context, connection: Connection, account: Account, kind: str) -> int:
+    return runs.begin_run(
+        connection, account=account.account, source=account.system, kind=kind, trigger=context.trigger,
+        dagster_run_id=context.dagster_run_id,
+    )  # fmt: skip
+
+
+def _end(connection: Connection, run_id: int, result: SyncResult) -> None:
+    runs.end_run(
+        connection, run_id, status=result.status, entities=result.entities, message=result.message or None,
+        error=str(result.error) if result.error else None,
+    )  # fmt: skip
+
+
+class _UndoneError(Exception):
+    """Ends the transaction of a dry run."""
+
+
+@contextmanager
+def _working_connection(url: str, *, undone: bool) -> Iterator[Connection]:
+    """A connection; with `undone`, all that is done on it is rolled back at the end."""
+    with connect(url, name="customer_assets sync") as connection:
+        if not undone:
+            yield connection
+            return
+        try:
+            with connection.transaction():
+                yield connection
+                raise _UndoneError  # noqa: TRY301 (raising is how a transaction is told to roll back)
+        except _UndoneError:
+            log.debug("dry run undone")

@@ -1,0 +1,285 @@
+"""SUMIT in both dialects: reading customers. Facts: the SUMIT fact sheet.
+
+Everything is a POST with the credentials in its body, so no request body is ever shown. HTTP 200 says nothing: the
+Status in the answer does, in any of its shapes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from customer_assets.config import SumitSettings
+from customer_assets.errors import (
+    ConfigurationError,
+    ContractError,
+    CredentialsError,
+    GoneError,
+    PermanentError,
+    ThrottledError,
+    TransientError,
+)
+from customer_assets.sources.base import Envelope, Http, Meter, Pacer, Page, decode, now_utc
+
+if TYPE_CHECKING:
+    import httpx
+
+SYSTEM = "sumit"
+NO_ANSWER = "No response from SUMIT API"  # what users know from before
+BAD_CREDENTIALS = "Invalid credentials"
+
+
+class _Answer(msgspec.Struct):
+    Status: msgspec.Raw = msgspec.Raw(b"")
+    UserErrorMessage: str | None = None
+    TechnicalErrorDetails: str | None = None
+    Data: msgspec.Raw = msgspec.Raw(b"null")
+    Customers: list[msgspec.Raw] | None = None
+
+
+class _Entities(msgspec.Struct):
+    Entities: list[msgspec.Raw] | None = None
+    HasNextPage: bool = False
+
+
+class _Entity(msgspec.Struct):
+    Entity: msgspec.Raw
+
+
+class _SeedData(msgspec.Struct):
+    Customers: list[msgspec.Raw] | None = None
+
+
+def status_of(status: bytes) -> str:
+    """`success`, `business`, `technical` or `unknown`, from any shape of Status (sheet, section 1).
+
+    Args:
+        status: the JSON of the Status value; empty when there was none.
+    """
+    try:
+        value = msgspec.json.decode(status) if status else None
+    except msgspec.DecodeError:
+        return "unknown"
+    if isinstance(value, dict) and isinstance(value.get("IsError"), bool):
+        return "business" if value["IsError"] else "success"
+    if value is None or isinstance(value, bool):  # a bool is an int in Python: False == 0
+        return "unknown"
+    folded = str(value).split("(")[0].strip().casefold().replace(" ", "")
+    return {
+        "0": "success", "success": "success",
+        "1": "business", "businesserror": "business",
+        "2": "technical", "technicalerror": "technical",
+    }.get(folded, "unknown")  # fmt: skip
+
+
+def open_page(body: bytes) -> Envelope:
+    """A page of customers in either dialect: `Data.Entities`, top-level `Customers`, `Data.Customers`, or `Data`."""
+    answer = decode(body, _Answer, system=SYSTEM, what="customers")
+    if answer.Customers is not None:
+        return Envelope(answer.Customers, more=False)
+    data = bytes(answer.Data).strip()
+    if data.startswith(b"["):
+        return Envelope(decode(data, list[msgspec.Raw], system=SYSTEM, what="customers"), more=False)
+    if data.startswith(b"{"):
+        entities: _Entities = decode(data, _Entities, system=SYSTEM, what="customers")
+        if entities.Entities is not None:
+            return Envelope(entities.Entities, more=entities.HasNextPage)
+        seed: _SeedData = decode(data, _SeedData, system=SYSTEM, what="customers")
+        if seed.Customers is not None:
+            return Envelope(seed.Customers, more=False)
+    raise ContractError("sumit customers: the answer holds no list of customers", system=SYSTEM)
+
+
+def open_detail(body: bytes) -> Envelope:
+    """One customer: the answer of `getentity`, or of the seed dialect's list reduced to it."""
+    answer = decode(body, _Answer, system=SYSTEM, what="customer")
+    if answer.Customers is not None:
+        return Envelope(answer.Customers)
+    return Envelope([decode(bytes(answer.Data), _Entity, system=SYSTEM, what="customer").Entity])
+
+
+class Sumit:
+    """The client. Streams: `customers` (list) and, in the real dialect, `customer` (by id)."""
+
+    def __init__(
+        self,
+        settings: SumitSettings,
+        *,
+        page_size: int | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        if settings.company_id is None or settings.api_key is None:
+            raise CredentialsError("sumit: no credentials (SUMIT_COMPANY_ID, SUMIT_API_KEY)", system=SYSTEM)
+        self._settings = settings
+        self._size = page_size or settings.page_size
+        self._folder = settings.customers_folder
+        self._credentials = {"CompanyID": settings.company_id, "APIKey": settings.api_key.get_secret_value()}
+        self.meter = Meter(SYSTEM, budget=settings.call_budget)
+        rate = 1 / settings.seconds_between_calls if settings.seconds_between_calls else 1000.0
+        self._http = Http(
+            system=SYSTEM,
+            base_url=settings.base_url,
+            pacer=Pacer(rate, 1),
+            meter=self.meter,
+            connect_timeout=settings.connect_timeout,
+            read_timeout=settings.read_timeout,
+            retry_seconds=settings.retry_seconds,
+            headers={"Content-Language": "en"},
+            transport=transport,
+        )
+        self.pacer = self._http.pacer
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.__aexit__(None, None, None)
+
+    async def scan(
+        self, stream: str, *, since: datetime | None, landed: frozenset[int]
+    ) -> AsyncGenerator[Page]:
+        """Pages in order to the one without a next. A position is the row offset that the page starts at.
+
+        There is no filter by time (sheet, section 3) and `since` is not used; a cut scan begins anew, because offsets
+        shift.
+        """
+        if self._settings.dialect == "seed":
+            yield await self._read_page("/website/customers/getlist/", {}, 0)
+            return
+        folder = await self._customers_folder()
+        offset = 0
+        while True:
+            request = {
+                "Folder": folder,
+                "IncludeInheritedFolders": True,
+                "LoadProperties": True,
+                "Order": {
+                    "Property": self._settings.order_property,
+                    "Descending": False,
+                },  # arbitrary order without it
+                "Paging": {"StartIndex": offset, "PageSize": self._size},
+            }
+            page = await self._read_page("/crm/data/listentities/", request, offset)
+            yield page
+            if not page.envelope.more:
+                return
+            if not page.envelope.records:
+                raise ContractError("sumit customers: an empty page says that another follows", system=SYSTEM)
+            offset += len(page.envelope.records)
+
+    async def fetch(self, stream: str, source_id: str) -> Page:
+        """One customer by id.
+
+        Raises:
+            GoneError: archived, empty or unknown (one answer means all three).
+        """
+        if self._settings.dialect == "seed":
+            return await self._found_in_list(source_id)
+        if not source_id.isdigit():
+            raise GoneError(f"sumit customer {source_id}: ids are numbers in the real dialect", system=SYSTEM)
+        requested_at = now_utc()
+        try:
+            body = await self._post(
+                "/crm/data/getentity/", {"EntityID": int(source_id), "IncludeFields": True}, "customer"
+            )
+            envelope = open_detail(body)
+        except (_BusinessError, ContractError) as error:
+            raise GoneError(f"sumit customer {source_id} is not readable: {error}", system=SYSTEM) from None
+        return Page(0, body, requested_at, envelope)
+
+    async def _found_in_list(self, source_id: str) -> Page:
+        """The seed dialect reads no single customer: the list is read, and its one record kept."""
+        page = await self._read_page("/website/customers/getlist/", {}, 0)
+        for record in page.envelope.records:
+            if str(msgspec.json.decode(record).get("CustomerID")) == source_id:
+                return Page(
+                    0, b'{"Customers":[' + bytes(record) + b"]}", page.requested_at, Envelope([record])
+                )
+        raise GoneError(f"sumit customer {source_id} does not exist", system=SYSTEM)
+
+    async def check(self) -> str:
+        """The key check of the real dialect; the list of the other, which has none."""
+        if self._settings.dialect == "seed":
+            page = await self._read_page("/website/customers/getlist/", {}, 0)
+            return f"{len(page.envelope.records)} customers"
+        await self._post("/website/companies/getdetails/", {}, "company")
+        return f"customers folder {await self._customers_folder()}"
+
+    async def _customers_folder(self) -> str:
+        """The setting, else the one folder of a known name; several: ask, do not guess."""
+        if self._folder is None:
+            body = await self._post("/crm/schema/listfolders/", {}, "folders")
+            answer: _Answer = decode(body, _Answer, system=SYSTEM, what="folders")
+            folders = (msgspec.json.decode(answer.Data) or {}).get("Folders") or []
+            known = {name.casefold() for name in self._settings.folder_names}
+            found = [f for f in folders if str(f.get("Name", "")).strip().casefold() in known]
+            if len(found) != 1:
+                listed = ", ".join(f"{f.get('ID')} {f.get('Name')}" for f in (found or folders)) or "none"
+                raise ConfigurationError(
+                    f"sumit: {len(found)} folders may hold the customers; set SUMIT_CUSTOMERS_FOLDER to one of: {listed}"
+                )
+            self._folder = str(found[0]["ID"])
+        return self._folder
+
+    async def _read_page(self, path: str, request: dict[str, Any], offset: int) -> Page:
+        requested_at = now_utc()
+        body = await self._post(path, request, "customers")
+        return Page(offset, body, requested_at, open_page(body))
+
+    async def _post(self, path: str, request: dict[str, Any], what: str) -> bytes:
+        """One read. Writes are not made with this: they must not be repeated blindly."""
+        if self.meter.calls and self.meter.calls % self._settings.pause_after_calls == 0:
+            await asyncio.sleep(self._settings.pause_seconds * random.uniform(0.7, 1.3))  # noqa: S311
+        body: bytes = await self._http.call(
+            "POST",
+            path,
+            read=lambda response: self._read(response, path, what),
+            json={"Credentials": self._credentials, **request},
+        )
+        return body
+
+    def _read(self, response: httpx.Response, path: str, what: str) -> bytes:
+        """Sheet, section 2: what each answer means."""
+        status, body = response.status_code, response.content
+        if status == 403 and not body.strip():
+            raise ThrottledError(
+                f"sumit {what}: blocked for too many calls (403, empty)",
+                system=SYSTEM,
+                wait_seconds=self._settings.block_wait_seconds,
+                tries=self._settings.block_tries,
+            )
+        if status >= 500 or not body.strip():
+            raise TransientError(f"sumit {what}: {NO_ANSWER} (HTTP {status})", system=SYSTEM)
+        if body.lstrip().startswith(b"<"):
+            raise PermanentError(
+                f"sumit {path}: a web page instead of an answer: no such path there; "
+                f"SUMIT_DIALECT is {self._settings.dialect}, check it and SUMIT_BASE_URL",
+                system=SYSTEM,
+            )
+        answer: _Answer = decode(body, _Answer, system=SYSTEM, what=what)
+        outcome = status_of(bytes(answer.Status))
+        if outcome == "success":
+            return body
+        message = answer.UserErrorMessage or answer.TechnicalErrorDetails or "no reason given"
+        if outcome == "business":
+            if "credentials" in message.casefold():
+                raise CredentialsError(
+                    f"sumit: {BAD_CREDENTIALS}; check SUMIT_COMPANY_ID and SUMIT_API_KEY ({message})",
+                    system=SYSTEM,
+                )
+            raise _BusinessError(f"sumit {what}: {message}", system=SYSTEM)
+        if outcome == "technical":
+            raise ContractError(f"sumit {what}: {message}", system=SYSTEM)
+        raise ContractError(
+            f"sumit {what}: unknown outcome (HTTP {status}, Status is none of the known)", system=SYSTEM
+        )
+
+
+class _BusinessError(PermanentError):
+    """Status 1: SUMIT understood and refused."""

@@ -1,0 +1,1 @@
+"""The only SQL: schema, migrations, set-based loads, one module per table family."""

@@ -1,0 +1,727 @@
+"""Set-based application of mapped records to the cache tables.
+
+One batch is one transaction: an anti-join on the content hash finds the few rows that need a look, only those are
+fetched (and locked, in key order), merged with what the record says, and written: new ones by COPY, changed ones
+through a temporary table. A batch in which nothing changed writes nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+
+from customer_assets.domain.mapping import MappedRecord, content_hash
+from customer_assets.domain.overlay import Overlays, source_values, visible_values
+from customer_assets.domain.versions import supersedes
+from customer_assets.store.database import Connection, scalar
+
+MOST_TRIES = 5  # of one batch, against deadlocks and rows that somebody else inserted meanwhile
+_json = msgspec.json.Encoder()
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of records. `fetched` is their sum: every record is counted once."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    skipped: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    deactivated: int = 0
+    errors: int = 0
+
+    @property
+    def synced(self) -> int:
+        """Records that the cache now holds as the source has them."""
+        return self.created + self.updated + self.unchanged
+
+    @property
+    def fetched(self) -> int:
+        """Records seen."""
+        return self.synced + self.stale + self.skipped + self.duplicate + self.rejected
+
+    def add(self, other: Counts) -> None:
+        """Add the counts of another batch."""
+        for f in fields(self):
+            setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
+
+    def as_dict(self) -> dict[str, int]:
+        """All counts by name, `synced` first."""
+        return {"synced": self.synced} | {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A mapped record and when it was seen (asked for, or signed)."""
+
+    record: MappedRecord
+    seen_at: datetime
+
+
+Visible = Callable[
+    [Mapping[str, Any], Overlays, int | None, bool], tuple[dict[str, Any], dict[str, Any] | None]
+]
+
+
+@dataclass(frozen=True)
+class CacheTable:
+    """One base table of the cache.
+
+    Attributes:
+        entity: its name in metadata and rejects.
+        name: table name.
+        id_column: the source's id.
+        source_columns: columns that hold source values.
+        blanks: values of a new row's columns that the source does not speak of.
+        columns: all columns that a load writes.
+        json_columns: those of type jsonb.
+        visible: source values -> row.
+        has_changes: changes are logged in customer_changes.
+    """
+
+    entity: str
+    name: str
+    id_column: str
+    source_columns: tuple[str, ...]
+    blanks: Mapping[str, Any]
+    derived_columns: tuple[str, ...]
+    json_columns: frozenset[str]
+    visible: Visible
+    has_changes: bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        own = ("account", "source", self.id_column)
+        times = ("content_hash", "source_modified_at", "source_time_given", "deleted_at", "last_seen_at")
+        extra = ("covered",) if self.has_changes else ()
+        return (*own, *self.source_columns, *self.derived_columns, *extra, *times)
+
+
+CUSTOMERS = CacheTable(
+    entity="customers",
+    name="customer_rows",
+    id_column="source_customer_id",
+    source_columns=(
+        "name", "company_name", "legal_form", "vat_number", "default_vat_tariff", "phone", "mobile", "website",
+        "general_email", "billing_email", "street", "street2", "city", "state", "zipcode", "country", "role",
+        "assignee", "gl_account", "status", "external_sales_person", "follow_up_date", "whatsapp_client",
+        "accessible_via_peppol", "is_active", "contact_persons", "extra_fields",
+    ),
+    blanks={
+        "name": "Unknown Customer", "whatsapp_client": False, "accessible_via_peppol": False, "is_active": True,
+        "contact_persons": [], "extra_fields": {},
+    },
+    derived_columns=("primary_phone", "metadata"),
+    json_columns=frozenset({"contact_persons", "extra_fields", "metadata", "covered"}),
+    visible=lambda values, overlays, row_id, deleted: visible_values(values, overlays, row_id=row_id, deleted=deleted),
+    has_changes=True,
+)  # fmt: skip
+
+INVOICES = CacheTable(
+    entity="invoices",
+    name="invoice_rows",
+    id_column="source_invoice_id",
+    source_columns=(
+        "source_customer_id", "invoice_number", "total", "balance", "currency_code", "invoice_date", "due_date",
+        "status",
+    ),
+    blanks={},
+    derived_columns=(),
+    json_columns=frozenset(),
+    visible=lambda values, _overlays, _row_id, _deleted: (dict(values), None),
+    has_changes=False,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a batch belongs to.
+
+    Attributes:
+        account, source: whose records.
+        origin: sync, webhook, edit, migration or push; stands in customer_changes.
+        sync_run_id, delivery_ids: what brought them; delivery ids by source id.
+        touch: rows are marked as seen even where nothing changed (by id, delivery).
+        incremental: changed rows are marked as seen (a full scan dates all rows at once instead).
+        whole_metadata: the record's metadata replaces the stored one, else it is merged into it.
+    """
+
+    account: str
+    source: str
+    overlays: Overlays
+    origin: str = "sync"
+    sync_run_id: int | None = None
+    delivery_ids: Mapping[str, str] = field(default_factory=dict)
+    touch: bool = False
+    incremental: bool = False
+    whole_metadata: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Counts of a batch, and the outcome (and row id, for rows that were there) of each source id."""
+
+    counts: Counts
+    outcomes: dict[str, str]
+
+
+def apply_batch(
+    connection: Connection, table: CacheTable, batch: Batch, sightings: Sequence[Sighting]
+) -> Applied:
+    """Bring a batch of records into the cache, newest wins; retried on deadlock, in one transaction each time.
+
+    Raises:
+        psycopg.Error: the database refused for another reason.
+    """
+    newest, duplicates = _newest_of_each(sightings)
+    for attempt in range(1, MOST_TRIES + 1):
+        try:
+            with connection.transaction():
+                applied = _apply(connection, table, batch, newest)
+                applied.counts.duplicate += duplicates
+                return applied
+        except (
+            psycopg.errors.DeadlockDetected,
+            psycopg.errors.SerializationFailure,
+            psycopg.errors.UniqueViolation,
+        ):
+            if attempt == MOST_TRIES:
+                raise
+            time.sleep(0.05 * attempt)
+    raise AssertionError("the loop returns or raises")
+
+
+def _newest_of_each(sightings: Sequence[Sighting]) -> tuple[list[Sighting], int]:
+    """One sighting per id, the newest (the later one of equals), in key order; and how many were dropped."""
+    newest: dict[str, Sighting] = {}
+    for sighting in sightings:
+        held = newest.get(sighting.record.source_id)
+        if held is None or supersedes(
+            stored_at=held.record.modified_at or held.seen_at,
+            stored_given=held.record.modified_at is not None,
+            modified_at=sighting.record.modified_at,
+            seen_at=sighting.seen_at,
+        ):
+            newest[sighting.record.source_id] = sighting
+    return [newest[key] for key in sorted(newest)], len(sightings) - len(newest)
+
+
+def _apply(connection: Connection, table: CacheTable, batch: Batch, sightings: list[Sighting]) -> Applied:
+    counts = Counts()
+    outcomes: dict[str, str] = {}
+    hashes = [content_hash(s.record.values, table.blanks) for s in sightings]
+    new, known = _needing_a_look(connection, table, batch, sightings, hashes)
+    inserts = [_new_row(table, batch, sightings[number]) for number in new]
+    counts.created = len(inserts)
+    outcomes.update((sightings[number].record.source_id, "created") for number in new)
+    updates: list[dict[str, Any]] = []
+    changes: list[tuple[Any, ...]] = []
+    for number, row in known:
+        sighting = sightings[number]
+        outcome, update = _merged(table, batch, sighting, row)
+        outcomes[sighting.record.source_id] = outcome
+        setattr(counts, outcome, getattr(counts, outcome) + 1)
+        if update is not None:
+            updates.append(update)
+            if table.has_changes:
+                changes.extend(_changes(table, batch, sighting.record.source_id, row, update))
+    counts.unchanged += len(sightings) - len(new) - len(known)
+    _copy(connection, table.name, table.columns, table.json_columns, inserts)
+    _update(connection, table, updates)
+    if changes:
+        _copy_changes(connection, changes)
+    if batch.touch:
+        _touch(connection, table, batch, sightings)
+    return Applied(counts, outcomes)
+
+
+def _needing_a_look(
+    connection: Connection, table: CacheTable, batch: Batch, sightings: list[Sighting], hashes: list[bytes]
+) -> tuple[list[int], list[tuple[int, dict[str, Any]]]]:
+    """Numbers of sightings without a row, and those whose row differs, with the row, locked in key order."""
+    parameters = {
+        "account": batch.account,
+        "source": batch.source,
+        "ids": [s.record.source_id for s in sightings],
+        "hashes": hashes,
+        "times": [s.record.modified_at for s in sightings],
+    }
+    new = connection.execute(
+        f"""
+        select k.number - 1 as number
+        from unnest(%(ids)s::text[]) with ordinality as k (source_id, number)
+        where not exists (
+            select
+            from {table.name} r
+            where r.account = %(account)s
+                and r.source = %(source)s
+                and r.{table.id_column} = k.source_id
+        )
+        order by k.number
+        """,
+        parameters,
+    ).fetchall()
+    known = connection.execute(
+        f"""
+        select k.number - 1 as number, r.*
+        from unnest(%(ids)s::text[], %(hashes)s::bytea[], %(times)s::timestamptz[])
+            with ordinality as k (source_id, content_hash, modified_at, number)
+        join {table.name} r
+            on r.account = %(account)s
+            and r.source = %(source)s
+            and r.{table.id_column} = k.source_id
+        where r.content_hash <> k.content_hash
+            or r.deleted_at is not null
+            or k.modified_at > r.source_modified_at
+            or (k.modified_at is not null and not r.source_time_given)
+        order by r.{table.id_column}
+        for update of r
+        """,
+        parameters,
+    ).fetchall()
+    return [row["number"] for row in new], [(row.pop("number"), row) for row in known]
+
+
+def _new_row(table: CacheTable, batch: Batch, sighting: Sighting) -> dict[str, Any]:
+    record = sighting.record
+    source = dict.fromkeys(table.source_columns) | dict(table.blanks) | record.insert_values
+    source |= {
+        column: value
+        for column, value in record.values.items()
+        if value is not None or column not in table.blanks
+    }
+    return _row(table, batch, sighting, source, row_id=None, metadata=record.metadata, deleted=False) | {
+        "last_seen_at": sighting.seen_at if batch.touch or batch.incremental else None,
+    }
+
+
+def _merged(
+    table: CacheTable, batch: Batch, sighting: Sighting, row: dict[str, Any]
+) -> tuple[str, dict[str, Any] | None]:
+    """What becomes of a stored row: (outcome, the row to write or None)."""
+    record = sighting.record
+    if row["deleted_at"] is not None and sighting.seen_at <= row["deleted_at"]:
+        return "stale", None
+    given = record.modified_at is not None
+    if not supersedes(
+        stored_at=row["source_modified_at"],
+        stored_given=row["source_time_given"],
+        modified_at=record.modified_at,
+        seen_at=sighting.seen_at,
+    ):
+        return "stale", None
+    source = source_values(row, table.source_columns)
+    source |= {
+        column: value
+        for column, value in record.values.items()
+        if value is not None or column not in table.blanks
+    }
+    metadata = row.get("metadata") or {}
+    metadata = record.metadata if batch.whole_metadata else metadata | record.metadata
+    merged = _row(table, batch, sighting, source, row_id=row["id"], metadata=metadata, deleted=False)
+    merged["id"] = row["id"]
+    revived = row["deleted_at"] is not None
+    if merged["content_hash"] == bytes(row["content_hash"]) and not revived:
+        if given and (row["source_modified_at"] != record.modified_at or not row["source_time_given"]):
+            # the source says that it is newer: kept, so that an older version arriving late does not pass for newer
+            return "unchanged", merged | {
+                "updated_at": row["updated_at"],
+                "last_seen_at": row["last_seen_at"],
+            }
+        return "unchanged", None
+    merged["last_seen_at"] = sighting.seen_at if batch.touch or batch.incremental else row["last_seen_at"]
+    return "updated", merged
+
+
+def _row(
+    table: CacheTable,
+    batch: Batch,
+    sighting: Sighting,
+    source: dict[str, Any],
+    *,
+    row_id: int | None,
+    metadata: dict[str, Any],
+    deleted: bool,
+) -> dict[str, Any]:
+    shown, covered = table.visible(source, batch.overlays, row_id, deleted)
+    return shown | {
+        "account": batch.account,
+        "source": batch.source,
+        table.id_column: sighting.record.source_id,
+        "metadata": metadata,
+        "covered": covered,
+        "content_hash": content_hash(source, table.blanks),
+        "source_modified_at": sighting.record.modified_at or sighting.seen_at,
+        "source_time_given": sighting.record.modified_at is not None,
+        "deleted_at": None,
+    }
+
+
+def _changes(
+    table: CacheTable, batch: Batch, source_id: str, row: Mapping[str, Any], update: Mapping[str, Any]
+) -> Iterable[tuple[Any, ...]]:
+    for column in (*table.source_columns, "primary_phone", "deleted_at"):
+        old, new = row[column], update[column]
+        if old != new:
+            yield (
+                row["id"], column, _as_text(old), _as_text(new), batch.origin, batch.sync_run_id,
+                batch.delivery_ids.get(source_id),
+            )  # fmt: skip
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return _json.encode(value).decode()
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def _csv(columns: Sequence[str], json_columns: frozenset[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as COPY's CSV: None is unquoted nothing, so no column may hold an empty text (blank is null everywhere)."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    hash_at = columns.index("content_hash") if "content_hash" in columns else -1
+    json_at = [number for number, column in enumerate(columns) if column in json_columns]
+    for row in rows:
+        values = [row.get(column) for column in columns]
+        for number in json_at:
+            if values[number] is not None:
+                values[number] = _json.encode(values[number]).decode()
+        if hash_at >= 0:
+            values[hash_at] = f"\\x{bytes(values[hash_at] or b'').hex()}"
+        writer.writerow(values)
+    return buffer.getvalue()
+
+
+def _copy(
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    json_columns: frozenset[str],
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    if rows:
+        with connection.cursor().copy(f"copy {table} ({', '.join(columns)}) from stdin (format csv)") as copy:
+            copy.write(_csv(columns, json_columns, rows))
+
+
+def _update(connection: Connection, table: CacheTable, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    staging = f"staged_{table.name}"
+    connection.execute(
+        f"create temporary table if not exists {staging} as select * from {table.name} with no data"
+    )
+    connection.execute(f"truncate {staging}")
+    columns = (*table.columns, "updated_at")
+    _copy(connection, f"pg_temp.{staging}", ("id", *columns), table.json_columns, rows)
+    written = [c for c in columns if c not in ("account", "source", table.id_column, "updated_at")]
+    assignments = ",\n            ".join(f"{column} = s.{column}" for column in written)
+    connection.execute(
+        f"""
+        update {table.name} r
+        set {assignments},
+            updated_at = coalesce(s.updated_at, now())
+        from pg_temp.{staging} s
+        where r.id = s.id
+        """
+    )
+
+
+def _copy_changes(connection: Connection, changes: Sequence[tuple[Any, ...]]) -> None:
+    columns = "cache_id, field, old_value, new_value, origin, sync_run_id, delivery_id"
+    with connection.cursor().copy(f"copy customer_changes ({columns}) from stdin") as copy:
+        for change in changes:
+            copy.write_row(change)
+
+
+def _touch(connection: Connection, table: CacheTable, batch: Batch, sightings: Sequence[Sighting]) -> None:
+    connection.execute(
+        f"""
+        update {table.name} r
+        set last_seen_at = greatest(r.last_seen_at, k.seen_at)
+        from unnest(%(ids)s::text[], %(times)s::timestamptz[]) as k (source_id, seen_at)
+        where r.account = %(account)s
+            and r.source = %(source)s
+            and r.{table.id_column} = k.source_id
+            and r.deleted_at is null
+            and r.last_seen_at is distinct from greatest(r.last_seen_at, k.seen_at)
+        """,
+        {
+            "account": batch.account,
+            "source": batch.source,
+            "ids": [s.record.source_id for s in sightings],
+            "times": [s.seen_at for s in sightings],
+        },
+    )
+
+
+# --- what a complete scan did not see ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Absences:
+    """What became of rows that a complete scan missed.
+
+    Attributes:
+        deactivated: marked as deleted now.
+        waiting: missing, and to be marked when the next complete scan misses them too.
+        blocked: would be marked, but are more than the share that one run may mark.
+    """
+
+    deactivated: int = 0
+    waiting: int = 0
+    blocked: int = 0
+
+
+def settle_absences(
+    connection: Connection,
+    table: CacheTable,
+    batch: Batch,
+    *,
+    scan_id: int,
+    scan_started_at: datetime,
+    detail_stream: str,
+    most_share: float,
+    allow_mass_delete: bool,
+) -> Absences:
+    """Mark rows that are gone: confirmed by id since the scan began, or missed by an earlier complete scan as well.
+
+    Expects the ids of the scan in `pg_temp.seen_ids`. Rows that came in while the scan ran are not missing, nor are those
+    that answered when asked for by id (a merged contact is in no list, yet it is there).
+    """
+    parameters = {
+        "account": batch.account,
+        "source": batch.source,
+        "entity": table.entity,
+        "scan_id": scan_id,
+        "started_at": scan_started_at,
+        "stream": detail_stream,
+        "all": allow_mass_delete,
+    }
+    with connection.transaction():
+        connection.execute(
+            f"""
+            delete from ops.absences a
+            using {table.name} r
+            where a.entity = %(entity)s
+                and r.id = a.row_id
+                and r.account = %(account)s
+                and r.source = %(source)s
+                and (
+                    r.deleted_at is not null
+                    or exists (select from pg_temp.seen_ids s where s.source_id = r.{table.id_column})
+                    or exists (
+                        select
+                        from ops.raw_details d
+                        where d.account = r.account
+                            and d.source = r.source
+                            and d.stream = %(stream)s
+                            and d.source_id = r.{table.id_column}
+                            and d.requested_at >= %(started_at)s
+                            and d.gone_at is null
+                    )
+                )
+            """,
+            parameters,
+        )
+        missing = connection.execute(
+            f"""
+            select
+                r.id,
+                %(all)s or a.scan_id < %(scan_id)s or d.gone_at >= %(started_at)s as is_certain
+            from {table.name} r
+            left join ops.absences a
+                on a.entity = %(entity)s
+                and a.row_id = r.id
+            left join ops.raw_details d
+                on d.account = r.account
+                and d.source = r.source
+                and d.stream = %(stream)s
+                and d.source_id = r.{table.id_column}
+            where r.account = %(account)s
+                and r.source = %(source)s
+                and r.deleted_at is null
+                and greatest(r.created_at, r.last_seen_at) < %(started_at)s
+                and not exists (select from pg_temp.seen_ids s where s.source_id = r.{table.id_column})
+                and (d.requested_at is null or d.requested_at < %(started_at)s or d.gone_at is not null)
+            order by r.id
+            """,
+            parameters,
+        ).fetchall()
+        certain = [row["id"] for row in missing if row["is_certain"]]
+        live = _count_live(connection, table, batch)
+        if len(certain) > math.ceil(live * most_share) and not allow_mass_delete:
+            return Absences(waiting=len(missing) - len(certain), blocked=len(certain))
+        mark_deleted(connection, table, batch, certain)
+        waiting = [row["id"] for row in missing if not row["is_certain"]]
+        connection.execute(
+            """
+            insert into ops.absences (entity, row_id, scan_id)
+            select %(entity)s, id, %(scan_id)s
+            from unnest(%(ids)s::bigint[]) as id
+            on conflict do nothing
+            """,
+            {**parameters, "ids": waiting},
+        )
+        return Absences(deactivated=len(certain), waiting=len(waiting))
+
+
+def mark_deleted(connection: Connection, table: CacheTable, batch: Batch, row_ids: Sequence[int]) -> int:
+    """Mark rows as gone at the source; the rows, their ids and their links stay. Returns how many were marked."""
+    if not row_ids:
+        return 0
+    if not table.has_changes:
+        done = connection.execute(
+            f"update {table.name} set deleted_at = now(), updated_at = now() where id = any(%s) and deleted_at is null",
+            [list(row_ids)],
+        )
+        return done.rowcount
+    connection.execute(
+        f"""
+        with gone as (
+            update {table.name} r
+            set is_active = false,
+                deleted_at = now(),
+                updated_at = now(),
+                covered = case when r.is_active then coalesce(r.covered, '{{}}') || '{{"is_active": true}}' else r.covered end
+            from {table.name} was
+            where was.id = r.id
+                and r.id = any(%(ids)s)
+                and r.deleted_at is null
+            returning r.id, was.is_active as was_active, r.deleted_at
+        )
+        insert into customer_changes (cache_id, field, old_value, new_value, origin, sync_run_id)
+        select g.id, c.field, c.old_value, c.new_value, %(origin)s, %(sync_run_id)s
+        from gone g
+        cross join lateral (
+            values ('deleted_at', null, g.deleted_at::text), ('is_active', g.was_active::text, 'false')
+        ) as c (field, old_value, new_value)
+        where c.old_value is distinct from c.new_value
+        """,
+        {"ids": list(row_ids), "origin": batch.origin, "sync_run_id": batch.sync_run_id},
+    )
+    return len(row_ids)
+
+
+def row_ids(connection: Connection, table: CacheTable, batch: Batch, source_ids: Sequence[str]) -> list[int]:
+    """Ids of the live rows with these source ids."""
+    rows = connection.execute(
+        f"""
+        select id
+        from {table.name}
+        where account = %(account)s
+            and source = %(source)s
+            and {table.id_column} = any(%(ids)s)
+            and deleted_at is null
+        """,
+        {"account": batch.account, "source": batch.source, "ids": list(source_ids)},
+    )
+    return [row["id"] for row in rows]
+
+
+def _count_live(connection: Connection, table: CacheTable, batch: Batch) -> int:
+    return int(
+        scalar(
+            connection,
+            f"select count(*) from {table.name} where account = %s and source = %s and deleted_at is null",
+            [batch.account, batch.source],
+        )
+    )
+
+
+# --- after a load -----------------------------------------------------------------------------------------------------
+
+
+def link_invoices(connection: Connection, *, account: str, source: str) -> int:
+    """Give every invoice the cache row of its customer; links of customers that arrived later are filled in."""
+    done = connection.execute(
+        """
+        update invoice_rows i
+        set customer_id = c.id,
+            updated_at = now()
+        from customer_rows c
+        where i.account = %(account)s
+            and i.source = %(source)s
+            and c.account = i.account
+            and c.source = i.source
+            and c.source_customer_id = i.source_customer_id
+            and i.customer_id is distinct from c.id
+        """,
+        {"account": account, "source": source},
+    )
+    return done.rowcount
+
+
+def load_overlays(connection: Connection, *, account: str, source: str, default_region: str) -> Overlays:
+    """Role overrides and open local edits of one account and source."""
+    roles = connection.execute(
+        "select name_contains, role from ops.role_overrides order by name_contains"
+    ).fetchall()
+    edits: dict[int, dict[str, Any]] = {}
+    for row in connection.execute(
+        """
+        select e.row_id, e.field, e.value
+        from ops.field_edits e
+        join customer_rows r on r.id = e.row_id
+        where e.released_at is null
+            and r.account = %(account)s
+            and r.source = %(source)s
+        """,
+        {"account": account, "source": source},
+    ):
+        edits.setdefault(row["row_id"], {})[row["field"]] = row["value"]
+    return Overlays({row["name_contains"].casefold(): row["role"] for row in roles}, edits, default_region)
+
+
+def reapply_role_overrides(connection: Connection, batch: Batch) -> int:
+    """Bring rows in line with a changed list of role overrides. Returns how many rows changed."""
+    rows = connection.execute(
+        """
+        select r.*
+        from customer_rows r
+        where r.account = %(account)s
+            and r.source = %(source)s
+            and (
+                r.covered ? 'role'
+                or exists (
+                    select
+                    from ops.role_overrides o
+                    where position(lower(o.name_contains) in lower(r.name)) > 0
+                        and r.role is distinct from o.role
+                )
+            )
+        order by r.source_customer_id
+        for update of r
+        """,
+        {"account": batch.account, "source": batch.source},
+    ).fetchall()
+    updates: list[dict[str, Any]] = []
+    changes: list[tuple[Any, ...]] = []
+    for row in rows:
+        source = source_values(row, CUSTOMERS.source_columns)
+        shown, covered = CUSTOMERS.visible(source, batch.overlays, row["id"], row["deleted_at"] is not None)
+        if shown["role"] != row["role"]:
+            update = {**row, **shown, "covered": covered, "updated_at": None}
+            updates.append(update)
+            changes.extend(_changes(CUSTOMERS, batch, row["source_customer_id"], row, update))
+    _update(connection, CUSTOMERS, updates)
+    if changes:
+        _copy_changes(connection, changes)
+    return len(updates)

@@ -1,0 +1,176 @@
+"""Connections, migrations, advisory locks. Every connection speaks UTC and returns rows as dictionaries."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import DictRow, dict_row
+
+from customer_assets.errors import BusyError, ConfigurationError
+
+Connection = psycopg.Connection[DictRow]
+MIGRATION_LOCK = 0x6375_7374_6D69_6772
+OLDEST_SERVER = 150000  # PostgreSQL 15
+
+
+def connect(url: str, *, name: str = "customer_assets", timeout: int = 10) -> Connection:
+    """Open an autocommit connection; use `connection.transaction()` for what belongs together.
+
+    Args:
+        url: `postgresql://...`
+        name: shown to whoever finds a lock taken; say what runs.
+        timeout: seconds to wait for the server.
+
+    Raises:
+        ConfigurationError: the server cannot be reached or refuses; the message names DATABASE_URL, never the password.
+    """
+    try:
+        connection = psycopg.connect(
+            url,
+            autocommit=True,
+            row_factory=dict_row,
+            application_name=f"{name} pid {os.getpid()}"[:63],
+            options="-c timezone=UTC",
+            connect_timeout=timeout,
+        )
+    except psycopg.OperationalError as error:
+        raise ConfigurationError(
+            f"cannot connect to {shown(url)}: {_first_line(error)}; check DATABASE_URL"
+        ) from None
+    if connection.info.server_version < OLDEST_SERVER:
+        version = connection.info.server_version // 10000
+        connection.close()
+        raise ConfigurationError(
+            f"{shown(url)} is PostgreSQL {version}; 15 or newer is needed (DATABASE_URL)"
+        )
+    return connection
+
+
+def shown(url: str) -> str:
+    """The URL without its password and query, fit for a message."""
+    parts = urlsplit(url)
+    user = f"{parts.username}@" if parts.username else ""
+    return f"{user}{parts.hostname or 'local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def with_database(url: str, database: str, *, driver: str | None = None) -> str:
+    """The same server's URL for another database, with the driver spelt out for SQLAlchemy when given."""
+    parts = urlsplit(url)
+    scheme = "postgresql" if driver is None else f"postgresql+{driver}"
+    return urlunsplit(parts._replace(scheme=scheme, path=f"/{database}"))
+
+
+def ensure_database(server_url: str, database: str) -> None:
+    """Create a database of that name on the server when there is none.
+
+    Raises:
+        ConfigurationError: the role may not create databases; the message says which one to create.
+    """
+    with connect(server_url, name="customer_assets create database") as connection:
+        if connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone():
+            return
+        try:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            pass  # another process was faster
+        except psycopg.errors.InsufficientPrivilege:
+            raise ConfigurationError(
+                f"{shown(server_url)}: this role may not create the database {database!r}; create it, or grant CREATEDB"
+            ) from None
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema to this version. Concurrent callers wait for one another; nothing to do costs one query."""
+    with connect(url, name="customer_assets db upgrade") as connection:
+        if _revision(connection) == _newest_revision():
+            return
+        connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
+        if _revision(connection) != _newest_revision():
+            _migrate(url)
+
+
+def _revision(connection: Connection) -> str | None:
+    row = connection.execute("select to_regclass('public.alembic_version') is not null as known").fetchone()
+    if not row or not row["known"]:
+        return None
+    row = connection.execute("select version_num from public.alembic_version").fetchone()
+    return str(row["version_num"]) if row else None
+
+
+def _newest_revision() -> str:
+    """Highest number among the migrations; read from file names, so that a run worker need not load Alembic."""
+    return max(
+        path.name.split("_")[0] for path in (Path(__file__).parent / "migrations/versions").glob("[0-9]*.py")
+    )
+
+
+def _migrate(url: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine
+
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+
+
+@contextmanager
+def system_lock(url: str, *, account: str, system: str, what: str) -> Iterator[None]:
+    """Hold the lock of one (account, system): one pull or push at a time, from wherever it starts.
+
+    A session advisory lock: it ends with its process, however that dies.
+
+    Raises:
+        BusyError: somebody else holds it; the message says who and since when.
+    """
+    key = int.from_bytes(hashlib.blake2b(f"{account}/{system}".encode(), digest_size=8).digest(), signed=True)
+    with connect(url, name=f"customer_assets {what} {system}/{account}") as connection:
+        row = connection.execute("select pg_try_advisory_lock(%s) as taken", [key]).fetchone()
+        if not row or not row["taken"]:
+            raise BusyError(
+                f"{system} (account {account}) is being synced already by {_holder(connection, key)}"
+            )
+        yield
+
+
+def _holder(connection: Connection, key: int) -> str:
+    row = connection.execute(
+        """
+        select a.application_name, a.backend_start
+        from pg_locks l
+        join pg_stat_activity a on a.pid = l.pid
+        where l.locktype = 'advisory'
+            and l.granted
+            and l.objsubid = 1
+            and (l.classid::bigint << 32) + l.objid::bigint = %(key)s
+            and l.database = (select oid from pg_database where datname = current_database())
+        """,
+        {"key": key},
+    ).fetchone()
+    return (
+        f"{row['application_name']}, since {row['backend_start']:%H:%M:%S} UTC"
+        if row
+        else "a session that just ended"
+    )
+
+
+def scalar(connection: Connection, query: str, parameters: Any = None) -> Any:
+    """First column of the first row, None when there is no row."""
+    row = connection.execute(query, parameters).fetchone()
+    return next(iter(row.values())) if row else None
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

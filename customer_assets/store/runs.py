@@ -1,0 +1,280 @@
+"""Bookkeeping: sync runs, watermarks, rejected records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from customer_assets.store.cache import Counts
+from customer_assets.store.database import Connection, scalar
+
+
+def begin_run(
+    connection: Connection,
+    *,
+    account: str,
+    source: str,
+    kind: str,
+    trigger: str,
+    dagster_run_id: str | None = None,
+) -> int:
+    """Record that a sync begins, and return its id. Call it under the system's lock.
+
+    The steps of one Dagster run share one row. Rows whose process died before they ended are closed as failed.
+    """
+    parameters = {
+        "account": account,
+        "source": source,
+        "kind": kind,
+        "trigger": trigger,
+        "dagster_run_id": dagster_run_id,
+    }
+    if dagster_run_id is not None:
+        joined = scalar(
+            connection,
+            """
+            select id
+            from sync_runs
+            where account = %(account)s
+                and source = %(source)s
+                and dagster_run_id = %(dagster_run_id)s
+            """,
+            parameters,
+        )
+        if joined is not None:
+            return int(joined)
+    connection.execute(
+        """
+        update sync_runs
+        set status = 'failed',
+            finished_at = now(),
+            error = 'ended without a word: its process died'
+        where account = %(account)s
+            and source = %(source)s
+            and status = 'running'
+        """,
+        parameters,
+    )
+    return int(
+        scalar(
+            connection,
+            """
+            insert into sync_runs (account, source, kind, trigger, status, dagster_run_id)
+            values (%(account)s, %(source)s, %(kind)s, %(trigger)s, 'running', %(dagster_run_id)s)
+            returning id
+            """,
+            parameters,
+        )
+    )
+
+
+def add_traffic(
+    connection: Connection, run_id: int, *, pages: int, calls: int, received: int, quota_left: int | None
+) -> None:
+    """Add what a step of the sync spent on calls."""
+    connection.execute(
+        """
+        update sync_runs
+        set pages = pages + %(pages)s,
+            calls = calls + %(calls)s,
+            bytes = bytes + %(received)s,
+            quota_left = coalesce(%(quota_left)s, quota_left)
+        where id = %(run_id)s
+        """,
+        {"run_id": run_id, "pages": pages, "calls": calls, "received": received, "quota_left": quota_left},
+    )
+
+
+def end_run(
+    connection: Connection,
+    run_id: int,
+    *,
+    status: str,
+    entities: Mapping[str, Counts],
+    message: str | None = None,
+    error: str | None = None,
+) -> None:
+    """Record how a step of the sync ended. The run is as good as its worst step; customers fill the count columns."""
+    customers = entities.get("customers")
+    counts = customers.as_dict() if customers else {}
+    assignments = "".join(f"{name} = %({name})s,\n            " for name in counts)
+    connection.execute(
+        f"""
+        update sync_runs
+        set {assignments}finished_at = clock_timestamp(),
+            status = case
+                when 'failed' in (status, %(status)s) then 'failed'
+                when 'partial' in (status, %(status)s) then 'partial'
+                else %(status)s
+            end,
+            entities = entities || %(entities)s,
+            message = coalesce(%(message)s, message),
+            error = coalesce(%(error)s, error)
+        where id = %(run_id)s
+        """,
+        {
+            "run_id": run_id,
+            "status": status,
+            **counts,
+            "entities": Jsonb({name: c.as_dict() for name, c in entities.items()}),
+            "message": message,
+            "error": error,
+        },
+    )
+
+
+# --- watermarks -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """Where one entity of one account and source stands."""
+
+    watermark: datetime | None = None
+    last_full_at: datetime | None = None
+    last_full_rows: int | None = None
+
+
+def stream_state(connection: Connection, *, account: str, source: str, entity: str) -> StreamState:
+    """The recorded state; all None before the first sync."""
+    row = connection.execute(
+        """
+        select watermark, last_full_at, last_full_rows
+        from sync_metadata
+        where account = %s
+            and source = %s
+            and entity = %s
+        """,
+        [account, source, entity],
+    ).fetchone()
+    return StreamState(**row) if row else StreamState()
+
+
+def record_load(
+    connection: Connection,
+    *,
+    account: str,
+    source: str,
+    entity: str,
+    counts: Counts,
+    status: str,
+    started_at: datetime,
+    finished_at: datetime,
+    watermark: datetime | None,
+    is_full: bool,
+    rows: int | None,
+) -> None:
+    """Record that a scan is in the cache. The watermark never steps back, and moves only with a complete scan."""
+    connection.execute(
+        """
+        insert into sync_metadata as m
+            (account, source, entity, watermark, last_full_started_at, last_full_at, last_full_rows,
+             last_incremental_at, last_status, last_counts)
+        values
+            (%(account)s, %(source)s, %(entity)s, %(watermark)s, %(full_started_at)s, %(full_at)s, %(rows)s,
+             %(incremental_at)s, %(status)s, %(counts)s)
+        on conflict (account, source, entity) do update
+        set watermark = greatest(m.watermark, excluded.watermark),
+            last_full_started_at = greatest(m.last_full_started_at, excluded.last_full_started_at),
+            last_full_at = greatest(m.last_full_at, excluded.last_full_at),
+            last_full_rows = coalesce(excluded.last_full_rows, m.last_full_rows),
+            last_incremental_at = greatest(m.last_incremental_at, excluded.last_incremental_at),
+            last_status = excluded.last_status,
+            last_counts = excluded.last_counts,
+            updated_at = now()
+        """,
+        {
+            "account": account,
+            "source": source,
+            "entity": entity,
+            "watermark": watermark,
+            "full_started_at": started_at if is_full else None,
+            "full_at": finished_at if is_full else None,
+            "rows": rows if is_full else None,
+            "incremental_at": None if is_full else finished_at,
+            "status": status,
+            "counts": Jsonb(counts.as_dict()),
+        },
+    )
+
+
+# --- rejected records -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that could not be mapped."""
+
+    source_id: str | None
+    record: bytes
+    reason: str
+    seen_at: datetime
+
+
+def store_rejects(
+    connection: Connection,
+    *,
+    account: str,
+    source: str,
+    entity: str,
+    sync_run_id: int | None,
+    rejects: Iterable[Reject],
+) -> None:
+    """Set records aside with their reason; the same record again writes nothing."""
+    for reject in rejects:
+        connection.execute(
+            """
+            insert into ops.rejected_records
+                (account, source, entity, source_id, record_hash, record, reason, requested_at, sync_run_id)
+            values
+                (%(account)s, %(source)s, %(entity)s, %(source_id)s, %(hash)s, %(record)s, %(reason)s, %(seen_at)s,
+                 %(sync_run_id)s)
+            on conflict (account, source, entity, record_hash) do update
+            set reason = excluded.reason,
+                last_seen_at = now(),
+                resolved_at = null,
+                sync_run_id = excluded.sync_run_id
+            where rejected_records.resolved_at is not null
+                or rejected_records.reason <> excluded.reason
+            """,
+            {
+                "account": account,
+                "source": source,
+                "entity": entity,
+                "source_id": reject.source_id,
+                "hash": blake2b(reject.record, digest_size=16).digest(),
+                "record": reject.record.decode("utf-8", errors="backslashreplace").replace("\x00", "\\x00"),
+                "reason": reject.reason,
+                "seen_at": reject.seen_at,
+                "sync_run_id": sync_run_id,
+            },
+        )
+
+
+def open_rejects(connection: Connection, *, account: str, source: str, entity: str) -> list[dict[str, Any]]:
+    """Rejected records that nothing resolved yet."""
+    return connection.execute(
+        """
+        select id, record, source_id, coalesce(requested_at, first_seen_at) as seen_at
+        from ops.rejected_records
+        where account = %s
+            and source = %s
+            and entity = %s
+            and resolved_at is null
+        order by id
+        """,
+        [account, source, entity],
+    ).fetchall()
+
+
+def resolve_rejects(connection: Connection, reject_ids: Sequence[int]) -> None:
+    """Close rejects that could be mapped now."""
+    if reject_ids:
+        connection.execute(
+            "update ops.rejected_records set resolved_at = now() where id = any(%s)", [list(reject_ids)]
+        )

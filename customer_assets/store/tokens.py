@@ -1,0 +1,67 @@
+"""Zoho's access token: one for all processes, locked while it is renewed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from customer_assets.store.database import Connection, connect
+
+
+class _Slot:
+    def __init__(self, connection: Connection, account: str, fingerprint: str) -> None:
+        self._connection, self._account, self._fingerprint = connection, account, fingerprint
+        row = connection.execute(
+            """
+            select access_token, expires_at
+            from ops.api_tokens
+            where account = %s
+                and source = 'zoho'
+                and fingerprint = %s
+            """,
+            [account, fingerprint],
+        ).fetchone()
+        self.token: str | None = row["access_token"] if row else None
+        self.expires_at: datetime | None = row["expires_at"] if row else None
+
+    def save(self, token: str, expires_at: datetime) -> None:
+        """Replace the token; other processes find it when the lock is released."""
+        self.token, self.expires_at = token, expires_at
+        self._connection.execute(
+            """
+            insert into ops.api_tokens (account, source, access_token, fingerprint, expires_at)
+            values (%(account)s, 'zoho', %(token)s, %(fingerprint)s, %(expires_at)s)
+            on conflict (account, source) do update
+            set access_token = excluded.access_token,
+                fingerprint = excluded.fingerprint,
+                expires_at = excluded.expires_at,
+                refreshed_at = now()
+            """,
+            {
+                "account": self._account,
+                "token": token,
+                "fingerprint": self._fingerprint,
+                "expires_at": expires_at,
+            },
+        )
+
+
+class StoredTokens:
+    """The token store of one account.
+
+    Works on a connection of its own: a token that was paid for is kept even when the work around it is undone.
+    """
+
+    def __init__(self, url: str, account: str) -> None:
+        self._url = url
+        self._account = account
+
+    @contextmanager
+    def locked(self, fingerprint: str) -> Iterator[_Slot]:
+        """Hold the token's lock. The fingerprint tells a changed grant, whose old token is worth nothing."""
+        with connect(self._url, name="customer_assets zoho token") as connection, connection.transaction():
+            connection.execute(
+                "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"zoho token/{self._account}"]
+            )
+            yield _Slot(connection, self._account, fingerprint)

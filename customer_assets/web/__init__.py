@@ -1,0 +1,1 @@
+"""Web app: receiver, JSON API, health."""
