@@ -292,6 +292,13 @@ class Configuration:
         """Whether made-up data is meant: nothing is configured, or it was asked for."""
         return self.settings.sandbox or (not self.accounts and self.settings.database_url is None)
 
+    @property
+    def sumit_is_nightly(self) -> bool:
+        """Whether the 03:00 schedule does SUMIT, and the 02:00 one leaves it."""
+        return any(
+            isinstance(a.settings, SumitSettings) and a.settings.nightly == "on" for a in self.accounts
+        )
+
     def of(self, system: str, account: str | None = None) -> list[Account]:
         """The configured accounts of one system, all of them or the one named.
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from customer_assets.config import Account
-from customer_assets.errors import ConfigurationError, GoneError, SourceError
+from customer_assets.errors import ConfigurationError, GoneError, PermanentError, SourceError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.land import Landed, PullOptions, land_stream
 from customer_assets.pipeline.load import Loaded, load_detail, load_stream
@@ -182,6 +182,53 @@ def load(
         result.worsen("partial")
     if loaded.counts.rejected:
         result.messages.append(f"{loaded.counts.rejected} {stream.entity} rejected, see ops.rejected_records")
+
+
+def land_account(context: Context, account: Account, stream: Stream, options: PullOptions) -> SyncResult:
+    """Land one stream of one account, as a step of its own. What the system could not do is in `error`, not raised.
+
+    Raises:
+        BusyError: another process syncs this account and system.
+    """
+    result = SyncResult(account.account, account.system)
+    with (
+        system_lock(context.url, account=account.account, system=account.system, what="sync"),
+        connect(context.url, name="customer_assets sync") as connection,
+    ):
+        run_id = _begin(context, connection, account, "full" if options.full else "incremental")
+        try:
+            land(context, connection, account, [stream], options, run_id, result)
+        except (
+            ConfigurationError
+        ) as error:  # such as two folders that may hold the customers: this system's trouble
+            result.error = PermanentError(str(error), system=account.system)
+            result.worsen("failed")
+        if result.status != "ok":
+            _end(connection, run_id, result)
+    return result
+
+
+def load_account(context: Context, account: Account, stream: Stream) -> SyncResult:
+    """Load what has landed of one stream of one account, as a step of its own; no API call is made.
+
+    Raises:
+        BusyError: another process syncs this account and system.
+    """
+    result = SyncResult(account.account, account.system)
+    with (
+        system_lock(context.url, account=account.account, system=account.system, what="load"),
+        connect(context.url, name="customer_assets load") as connection,
+    ):
+        run_id = _begin(context, connection, account, "rebuild")
+        load(context, connection, account, stream, run_id, result, rebuild=False, options=PullOptions())
+        _end(connection, run_id, result)
+    return result
+
+
+def failed_systems(url: str, dagster_run_id: str) -> dict[str, str]:
+    """Systems that a Dagster run could not sync: system/account -> why."""
+    with connect(url, name="customer_assets sync_outcome") as connection:
+        return runs.failures_of(connection, dagster_run_id=dagster_run_id)
 
 
 def pull_one(context: Context, account: Account, source_id: str) -> SyncResult:

@@ -87,6 +87,30 @@ def ensure_database(server_url: str, database: str) -> None:
             ) from None
 
 
+def relax_durability(server_url: str, database: str) -> None:
+    """Commits of this database need not reach the disk at once: for Dagster's event log, which waits at each event.
+
+    A crash of the machine can lose its last moments, nothing more; our own data stays durable.
+    """
+    with connect(server_url, name="customer_assets settings") as connection:
+        relaxed = scalar(
+            connection,
+            """
+            select 1
+            from pg_db_role_setting s
+            join pg_database d on d.oid = s.setdatabase
+            where d.datname = %s
+                and s.setrole = 0
+                and 'synchronous_commit=off' = any(s.setconfig)
+            """,
+            [database],
+        )
+        if not relaxed:
+            connection.execute(
+                sql.SQL("alter database {} set synchronous_commit = off").format(sql.Identifier(database))
+            )
+
+
 def upgrade(url: str) -> None:
     """Bring the schema to this version. Concurrent callers wait for one another; nothing to do costs one query."""
     with connect(url, name="customer_assets db upgrade") as connection:
@@ -164,6 +188,29 @@ def _holder(connection: Connection, key: int) -> str:
         if row
         else "a session that just ended"
     )
+
+
+def grant_reading(connection: Connection, role: str) -> bool:
+    """Let a role read schema public, now and later; it is created when there is none. Returns whether it was.
+
+    Raises:
+        ConfigurationError: this role may not grant or create roles.
+    """
+    name = sql.Identifier(role)
+    created = scalar(connection, "select 1 from pg_roles where rolname = %s", [role]) is None
+    statements = [
+        *([sql.SQL("create role {} login")] if created else []),
+        sql.SQL("grant usage on schema public to {}"),
+        sql.SQL("grant select on all tables in schema public to {}"),
+        sql.SQL("alter default privileges in schema public grant select on tables to {}"),
+    ]
+    try:
+        with connection.transaction():
+            for statement in statements:
+                connection.execute(statement.format(name))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ConfigurationError(f"role {role}: {_first_line(error)}") from None
+    return created
 
 
 def scalar(connection: Connection, query: str, parameters: Any = None) -> Any:

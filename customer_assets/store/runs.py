@@ -128,6 +128,44 @@ def end_run(
     )
 
 
+def failures_of(connection: Connection, *, dagster_run_id: str) -> dict[str, str]:
+    """Syncs of a Dagster run that are not ok: system/account -> why."""
+    rows = connection.execute(
+        """
+        select account, source, status, coalesce(error, message, status) as reason
+        from sync_runs
+        where dagster_run_id = %s
+            and status = 'failed'
+        """,
+        [dagster_run_id],
+    )
+    return {f"{row['source']}/{row['account']}": row["reason"] for row in rows}
+
+
+def fail_runs_of(connection: Connection, *, dagster_run_id: str, job: str, error: str) -> None:
+    """Close what a failed Dagster run left open; a failure before any sync began gets a row of its own."""
+    closed = connection.execute(
+        """
+        update sync_runs
+        set status = 'failed',
+            finished_at = now(),
+            error = coalesce(error, %(error)s)
+        where dagster_run_id = %(run)s
+            and status = 'running'
+        """,
+        {"run": dagster_run_id, "error": error},
+    ).rowcount
+    known = scalar(connection, "select count(*) from sync_runs where dagster_run_id = %s", [dagster_run_id])
+    if not closed and not known:
+        connection.execute(
+            """
+            insert into sync_runs (source, kind, trigger, status, finished_at, dagster_run_id, error)
+            values (%(job)s, 'job', 'dagster', 'failed', now(), %(run)s, %(error)s)
+            """,
+            {"job": job, "run": dagster_run_id, "error": error},
+        )
+
+
 # --- watermarks -------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,604 @@
+"""The command line: each command parses, calls one verb, and reports.
+
+With `--json` the last line of stdout is one JSON object, and everything else goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, SourceError
+
+if TYPE_CHECKING:
+    from customer_assets.config import Account
+    from customer_assets.pipeline.context import Progress
+    from customer_assets.pipeline.pull import SyncResult
+    from customer_assets.stack import Stack
+
+app = typer.Typer(
+    name="customer-assets",
+    help="A company's customers, spread over Robaws, Zoho Books and SUMIT, as one trustworthy PostgreSQL copy.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+db_app = typer.Typer(help="The database: schema, address, shell, read-only roles.", no_args_is_help=True)
+app.add_typer(db_app, name="db")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
+SandboxOption = Annotated[
+    bool, typer.Option("--sandbox", help="Use made-up data, into an empty database only.")
+]
+AccountOption = Annotated[str | None, typer.Option("--account", help="Only this account of accounts.toml.")]
+COUNT_COLUMNS = (
+    "synced",
+    "created",
+    "updated",
+    "unchanged",
+    "deactivated",
+    "rejected",
+    "errors",
+    "pages",
+    "calls",
+)
+
+
+class Target(StrEnum):
+    """What `sync` can pull."""
+
+    ROBAWS = "robaws"
+    ZOHO = "zoho"
+    SUMIT = "sumit"
+    ALL = "all"
+
+
+class SystemName(StrEnum):
+    """The systems."""
+
+    ROBAWS = "robaws"
+    ZOHO = "zoho"
+    SUMIT = "sumit"
+
+
+def main() -> None:
+    """Entry point: known errors become one line on stderr and an exit status."""
+    try:
+        app()
+    except CustomerAssetsError as error:
+        _say(f"customer-assets: {error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 (talking is what a command line does)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def _finish(status: int) -> NoReturn:
+    raise typer.Exit(status)
+
+
+def _table(title: str, columns: list[str], rows: list[list[Any]], *, to_stderr: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    for row in rows:
+        table.add_row(
+            *("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row)
+        )
+    Console(stderr=to_stderr).print(table)
+
+
+def _open(*, sandbox: bool = False) -> Stack:
+    from customer_assets.stack import open_stack
+
+    return open_stack(sandbox=sandbox or os.environ.get("CUSTOMER_ASSETS_SANDBOX") in ("1", "true"))
+
+
+# --- the main job -----------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def run(as_json: JsonOption = False, sandbox: SandboxOption = False) -> None:
+    """The main job end to end, as recorded Dagster runs: sync, migrate, relink, resolve, plan reminders."""
+    from customer_assets.running import run_everything
+
+    with _sandbox_forced(sandbox):
+        report = run_everything(_open(sandbox=sandbox), say=_say)
+    rows = [
+        [m.asset, m.rows, f"{m.seconds:.1f}", m.metadata.get("calls"), job.job]
+        for job in report.jobs
+        for m in job.materialized
+    ]
+    _table("", ["asset", "rows", "seconds", "calls", "job"], rows, to_stderr=as_json)
+    for job in report.jobs:
+        _say(f"{job.job}: {'done' if job.success else f'FAILED: {job.error}'} (Dagster run {job.run_id})")
+    _say(f"{report.seconds:.1f} s, {report.calls} API calls. Look: `make dev`, or `customer-assets db psql`")
+    if as_json:
+        _print_json(
+            {
+                "status": "ok" if report.success else "failed",
+                "seconds": round(report.seconds, 1),
+                "calls": report.calls,
+                "jobs": [
+                    {"job": j.job, "run_id": j.run_id, "success": j.success, "error": j.error}
+                    for j in report.jobs
+                ],
+                "assets": {m.asset: m.rows for job in report.jobs for m in job.materialized},
+            }
+        )
+    if not report.success:
+        _finish(3 if report.systems_failed else 1)
+
+
+@app.command()
+def dev(sandbox: SandboxOption = False) -> None:
+    """Database, sandbox when nothing is configured, Dagster UI and daemon, web app; Ctrl-C stops all of it."""
+    from customer_assets.running import run_dev
+
+    with _sandbox_forced(sandbox):
+        run_dev(_open(sandbox=sandbox), say=_say)
+
+
+@contextmanager
+def _sandbox_forced(sandbox: bool) -> Iterator[None]:
+    """`--sandbox` reaches the processes that we start."""
+    if sandbox:
+        os.environ["CUSTOMER_ASSETS_SANDBOX"] = "1"
+    yield
+
+
+# --- syncing ----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def sync(
+    system: Annotated[Target, typer.Argument(help="What to pull.")],
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Records per page; default: the system's maximum.")
+    ] = None,
+    delay: Annotated[int, typer.Option(min=0, help="Milliseconds between calls.")] = 0,
+    full: Annotated[bool, typer.Option(help="A full scan, even where an incremental one would do.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many records of each list.")] = None,
+    account: AccountOption = None,
+    dry_run: Annotated[bool, typer.Option(help="Pull and compare, but change nothing.")] = False,
+    from_raw: Annotated[bool, typer.Option(help="Rebuild from landed pages, without any API call.")] = False,
+    allow_mass_delete: Annotated[
+        bool, typer.Option(help="Confirm that missing records are gone, however many.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Pull one system or all of them into the cache."""
+    from customer_assets.config import SYSTEMS
+    from customer_assets.pipeline.land import PullOptions
+
+    stack = _open()
+    options = PullOptions(
+        full=full, limit=limit, allow_mass_delete=allow_mass_delete, page_size=batch_size, delay_ms=delay
+    )
+    systems = list(SYSTEMS) if system is Target.ALL else [system.value]
+    results: dict[str, list[SyncResult]] = {}
+    with _progress() as progress:
+        context = stack.context(progress=progress)
+        for name in systems:
+            accounts = stack.working.of(name, account if system is not Target.ALL else None)
+            chosen = [a for a in accounts if account in (None, a.account)]
+            results[name] = [_pull(context, a, options, dry_run=dry_run, from_raw=from_raw) for a in chosen]
+    _report_sync(results, as_json=as_json, dry_run=dry_run, asked_for_all=system is Target.ALL)
+
+
+@app.command("sync-customer")
+def sync_customer(
+    system: Annotated[SystemName, typer.Argument(help="Whose customer.")],
+    customer_id: Annotated[str, typer.Argument(metavar="ID", help="The customer's id at that system.")],
+    account: AccountOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pull one customer by its id."""
+    from customer_assets.pipeline.pull import pull_one
+
+    stack = _open()
+    accounts = stack.working.of(system.value, account)
+    if len(accounts) > 1:
+        raise ConfigurationError(f"{system.value} has several accounts: name one with --account")
+    results = {system.value: [pull_one(stack.context(), a, customer_id) for a in accounts]}
+    _report_sync(results, as_json=as_json, dry_run=False, asked_for_all=False)
+
+
+def _pull(context: Any, account: Account, options: Any, **how: bool) -> SyncResult:
+    from customer_assets.pipeline.pull import SyncResult, pull
+
+    try:
+        return pull(context, account, options, **how)
+    except BusyError as error:
+        return SyncResult(account.account, account.system, status="failed", messages=[str(error)])
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None]]:
+    """Progress bars on stderr, one a stream."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(step: Progress) -> None:
+            name = f"{step.system} {step.stream}" + (
+                "" if step.account == "default" else f" ({step.account})"
+            )
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=step.total)
+            bars.update(tasks[name], completed=step.done, total=step.total)
+
+        yield show
+
+
+def _report_sync(
+    results: dict[str, list[SyncResult]], *, as_json: bool, dry_run: bool, asked_for_all: bool
+) -> None:
+    systems = {name: _system_json(found) for name, found in results.items()}
+    rows = [[name, *(summary[column] for column in COUNT_COLUMNS)] for name, summary in systems.items()]
+    title = "Dry run: nothing was changed" if dry_run else ""
+    _table(title, ["", *(column.capitalize() for column in COUNT_COLUMNS)], rows, to_stderr=as_json)
+    for name, summary in systems.items():
+        if summary["message"]:
+            _say(f"{name}: {summary['message']}")
+    every = [r for found in results.values() for r in found]
+    unreachable = [r for r in every if isinstance(r.error, SourceError)]
+    worst = max((r.status for r in every), key=("ok", "partial", "failed").index, default="ok")
+    status = (
+        "partial"
+        if worst == "failed" and asked_for_all and any(r.status != "failed" for r in every)
+        else worst
+    )
+    if as_json:
+        _print_json({"status": status, "systems": systems})
+    if not dry_run:
+        _tell_dagster(results)
+    if unreachable:
+        _finish(unreachable[0].error.exit_code if unreachable[0].error else 3)
+    if worst != "ok":
+        _finish(1)
+
+
+def _system_json(found: list[SyncResult]) -> dict[str, Any]:
+    from customer_assets.store.cache import Counts
+
+    def summed(entity: str) -> dict[str, int]:
+        counts = Counts()
+        for result in found:
+            counts.add(result.entities.get(entity, Counts()))
+        return counts.as_dict()
+
+    summary: dict[str, Any] = summed("customers")
+    summary["errors"] += sum(1 for r in found if r.error is not None)
+    summary |= {
+        "pages": sum(r.pages for r in found),
+        "calls": sum(r.calls for r in found),
+        "quota_left": next((r.quota_left for r in found if r.quota_left is not None), None),
+        "message": "; ".join(r.message for r in found if r.message) if found else "not configured: skipped",
+    }
+    if any("invoices" in r.entities for r in found):
+        summary["invoices"] = summed("invoices")
+    if len(found) > 1:
+        summary["accounts"] = {r.account: r.counts.as_dict() | {"status": r.status} for r in found}
+    return summary
+
+
+def _tell_dagster(results: dict[str, list[SyncResult]]) -> None:
+    """One runless materialization for the batch, so that lineage and freshness stay true."""
+    from customer_assets.orchestration import report_materializations
+
+    entities = {"customers": "customers_cache", "invoices": "invoices_cache"}
+    metadata: dict[str, dict[str, Any]] = {}
+    for name, found in results.items():
+        for result in found:
+            for entity, counts in result.entities.items():
+                entry = metadata.setdefault(entities[entity], {})
+                for key, value in counts.as_dict().items():
+                    entry[key] = entry.get(key, 0) + value
+                entry["systems"] = ", ".join(dict.fromkeys([*filter(None, [entry.get("systems")]), name]))
+    if metadata:
+        report_materializations(metadata, description="customer-assets sync")
+
+
+# --- old invoices -----------------------------------------------------------------------------------------------------
+
+
+@app.command("import-invoices")
+def import_invoices_command(
+    location: Annotated[
+        str, typer.Argument(metavar="PATH|URL", help="A .csv or .parquet file, or an SQLAlchemy URL.")
+    ],
+    table: Annotated[str | None, typer.Option(help="The table, where a database is given.")] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", help="old=new: a column of the file and what it is here.")
+    ] = None,
+    account: Annotated[str, typer.Option(help="Whose invoices.")] = "default",
+    as_json: JsonOption = False,
+) -> None:
+    """Import old invoices that carry customer fields."""
+    from customer_assets.orchestration import dagster_instance, record_import
+    from customer_assets.pipeline.import_invoices import import_invoices
+
+    pairs = dict(_pair(item) for item in mapping or [])
+    result = import_invoices(_open().context(), location, table=table, mapping=pairs, account=account)
+    counts = {
+        "created": result.created,
+        "updated": result.updated,
+        "unchanged": result.unchanged,
+        "rejected": result.rejected,
+    }
+    _table(
+        "",
+        ["", *(name.capitalize() for name in counts)],
+        [["legacy_invoices", *counts.values()]],
+        to_stderr=as_json,
+    )
+    if result.ignored_columns:
+        _say(f"columns that nothing reads: {', '.join(result.ignored_columns)} (--map old=new)")
+    if result.rejected:
+        _say(f"{result.rejected} rows rejected, see ops.rejected_records")
+    with dagster_instance() as instance:
+        record_import(instance, sorted(result.months), counts)
+    if as_json:
+        _print_json(
+            {
+                "status": "partial" if result.rejected else "ok",
+                **counts,
+                "ignored_columns": result.ignored_columns,
+            }
+        )
+    if result.rejected:
+        _finish(1)
+
+
+@app.command("migrate-invoices")
+def migrate_invoices(
+    month: Annotated[
+        list[str] | None, typer.Option(help="YYYY-MM, or undated; repeatable. Default: all.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Work it out, but change nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Customers out of old invoices, and their links. Makes no API call."""
+    import re
+
+    from customer_assets.pipeline.migrate import migrate
+
+    wrong = [m for m in month or [] if m != "undated" and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", m)]
+    if wrong:
+        raise ConfigurationError(f"--month {wrong[0]}: write YYYY-MM, or undated")
+    stack = _open()
+    result = migrate(stack.context(), month or None, dry_run=dry_run)
+    rows = [
+        [name, count]
+        for name, count in sorted({**result.linked, **result.unlinked}.items(), key=lambda x: -x[1])
+    ]
+    title = "Dry run: nothing was changed" if dry_run else ""
+    _table(title, ["linked by rule, or not for this reason", "invoices"], rows, to_stderr=as_json)
+    linked = sum(result.linked.values())
+    _say(
+        f"{result.invoices} invoices of {len(result.months)} months: {linked} linked, {result.invoices - linked} not; "
+        f"{result.customers.created} customers created, {result.links_changed} links changed"
+    )
+    if as_json:
+        _print_json(
+            {
+                "status": "ok",
+                "dry_run": dry_run,
+                "invoices": result.invoices,
+                "months": result.months,
+                "customers": result.customers.as_dict(),
+                "linked": result.linked,
+                "unlinked": result.unlinked,
+                "links_changed": result.links_changed,
+            }
+        )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, separator, new = text.partition("=")
+    if not separator or not old or not new:
+        raise ConfigurationError(f"--map {text}: write old=new")
+    return old, new
+
+
+# --- looking after it -------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def verify(as_json: JsonOption = False) -> None:
+    """Integrity report; exit status 1 if anything is violated."""
+    from customer_assets.store import integrity
+    from customer_assets.store.database import connect
+
+    with connect(_open().url) as connection:
+        found = integrity.violations(connection)
+        sums = integrity.sums(connection)
+    _table(
+        "Old invoices by currency", ["", "imported", "linked", "total", "linked total", "unlinked total"],
+        [[s["currency"], s["imported"], s["linked"], s["imported_total"], s["linked_total"], s["unlinked_total"]] for s in sums],
+        to_stderr=as_json,
+    )  # fmt: skip
+    for violation in found:
+        _say(
+            f"VIOLATED {violation.rule}: not so that {violation.meaning}: {violation.count}, such as {', '.join(violation.examples)}"
+        )
+    _say(f"{len(integrity.RULES)} rules checked, {len(found)} violated")
+    if as_json:
+        _print_json({"ok": not found, "violations": [vars(v) for v in found], "sums": sums})
+    if found:
+        _finish(1)
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Each system: reachable, credentials right, quota left; the database. One line each, with the mend."""
+    from customer_assets.running import examine
+
+    findings = examine(_open)
+    for finding in findings:
+        _say(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}: {finding.message}")
+    if as_json:
+        _print_json({"ok": all(f.ok for f in findings), "findings": [vars(f) for f in findings]})
+    failed = [f for f in findings if not f.ok]
+    if failed:
+        _finish(max(f.exit_code for f in failed))
+
+
+@app.command()
+def prune(as_json: JsonOption = False) -> None:
+    """Delete raw pages, settled deliveries and Dagster runs that are past their time."""
+    from customer_assets.jobs import prune_dagster_runs
+    from customer_assets.orchestration import dagster_instance
+    from customer_assets.pipeline.prune import prune as prune_tables
+
+    stack = _open()
+    pruned = prune_tables(stack.context())
+    with dagster_instance() as instance:
+        runs = prune_dagster_runs(instance, keep_days=stack.configuration.settings.run_keep_days)
+    _say(f"pruned {pruned.raw_pages} raw pages, {pruned.deliveries} deliveries, {runs} Dagster runs")
+    if as_json:
+        _print_json({"raw_pages": pruned.raw_pages, "deliveries": pruned.deliveries, "dagster_runs": runs})
+
+
+# --- database ---------------------------------------------------------------------------------------------------------
+
+
+@db_app.command("upgrade")
+def db_upgrade(as_json: JsonOption = False) -> None:
+    """Bring the schema to this version."""
+    from customer_assets.store.database import shown
+
+    stack = _open()
+    _say(f"{shown(stack.url)} is at the newest schema")
+    if as_json:
+        _print_json({"status": "ok"})
+
+
+@db_app.command("url")
+def db_url(as_json: JsonOption = False) -> None:
+    """Print the database's URL."""
+    stack = _open()
+    if as_json:
+        _print_json({"url": stack.url})
+    else:
+        sys.stdout.write(f"{stack.url}\n")
+
+
+@db_app.command("psql")
+def db_psql() -> None:
+    """A shell on the database."""
+    from customer_assets.store.embedded import binary
+
+    url = _open().url
+    os.execv(binary("psql"), ["psql", url])  # noqa: S606 (becomes psql)
+
+
+@db_app.command("grant-analyst")
+def db_grant_analyst(
+    role: Annotated[str, typer.Argument(help="Role to create, or to grant reading to.")],
+    as_json: JsonOption = False,
+) -> None:
+    """A role that may read the public tables and views, and nothing else."""
+    from customer_assets.store.database import connect, grant_reading
+
+    with connect(_open().url) as connection:
+        created = grant_reading(connection, role)
+    _say(f"role {role} {'was created and ' if created else ''}may read schema public")
+    if as_json:
+        _print_json({"role": role, "created": created})
+
+
+@db_app.command("stop")
+def db_stop(as_json: JsonOption = False) -> None:
+    """Stop the embedded server."""
+    from customer_assets.config import load_configuration
+    from customer_assets.store.embedded import stop_server
+
+    settings = load_configuration().settings
+    if settings.database_url is not None:
+        raise ConfigurationError("DATABASE_URL is set: that server is not ours to stop")
+    stopped = stop_server(settings.home_path)
+    _say("stopped" if stopped else "it was not running")
+    if as_json:
+        _print_json({"stopped": stopped})
+
+
+# --- servers ----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
+) -> None:
+    """The web app alone: JSON API and health."""
+    import uvicorn
+
+    from customer_assets.web.app import build_app
+
+    uvicorn.run(build_app(_open()), host=host, port=port, log_level="warning")
+
+
+@app.command()
+def sandbox(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0: any.")] = 8900,
+    seed: Annotated[int, typer.Option(help="Same seed, same data.")] = 1,
+    documented_limits: Annotated[bool, typer.Option(help="Enforce Zoho's documented pace, too.")] = False,
+    keep_state: Annotated[
+        bool, typer.Option(help="Keep writes and the address in CUSTOMER_ASSETS_HOME.")
+    ] = False,
+    idle: Annotated[float | None, typer.Option(help="End after so many seconds without a call.")] = None,
+) -> None:
+    """The emulated systems alone; prints their addresses as environment lines."""
+    from customer_assets.config import load_configuration
+    from customer_assets.sandbox.server import serve as serve_sandbox
+    from customer_assets.sandbox.world import Limits, World
+
+    home = load_configuration().settings.home_path if keep_state else None
+    journal = home / "sandbox" / "journal.jsonl" if home else None
+    if journal is not None:
+        journal.parent.mkdir(parents=True, exist_ok=True)
+    limits = Limits() if documented_limits else Limits(zoho_per_minute=100_000)
+    serve_sandbox(
+        World(seed=seed, limits=limits, journal=journal), host=host, port=port, home=home, idle_seconds=idle
+    )
+
+
+@app.command()
+def bench(
+    records: Annotated[int, typer.Option(help="Records to load.")] = 100_000,
+    as_json: JsonOption = False,
+) -> None:
+    """The pipeline's own benchmark: CPU, WAL, calls and memory, beside a peer in the same run."""
+    from customer_assets.bench import run_bench
+
+    rows = run_bench(records, say=_say)
+    _table(
+        "", ["scenario", "measure", "ours", "dlt", "ratio"], [list(row) for row in rows], to_stderr=as_json
+    )
+    if as_json:
+        _print_json({"rows": [list(row) for row in rows]})

@@ -1,0 +1,77 @@
+"""Jobs: what runs together. Which steps there are is decided in `assets`."""
+
+import dagster as dg
+
+from customer_assets.pipeline.apply import apply_deliveries
+from customer_assets.pipeline.prune import prune
+from customer_assets.resources import StackResource
+
+PARTITIONED = dg.AssetSelection.assets("migrated_customers", "relinked_invoices")
+SUMIT = dg.AssetSelection.assets("raw_sumit_customer_pages", "customers_cache")
+
+customer_sync = dg.define_asset_job(
+    "customer_sync",
+    selection=dg.AssetSelection.all() - PARTITIONED,
+    description="Pull every system, fill the caches, import old invoices, resolve customers, plan reminders.",
+)
+invoice_migration = dg.define_asset_job(
+    "invoice_migration",
+    selection=PARTITIONED,
+    description="Customers out of old invoices, and their links, for any range of months. Makes no API call.",
+)
+sumit_bidirectional = dg.define_asset_job(
+    "sumit_bidirectional",
+    selection=SUMIT,
+    description="Pull from SUMIT. (Pushing what changed here joins it with the push itself.)",
+)
+
+
+@dg.op(description="Apply the webhook deliveries that wait, in sets, newest wins.")
+def apply_waiting_deliveries(context: dg.OpExecutionContext, stack: StackResource) -> None:
+    """Apply, and report one materialization for the batch."""
+    result = apply_deliveries(stack.context_for(context.run_id), stack.stack.working.accounts)
+    context.log_event(
+        dg.AssetMaterialization(
+            "customers_cache",
+            description=f"{result.total} webhook deliveries",
+            metadata={**result.statuses, "created": result.created, "updated": result.updated},
+        )
+    )
+
+
+@dg.job(description="Apply webhook deliveries that the web process did not apply.")
+def apply_webhooks() -> None:
+    """One step."""
+    apply_waiting_deliveries()
+
+
+@dg.op(description="Delete raw pages, settled deliveries and Dagster runs that are past their time.")
+def prune_old_data(context: dg.OpExecutionContext, stack: StackResource) -> None:
+    """Prune, and say how much went."""
+    pruned = prune(stack.context_for(context.run_id))
+    old_runs = prune_dagster_runs(
+        context.instance, keep_days=stack.stack.configuration.settings.run_keep_days
+    )
+    context.log.info(f"pruned {pruned.raw_pages} raw pages, {pruned.deliveries} deliveries, {old_runs} runs")
+
+
+@dg.job(name="prune", description="Delete what is past its time.")
+def prune_job() -> None:
+    """One step."""
+    prune_old_data()
+
+
+def prune_dagster_runs(instance: dg.DagsterInstance, *, keep_days: float) -> int:
+    """Delete finished Dagster runs older than that; returns how many."""
+    from datetime import UTC, datetime, timedelta
+
+    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    before = datetime.now(UTC) - timedelta(days=keep_days)
+    old = instance.get_runs(filters=dg.RunsFilter(statuses=finished, created_before=before), limit=1000)
+    for run in old:
+        instance.delete_run(run.run_id)
+    return len(old)
+
+
+ASSET_JOBS = [customer_sync, invoice_migration, sumit_bidirectional]
+OP_JOBS = [apply_webhooks, prune_job]

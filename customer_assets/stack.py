@@ -1,0 +1,241 @@
+"""What a process works with: the configuration, the database, and the sandbox when nothing is configured.
+
+Made-up data never meets real data: the sandbox has databases of its own on the embedded server, and a database that
+is given is used for it only when it is empty.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from customer_assets.config import (
+    SETTINGS_CLASSES,
+    SYSTEMS,
+    Account,
+    Configuration,
+    Settings,
+    load_configuration,
+)
+from customer_assets.errors import ConfigurationError
+from customer_assets.pipeline.context import Context, Progress
+from customer_assets.store import database, embedded
+
+SANDBOX_FILE = "sandbox.json"
+SANDBOX_SECONDS = 30
+SANDBOX_IDLE_SECONDS = 1800
+NEEDS_SYSTEMS = (
+    "DATABASE_URL is set but no system is configured: set the credentials of ROBAWS_, ZOHO_ or SUMIT_ "
+    "(docs/settings.md), or give --sandbox to fill this database, if it is empty, with made-up data"
+)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Configuration and database of one process.
+
+    Attributes:
+        configuration: as parsed; in sandbox mode without accounts, which `working` adds.
+        url: our database.
+        dagster_url: Dagster's own, with the driver spelt out.
+    """
+
+    configuration: Configuration
+    url: str
+    dagster_url: str
+
+    @property
+    def home(self) -> Path:
+        """Folder of the embedded data."""
+        return self.configuration.settings.home_path
+
+    @cached_property
+    def working(self) -> Configuration:
+        """The configuration to pull with: the real one, or the sandbox's, which is started when it is not up."""
+        if not self.configuration.sandbox:
+            return self.configuration
+        return sandbox_configuration(self.configuration.settings, ensure_sandbox(self.home))
+
+    def context(
+        self,
+        *,
+        trigger: str = "cli",
+        dagster_run_id: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Context:
+        """What the verbs of `pipeline` are given."""
+        context = Context(
+            self.url, self.configuration.settings, trigger=trigger, dagster_run_id=dagster_run_id
+        )
+        return replace(context, progress=progress) if progress else context
+
+
+def open_stack(*, sandbox: bool = False, migrate: bool = True) -> Stack:
+    """Read the settings, start or join the database, bring its schema up to date.
+
+    Args:
+        sandbox: force made-up data; only into an empty database.
+        migrate: whether the schema is brought up to date.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
+    """
+    configuration = load_configuration()
+    if sandbox:
+        configuration = replace(
+            configuration, settings=configuration.settings.model_copy(update={"sandbox": True})
+        )
+    given = configuration.settings.database_url
+    names = ("sandbox", "dagster_sandbox") if configuration.sandbox else ("customers", "dagster")
+    if given is None:
+        server = embedded.start_server(configuration.settings.home_path)
+        for name in names:
+            database.ensure_database(server.url("postgres"), name)
+        database.relax_durability(server.url("postgres"), names[1])
+        stack = Stack(configuration, server.url(names[0]), server.url(names[1], driver="psycopg2"))
+    else:
+        url = _plain(given.get_secret_value())
+        database.ensure_database(url, names[1])
+        stack = Stack(configuration, url, database.with_database(url, names[1], driver="psycopg2"))
+    if migrate:
+        if configuration.sandbox:
+            _refuse_real_data(stack.url)
+        database.upgrade(stack.url)
+        _mark(
+            stack.url,
+            "sandbox" if configuration.sandbox else "real",
+            only_with_systems=bool(configuration.accounts),
+        )
+    return stack
+
+
+def dagster_storage_url() -> str:
+    """URL of Dagster's own database; starts or joins the embedded server, and migrates nothing of ours."""
+    return open_stack(migrate=False).dagster_url
+
+
+def _plain(url: str) -> str:
+    """`postgres://` and SQLAlchemy's spellings as the plain URL that every driver takes."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in ("postgresql", "postgres"):
+        raise ConfigurationError("DATABASE_URL: write postgresql://user:password@host:port/database")
+    return f"postgresql://{rest}"
+
+
+def _refuse_real_data(url: str) -> None:
+    """The sandbox goes into an empty database, or one that it filled itself."""
+    with database.connect(url) as connection:
+        tables = database.scalar(
+            connection,
+            "select count(*) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
+        )
+        if not tables:
+            return
+        known = database.scalar(connection, "select to_regclass('ops.database_marks')")
+        mark = (
+            database.scalar(connection, "select value from ops.database_marks where mark = 'data'")
+            if known
+            else None
+        )
+        if mark != "sandbox":
+            raise ConfigurationError(
+                f"{database.shown(url)} is not empty: the sandbox's made-up data goes only into an empty database "
+                "(DATABASE_URL)"
+            )
+
+
+def _mark(url: str, data: str, *, only_with_systems: bool) -> None:
+    """Remember what the database is for; the first to fill it decides."""
+    if data == "real" and not only_with_systems:
+        return
+    with database.connect(url) as connection:
+        held = database.scalar(connection, "select value from ops.database_marks where mark = 'data'")
+        if held is None:
+            connection.execute(
+                "insert into ops.database_marks values ('data', %s) on conflict do nothing", [data]
+            )
+        elif held != data:
+            raise ConfigurationError(
+                f"{database.shown(url)} holds the sandbox's made-up data: use another database for real customers "
+                "(DATABASE_URL)"
+            )
+
+
+# --- the sandbox ------------------------------------------------------------------------------------------------------
+
+
+def sandbox_configuration(settings: Settings, environment: Mapping[str, str]) -> Configuration:
+    """Accounts that speak to the sandbox whose environment lines these are."""
+    accounts = []
+    for system in SYSTEMS:
+        prefix = f"{system.upper()}_"
+        values: dict[str, Any] = {
+            name.removeprefix(prefix).lower(): value
+            for name, value in environment.items()
+            if name.startswith(prefix)
+        }
+        accounts.append(Account("default", system, SETTINGS_CLASSES[system](**values)))
+    legacy = environment.get("LEGACY_INVOICES")
+    if legacy and settings.legacy_invoices is None:
+        settings = settings.model_copy(update={"legacy_invoices": legacy})
+    return Configuration(settings.model_copy(update={"sandbox": True}), tuple(accounts))
+
+
+def ensure_sandbox(home: Path) -> dict[str, str]:
+    """Environment lines of the sandbox of this home folder; starts it when it is not up. It ends when nobody calls.
+
+    Raises:
+        ConfigurationError: it does not come up.
+    """
+    from filelock import FileLock
+
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "sandbox.lock", timeout=2 * SANDBOX_SECONDS):
+        if (state := running_sandbox(home)) is not None:
+            return dict(state["environment"])
+        (home / SANDBOX_FILE).unlink(missing_ok=True)
+        with (home / "sandbox.log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603
+                [
+                    sys.executable,
+                    "-m",
+                    "customer_assets",
+                    "sandbox",
+                    "--port",
+                    "0",
+                    "--keep-state",
+                    "--idle",
+                    str(SANDBOX_IDLE_SECONDS),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, "CUSTOMER_ASSETS_HOME": str(home)},
+            )
+        deadline = time.monotonic() + SANDBOX_SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            if (state := running_sandbox(home)) is not None:
+                return dict(state["environment"])
+            time.sleep(0.1)
+        raise ConfigurationError(f"the sandbox did not come up; see {home / 'sandbox.log'}")
+
+
+def running_sandbox(home: Path) -> dict[str, Any] | None:
+    """The state of this home folder's sandbox when it answers: pid, base, environment."""
+    try:
+        state: dict[str, Any] = json.loads((home / SANDBOX_FILE).read_text(encoding="utf-8"))
+        with urllib.request.urlopen(f"{state['base']}/control", timeout=2):  # noqa: S310 (our own loopback address)
+            return state
+    except (OSError, ValueError, KeyError, urllib.error.URLError):
+        return None

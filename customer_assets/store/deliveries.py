@@ -1,0 +1,90 @@
+"""Webhook deliveries: claiming those that wait, and recording what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from customer_assets.store.database import Connection, scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A verified delivery that waits to be applied."""
+
+    id: str
+    account: str
+    source: str
+    event: str
+    body: bytes
+    signed_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a delivery: applied, ignored, stale or failed."""
+
+    id: str
+    status: str
+    source_customer_id: str | None = None
+    error: str | None = None
+
+
+WAITING = """
+    (status = 'waiting' or (status = 'failed' and next_attempt_at <= now()))
+"""
+
+
+def count_waiting(connection: Connection) -> int:
+    """How many deliveries could be applied now."""
+    return int(scalar(connection, f"select count(*) from ops.webhook_deliveries where {WAITING}"))
+
+
+def claim(connection: Connection, *, limit: int) -> list[Delivery]:
+    """Lock the oldest waiting deliveries that nobody else works on; call it inside a transaction."""
+    rows = connection.execute(
+        f"""
+        select id, account, source, event, body, signed_at, attempts
+        from ops.webhook_deliveries
+        where {WAITING}
+        order by received_at, id
+        limit %(limit)s
+        for update skip locked
+        """,
+        {"limit": limit},
+    )
+    return [Delivery(**{**row, "body": bytes(row["body"])}) for row in rows]
+
+
+def settle(
+    connection: Connection, settled: Sequence[Settled], *, started_at: datetime, most_attempts: int
+) -> None:
+    """Record outcomes. A failed one is tried again after 10 s, doubling, until it is parked."""
+    connection.execute(
+        """
+        update ops.webhook_deliveries d
+        set status = s.status,
+            error = s.error,
+            source_customer_id = coalesce(s.source_customer_id, d.source_customer_id),
+            attempts = d.attempts + 1,
+            finished_at = case when s.status = 'failed' then null else clock_timestamp() end,
+            duration_ms = extract(epoch from clock_timestamp() - %(started_at)s) * 1000,
+            next_attempt_at = case
+                when s.status = 'failed' and d.attempts + 1 < %(most_attempts)s
+                    then now() + make_interval(secs => 10 * 2 ^ d.attempts)
+            end
+        from unnest(%(ids)s::text[], %(statuses)s::text[], %(customers)s::text[], %(errors)s::text[])
+            as s (id, status, source_customer_id, error)
+        where d.id = s.id
+        """,
+        {
+            "ids": [s.id for s in settled],
+            "statuses": [s.status for s in settled],
+            "customers": [s.source_customer_id for s in settled],
+            "errors": [s.error for s in settled],
+            "started_at": started_at,
+            "most_attempts": most_attempts,
+        },
+    )

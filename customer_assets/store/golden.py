@@ -1,0 +1,117 @@
+"""Golden records: reading the cache rows they are made of, writing what changed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from customer_assets.store.database import Connection
+
+COLUMNS = (
+    "name", "company_name", "legal_form", "vat_number", "phone", "primary_phone", "email", "billing_email", "website",
+    "street", "street2", "city", "state", "zipcode", "country", "role", "is_active", "row_count", "provenance",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenCounts:
+    """What became of golden records."""
+
+    created: int
+    updated: int
+    removed: int
+    assigned: int
+
+
+def rows_to_resolve(connection: Connection) -> list[dict[str, Any]]:
+    """All cache rows with what identity and survivorship need."""
+    return connection.execute(
+        """
+        select
+            id, account, source, source_customer_id, customer_id, name, company_name, legal_form, vat_number, phone,
+            mobile, primary_phone, general_email, billing_email, website, street, street2, city, state, zipcode,
+            country, role, is_active, deleted_at
+        from customer_rows
+        """
+    ).fetchall()
+
+
+def new_ids(connection: Connection, count: int) -> list[int]:
+    """Fresh customer ids."""
+    rows = connection.execute(
+        "select nextval(pg_get_serial_sequence('customers', 'id')) as id from generate_series(1, %s)", [count]
+    )
+    return [row["id"] for row in rows]
+
+
+def store(
+    connection: Connection, records: Sequence[Mapping[str, Any]], assignments: Sequence[tuple[int, int]]
+) -> GoldenCounts:
+    """Bring the golden records in line; what did not change is not written.
+
+    Args:
+        connection: database.
+        records: every golden record, with its id and account.
+        assignments: (cache row id, customer id) of every cache row.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for record in records:
+        values = [record["id"], record["account"], *(record[column] for column in COLUMNS)]
+        values[-1] = msgspec.json.encode(values[-1], order="sorted").decode()
+        writer.writerow(values)
+    own = ", ".join(COLUMNS)
+    with connection.transaction():
+        connection.execute(
+            "create temporary table if not exists staged_customers as select * from customers with no data"
+        )
+        connection.execute(
+            "create temporary table if not exists staged_assignments (row_id bigint, customer_id bigint)"
+        )
+        connection.execute("truncate staged_customers, staged_assignments")
+        with connection.cursor().copy(
+            f"copy pg_temp.staged_customers (id, account, {own}) from stdin (format csv)"
+        ) as copy:
+            copy.write(buffer.getvalue())
+        with connection.cursor().copy("copy pg_temp.staged_assignments from stdin") as copy:
+            for assignment in assignments:
+                copy.write_row(assignment)
+        connection.execute("analyze pg_temp.staged_customers")
+        connection.execute("analyze pg_temp.staged_assignments")
+        updated = connection.execute(
+            f"""
+            update customers c
+            set {", ".join(f"{column} = s.{column}" for column in COLUMNS)},
+                updated_at = now()
+            from pg_temp.staged_customers s
+            where c.id = s.id
+                and ({" or ".join(f"c.{column} is distinct from s.{column}" for column in COLUMNS)})
+            """
+        ).rowcount
+        created = connection.execute(
+            f"""
+            insert into customers (id, account, {own})
+            select id, account, {own}
+            from pg_temp.staged_customers s
+            where not exists (select from customers c where c.id = s.id)
+            order by id
+            """
+        ).rowcount
+        assigned = connection.execute(
+            """
+            update customer_rows r
+            set customer_id = s.customer_id
+            from pg_temp.staged_assignments s
+            where r.id = s.row_id
+                and r.customer_id is distinct from s.customer_id
+            """
+        ).rowcount
+        removed = connection.execute(
+            "delete from customers c where not exists (select from pg_temp.staged_customers s where s.id = c.id)"
+        ).rowcount
+    return GoldenCounts(created, updated, removed, assigned)

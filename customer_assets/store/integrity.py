@@ -1,0 +1,191 @@
+"""The integrity report of `verify`: each check counts what must not be, with a few examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from customer_assets.store.database import Connection
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that must hold; the query returns the violations, one text `example` each."""
+
+    name: str
+    meaning: str
+    query: str
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule that does not hold."""
+
+    rule: str
+    meaning: str
+    count: int
+    examples: list[str]
+
+
+RULES = (
+    Rule(
+        "legacy_invoice_unaccounted",
+        "every imported invoice is linked, or listed with the reason",
+        """
+        select source_invoice_id as example
+        from legacy_invoices
+        where (customer_id is null) = (unlinked_reason is null)
+        """,
+    ),
+    Rule(
+        "legacy_link_without_rule",
+        "each link says which rule made it",
+        "select source_invoice_id as example from legacy_invoices where customer_id is not null and match_rule is null",
+    ),
+    Rule(
+        "legacy_link_across_accounts",
+        "an old invoice links to a customer of its own account",
+        """
+        select l.source_invoice_id as example
+        from legacy_invoices l
+        join customer_rows c on c.id = l.customer_id
+        where c.account <> l.account
+        """,
+    ),
+    Rule(
+        "legacy_link_not_to_own_system",
+        "an old invoice whose own system's customer is cached links to that row",
+        """
+        select l.source_invoice_id as example
+        from legacy_invoices l
+        join customer_rows c
+            on c.account = l.account
+            and c.source = l.source_system
+            and c.source_customer_id = l.source_customer_id
+        where l.customer_id is distinct from c.id
+            and l.match_rule is not null
+        """,
+    ),
+    Rule(
+        "legacy_sums_differ",
+        "per currency, linked and unlinked totals add up to the imported ones",
+        """
+        select coalesce(currency_code, 'no currency') as example
+        from legacy_invoices
+        group by currency_code
+        having coalesce(sum(total), 0)
+            <> coalesce(sum(total) filter (where customer_id is not null), 0)
+            + coalesce(sum(total) filter (where unlinked_reason is not null), 0)
+            + coalesce(sum(total) filter (where customer_id is null and unlinked_reason is null), 0)
+        """,
+    ),
+    Rule(
+        "customer_sums_differ",
+        "per customer, the totals of its links add up to those of all linked invoices",
+        """
+        select 'all customers' as example
+        from (
+            select coalesce(sum(per_customer.total), 0) as total
+            from (
+                select c.id, sum(l.total) as total
+                from customer_rows c
+                join legacy_invoices l on l.customer_id = c.id
+                group by c.id
+            ) per_customer
+        ) linked
+        where linked.total <> (select coalesce(sum(total), 0) from legacy_invoices where customer_id is not null)
+        """,
+    ),
+    Rule(
+        "invoice_unlinked_though_known",
+        "an invoice whose customer is cached is linked to that row",
+        """
+        select i.source_invoice_id as example
+        from invoice_rows i
+        join customer_rows c
+            on c.account = i.account
+            and c.source = i.source
+            and c.source_customer_id = i.source_customer_id
+        where i.customer_id is distinct from c.id
+        """,
+    ),
+    Rule(
+        "invoice_linked_to_other",
+        "an invoice links to a customer of its own account and source",
+        """
+        select i.source_invoice_id as example
+        from invoice_rows i
+        join customer_rows c on c.id = i.customer_id
+        where (c.account, c.source, c.source_customer_id) is distinct from (i.account, i.source, i.source_customer_id)
+        """,
+    ),
+    Rule(
+        "deleted_but_active",
+        "a deleted customer is not active",
+        "select source || ' ' || source_customer_id as example from customer_rows where deleted_at is not null and is_active",
+    ),
+    Rule(
+        "reminder_for_settled_invoice",
+        "no reminder is pending for an invoice that is paid, void or gone",
+        """
+        select r.id::text as example
+        from payment_reminders r
+        join invoice_rows i on i.id = r.invoice_id
+        where r.status = 'pending'
+            and (lower(i.status) in ('paid', 'void') or i.balance <= 0 or i.deleted_at is not null)
+        """,
+    ),
+    Rule(
+        "reminder_without_phone",
+        "a pending reminder has a customer with a phone",
+        """
+        select r.id::text as example
+        from payment_reminders r
+        left join customer_rows c on c.id = r.customer_id
+        where r.status = 'pending'
+            and c.primary_phone is null
+        """,
+    ),
+    Rule(
+        "golden_record_without_rows",
+        "every golden record has a cache row, of its own account",
+        """
+        select c.id::text as example
+        from customers c
+        where not exists (select from customer_rows r where r.customer_id = c.id and r.account = c.account)
+        """,
+    ),
+    Rule(
+        "counts_do_not_add_up",
+        "synced is created, updated and unchanged together, in every sync run",
+        "select id::text as example from sync_runs where synced <> created + updated + unchanged",
+    ),
+)
+
+
+def violations(connection: Connection) -> list[Violation]:
+    """All rules that do not hold."""
+    found = []
+    for rule in RULES:
+        rows = connection.execute(rule.query).fetchall()
+        if rows:
+            found.append(Violation(rule.name, rule.meaning, len(rows), [row["example"] for row in rows[:5]]))
+    return found
+
+
+def sums(connection: Connection) -> list[dict[str, Any]]:
+    """Per currency: how many old invoices and which totals were imported, linked, and not linked."""
+    return connection.execute(
+        """
+        select
+            coalesce(currency_code, '') as currency,
+            count(*) as imported,
+            count(customer_id) as linked,
+            coalesce(sum(total), 0)::text as imported_total,
+            coalesce(sum(total) filter (where customer_id is not null), 0)::text as linked_total,
+            coalesce(sum(total) filter (where customer_id is null), 0)::text as unlinked_total
+        from legacy_invoices
+        group by currency_code
+        order by currency_code
+        """
+    ).fetchall()

@@ -1,0 +1,143 @@
+"""Imported old invoices: set-wise upsert, what the resolution reads, links written."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from customer_assets.store.database import Connection
+
+COLUMNS = (
+    "source_invoice_id", "source_system", "source_customer_id", "customer_name", "customer_phone", "customer_email",
+    "customer_vat_number", "customer_address", "customer_country", "invoice_number", "invoice_date", "due_date",
+    "total", "balance", "currency_code", "status", "month",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of imported rows."""
+
+    created: int
+    updated: int
+    unchanged: int
+
+
+def upsert(connection: Connection, *, account: str, rows: Sequence[Mapping[str, Any]]) -> Imported:
+    """Store old invoices, each source_invoice_id once; what did not change is not written. One transaction.
+
+    A changed row loses its link, which the next migration writes anew.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([row.get(column) for column in COLUMNS] for row in rows)
+    changed = " or ".join(f"l.{c} is distinct from s.{c}" for c in COLUMNS)
+    with connection.transaction():
+        connection.execute(
+            "create temporary table if not exists staged_legacy_invoices as select * from legacy_invoices with no data"
+        )
+        connection.execute("truncate staged_legacy_invoices")
+        with connection.cursor().copy(
+            f"copy pg_temp.staged_legacy_invoices ({', '.join(COLUMNS)}) from stdin (format csv)"
+        ) as copy:
+            copy.write(buffer.getvalue())
+        connection.execute("analyze pg_temp.staged_legacy_invoices")
+        updated = connection.execute(
+            f"""
+            update legacy_invoices l
+            set {", ".join(f"{c} = s.{c}" for c in COLUMNS)},
+                updated_at = now()
+            from pg_temp.staged_legacy_invoices s
+            where l.account = %(account)s
+                and l.source_invoice_id = s.source_invoice_id
+                and ({changed})
+            """,
+            {"account": account},
+        ).rowcount
+        created = connection.execute(
+            f"""
+            insert into legacy_invoices (account, {", ".join(COLUMNS)})
+            select %(account)s, {", ".join(COLUMNS)}
+            from pg_temp.staged_legacy_invoices
+            on conflict (account, source_invoice_id) do nothing
+            """,
+            {"account": account},
+        ).rowcount
+    return Imported(created, updated, len(rows) - created - updated)
+
+
+def months(connection: Connection) -> list[str]:
+    """Months of the imported invoices, `undated` last."""
+    rows = connection.execute("select distinct month from legacy_invoices order by month")
+    return [row["month"] for row in rows]
+
+
+def all_invoices(connection: Connection) -> list[dict[str, Any]]:
+    """What the resolution reads of every old invoice."""
+    return connection.execute(
+        """
+        select
+            id, account, source_invoice_id, source_system, source_customer_id, customer_name, customer_phone,
+            customer_email, customer_vat_number, customer_address, customer_country, invoice_date, month
+        from legacy_invoices
+        """
+    ).fetchall()
+
+
+def cached_customers(connection: Connection) -> list[dict[str, Any]]:
+    """What the resolution reads of every cache row, deleted ones too: old invoices are theirs all the same."""
+    return connection.execute(
+        """
+        select
+            id, account, source, source_customer_id, name, company_name, vat_number, primary_phone, phone, mobile,
+            general_email, street, zipcode, city, country, deleted_at
+        from customer_rows
+        """
+    ).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The link of one old invoice, or why it has none."""
+
+    invoice_id: int
+    customer_id: int | None
+    rule: str | None
+    score: float | None
+    unlinked_reason: str | None
+
+
+def write_links(connection: Connection, links: Iterable[Link]) -> int:
+    """Write links that differ from the stored ones; returns how many."""
+    with connection.transaction():
+        connection.execute(
+            """
+            create temporary table if not exists staged_links (
+                invoice_id bigint, customer_id bigint, match_rule text, match_score numeric(5, 4), unlinked_reason text
+            )
+            """
+        )
+        connection.execute("truncate staged_links")
+        with connection.cursor().copy("copy pg_temp.staged_links from stdin") as copy:
+            for link in links:
+                copy.write_row(
+                    (link.invoice_id, link.customer_id, link.rule, link.score, link.unlinked_reason)
+                )
+        connection.execute("analyze pg_temp.staged_links")
+        return connection.execute(
+            """
+            update legacy_invoices l
+            set customer_id = s.customer_id,
+                match_rule = s.match_rule,
+                match_score = s.match_score,
+                unlinked_reason = s.unlinked_reason,
+                updated_at = now()
+            from pg_temp.staged_links s
+            where l.id = s.invoice_id
+                and (l.customer_id, l.match_rule, l.match_score, l.unlinked_reason)
+                    is distinct from (s.customer_id, s.match_rule, s.match_score, s.unlinked_reason)
+            """
+        ).rowcount
