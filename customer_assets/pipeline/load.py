@@ -225,7 +225,7 @@ class _Loading:
         self.result.blocked += absences.blocked
         if absences.blocked:
             self.result.messages.append(
-                f"{self.stream.entity}: {absences.blocked} rows are gone at the source, more than "
+                f"{self.stream.entity}: {absences.blocked} rows are missing at the source, more than "
                 f"{self.context.settings.delete_share:.0%} of all (DELETE_SHARE); none was marked. "
                 "--allow-mass-delete confirms them"
             )

@@ -482,7 +482,7 @@ class Absences:
     Attributes:
         deactivated: marked as deleted now.
         waiting: missing, and to be marked when the next complete scan misses them too.
-        blocked: would be marked, but are more than the share that one run may mark.
+        blocked: missing, but more than the share of all rows that one run may mark.
     """
 
     deactivated: int = 0
@@ -567,8 +567,8 @@ def settle_absences(
         ).fetchall()
         certain = [row["id"] for row in missing if row["is_certain"]]
         live = _count_live(connection, table, batch)
-        if len(certain) > math.ceil(live * most_share) and not allow_mass_delete:
-            return Absences(waiting=len(missing) - len(certain), blocked=len(certain))
+        if len(missing) > math.ceil(live * most_share) and not allow_mass_delete:
+            return Absences(blocked=len(missing))
         mark_deleted(connection, table, batch, certain)
         waiting = [row["id"] for row in missing if not row["is_certain"]]
         connection.execute(

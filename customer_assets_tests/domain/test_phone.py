@@ -1,0 +1,92 @@
+"""The primary phone rule of the Zoho sheet, one test a step, and E.164."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from customer_assets.domain.country import country_code
+from customer_assets.domain.phone import primary_email, primary_phone, region_of, to_e164
+
+
+def person(mobile: str = "", phone: str = "", *, primary: bool = False, email: str = "") -> dict[str, Any]:
+    return {"mobile": mobile, "phone": phone, "is_primary_contact": primary, "email": email}
+
+
+def contact(*persons: dict[str, Any], **fields: str) -> dict[str, Any]:
+    return {"contact_persons": list(persons), "country": "Netherlands", **fields}
+
+
+A, B, C, D = "+31205550101", "+31655500102", "+31205550103", "+31655500104"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (contact(person(B, A, primary=True), person(D, C), phone=C), B),
+        (contact(person("", A, primary=True), person(D, C)), A),
+        (contact(person(D, C), person("", A, primary=True)), A),
+        (contact(person("", "", primary=True), person("", C), person(D, "")), C),
+        (contact(person(), person("  ", "\t"), phone=A, mobile=B), B),
+        (contact(phone=A), A),
+        (contact(person(D, ""), person(B, "")), D),
+        (contact(person()), None),
+        (contact(), None),
+    ],
+)
+def test_order_of_numbers(values: dict[str, Any], expected: str | None) -> None:
+    assert primary_phone(values, "BE") == expected
+
+
+def test_the_primary_phone_beats_the_second_persons_mobile() -> None:
+    values = contact(person("", "+31 20 555 0101", primary=True), person("+31 6 5550 0102", ""))
+    assert primary_phone(values, "BE") == "+31205550101"
+
+
+def test_what_cannot_be_parsed_stays_as_received() -> None:
+    assert primary_phone({"phone": " ask Jan "}, "BE") == "ask Jan"
+
+
+def test_e_mail_follows_the_same_order() -> None:
+    assert (
+        primary_email(contact(person(email="b@x"), person(email="a@x", primary=True), general_email="c@x"))
+        == "a@x"
+    )
+    assert primary_email(contact(person(), general_email="c@x")) == "c@x"
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "expected"),
+    [
+        ("+32 3 555 01 02", "NL", "+3235550102"),
+        ("03 555 01 02", "BE", "+3235550102"),
+        ("+32 (0)470 55 01 02", "BE", "+32470550102"),
+        ("0032470550102", "BE", "+32470550102"),
+        ("050-0000000", "IL", "+972500000000"),
+        ("Tel. 093310281 / 0475204156", "BE", "+3293310281"),
+        ("0000", "BE", None),
+        ("", "BE", None),
+    ],
+)
+def test_e164(number: str, region: str, expected: str | None) -> None:
+    assert to_e164(number, region) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "region"),
+    [
+        ({"country": "België"}, "BE"),
+        ({"country": "Bharat"}, "IN"),
+        ({"country": None, "vat_number": "NL 8929.50.614.B01"}, "NL"),
+        ({"country": "Atlantis", "vat_number": "12"}, "DE"),
+        ({}, "DE"),
+    ],
+)
+def test_region_from_country_then_vat_then_default(values: dict[str, Any], region: str) -> None:
+    assert region_of(values, "DE") == region
+
+
+@pytest.mark.parametrize("name", ["Israel", "ישראל", "IL", "ISR", "israël", "Israël"])
+def test_a_country_in_any_spelling(name: str) -> None:
+    assert country_code(name) == "IL"
