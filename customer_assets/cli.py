@@ -201,7 +201,7 @@ def sync(
             accounts = stack.working.of(name, account if system is not Target.ALL else None)
             chosen = [a for a in accounts if account in (None, a.account)]
             results[name] = [_pull(context, a, options, dry_run=dry_run, from_raw=from_raw) for a in chosen]
-    _report_sync(results, as_json=as_json, dry_run=dry_run, asked_for_all=system is Target.ALL)
+    _report_sync(results, as_json=as_json, dry_run=dry_run, asked_for_all=system is Target.ALL, stack=stack)
 
 
 @app.command("sync-customer")
@@ -219,7 +219,7 @@ def sync_customer(
     if len(accounts) > 1:
         raise ConfigurationError(f"{system.value} has several accounts: name one with --account")
     results = {system.value: [pull_one(stack.context(), a, customer_id) for a in accounts]}
-    _report_sync(results, as_json=as_json, dry_run=False, asked_for_all=False)
+    _report_sync(results, as_json=as_json, dry_run=False, asked_for_all=False, stack=stack)
 
 
 def _pull(context: Any, account: Account, options: Any, **how: bool) -> SyncResult:
@@ -254,7 +254,7 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
 
 
 def _report_sync(
-    results: dict[str, list[SyncResult]], *, as_json: bool, dry_run: bool, asked_for_all: bool
+    results: dict[str, list[SyncResult]], *, as_json: bool, dry_run: bool, asked_for_all: bool, stack: Stack
 ) -> None:
     systems = {name: _system_json(found) for name, found in results.items()}
     rows = [[name, *(summary[column] for column in COUNT_COLUMNS)] for name, summary in systems.items()]
@@ -274,7 +274,7 @@ def _report_sync(
     if as_json:
         _print_json({"status": status, "systems": systems})
     if not dry_run:
-        _tell_dagster(results)
+        _tell_dagster(results, stack)
     if unreachable:
         _finish(unreachable[0].error.exit_code if unreachable[0].error else 3)
     if worst != "ok":
@@ -305,9 +305,9 @@ def _system_json(found: list[SyncResult]) -> dict[str, Any]:
     return summary
 
 
-def _tell_dagster(results: dict[str, list[SyncResult]]) -> None:
+def _tell_dagster(results: dict[str, list[SyncResult]], stack: Stack) -> None:
     """One runless materialization for the batch, so that lineage and freshness stay true."""
-    from customer_assets.orchestration import report_materializations
+    from customer_assets.orchestration import report_in_background
 
     entities = {"customers": "customers_cache", "invoices": "invoices_cache"}
     metadata: dict[str, dict[str, Any]] = {}
@@ -319,7 +319,7 @@ def _tell_dagster(results: dict[str, list[SyncResult]]) -> None:
                     entry[key] = entry.get(key, 0) + value
                 entry["systems"] = ", ".join(dict.fromkeys([*filter(None, [entry.get("systems")]), name]))
     if metadata:
-        report_materializations(metadata, description="customer-assets sync")
+        report_in_background(stack.dagster_url, metadata, description="customer-assets sync")
 
 
 # --- old invoices -----------------------------------------------------------------------------------------------------
@@ -567,6 +567,8 @@ def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0: any.")] = 8900,
     seed: Annotated[int, typer.Option(help="Same seed, same data.")] = 1,
+    clients: Annotated[int, typer.Option(min=0, help="Robaws clients.")] = 4017,
+    unlimited: Annotated[bool, typer.Option(help="Enforce no limits at all, for benchmarks.")] = False,
     documented_limits: Annotated[bool, typer.Option(help="Enforce Zoho's documented pace, too.")] = False,
     keep_state: Annotated[
         bool, typer.Option(help="Keep writes and the address in CUSTOMER_ASSETS_HOME.")
@@ -576,15 +578,22 @@ def sandbox(
     """The emulated systems alone; prints their addresses as environment lines."""
     from customer_assets.config import load_configuration
     from customer_assets.sandbox.server import serve as serve_sandbox
-    from customer_assets.sandbox.world import Limits, World
+    from customer_assets.sandbox.world import Limits, Sizes, World
 
     home = load_configuration().settings.home_path if keep_state else None
     journal = home / "sandbox" / "journal.jsonl" if home else None
     if journal is not None:
         journal.parent.mkdir(parents=True, exist_ok=True)
     limits = Limits() if documented_limits else Limits(zoho_per_minute=100_000)
+    if unlimited:
+        limits.robaws_per_second = limits.robaws_burst = limits.robaws_per_day = 10**9
+    sizes = Sizes(robaws_clients=clients)
     serve_sandbox(
-        World(seed=seed, limits=limits, journal=journal), host=host, port=port, home=home, idle_seconds=idle
+        World(seed=seed, sizes=sizes, limits=limits, journal=journal),
+        host=host,
+        port=port,
+        home=home,
+        idle_seconds=idle,
     )
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from customer_assets.config import project_root
+from customer_assets.stack import JOINED_URL
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -99,6 +104,28 @@ def run_job(
     return JobRun(job, result.run_id, result.success, list(materialized.values()), error)
 
 
+def report_in_background(
+    dagster_url: str, metadata: Mapping[str, Mapping[str, Any]], *, description: str
+) -> None:
+    """Have a process of its own tell Dagster, so that nobody waits for Dagster's start-up. It ends by itself.
+
+    Args:
+        dagster_url: Dagster's database; the reporter joins it and never starts a server.
+        metadata: asset -> metadata.
+        description: what was done.
+    """
+    payload = json.dumps({"metadata": metadata, "description": description})
+    subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "customer_assets.orchestration", payload],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd=project_root(),
+        env={**os.environ, JOINED_URL: dagster_url},
+    )
+
+
 def report_materializations(metadata: Mapping[str, Mapping[str, Any]], *, description: str) -> None:
     """Tell Dagster of work done without a run (asset -> metadata), so that lineage and freshness stay true."""
     with dagster_instance() as instance:
@@ -164,3 +191,7 @@ def _is_alive(pid: int, since: datetime) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since.timestamp() + 60
     except psutil.NoSuchProcess:
         return False
+
+
+if __name__ == "__main__":
+    report_materializations(**json.loads(sys.argv[1]))

@@ -32,6 +32,7 @@ from customer_assets.pipeline.context import Context, Progress
 from customer_assets.store import database, embedded
 
 SANDBOX_FILE = "sandbox.json"
+JOINED_URL = "CUSTOMER_ASSETS_JOINED_DAGSTER_URL"  # set by our own processes for those they start
 SANDBOX_SECONDS = 30
 SANDBOX_IDLE_SECONDS = 1800
 NEEDS_SYSTEMS = (
@@ -120,7 +121,12 @@ def open_stack(*, sandbox: bool = False, migrate: bool = True) -> Stack:
 
 
 def dagster_storage_url() -> str:
-    """URL of Dagster's own database; starts or joins the embedded server, and migrates nothing of ours."""
+    """URL of Dagster's own database; starts or joins the embedded server, and migrates nothing of ours.
+
+    A process that was given the URL joins it, and never starts a server that somebody just stopped.
+    """
+    if joined := os.environ.get(JOINED_URL):
+        return joined
     return open_stack(migrate=False).dagster_url
 
 

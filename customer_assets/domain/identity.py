@@ -60,13 +60,14 @@ def _both(*parts: str | None) -> Key | None:
 
 NEW_CUSTOMER = Rule("new_customer", 1.0, lambda p: _both(p.born_of))
 SOURCE_ID = Rule("source_id", 1.0, lambda p: p.source)
+# The order is that of explanations, too: an invoice is "new_customer" only when nothing else ties it to another record.
 RULES: tuple[Rule, ...] = (
-    NEW_CUSTOMER,
     SOURCE_ID,
     Rule("vat_id", 0.99, lambda p: _both(p.vat)),
     Rule("email_name", 0.95, lambda p: _both(p.email, p.name)),
     Rule("phone_name", 0.93, lambda p: _both(p.phone, p.name)),
     Rule("name_postcode", 0.9, lambda p: _both(p.name, p.postcode)),
+    NEW_CUSTOMER,
 )
 
 

@@ -20,6 +20,7 @@ from customer_assets.errors import RecordError
 Record = dict[str, Any]
 _MISSING: Any = object()
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_FIELD_PARTS = ("column", "paths", "default", "insert_default", "hold", "required")
 _EXTRA_VALUES = ("stringValue", "dateValue", "decimalValue", "integerValue", "booleanValue")
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -90,6 +91,12 @@ class RecordMapping:
             raise RecordError(f"extra fields are bound to unknown columns: {', '.join(sorted(unknown))}")
         return replace(self, extra_fields=folded, extra_field_ids=dict(ids))
 
+    def described(self) -> str:
+        """The mapping as text, the same in every process: a record read under another mapping is read again."""
+        fields = [(*(getattr(f, name) for name in _FIELD_PARTS), f.convert.__qualname__) for f in self.fields]
+        names = sorted((column, *found) for column, found in self.extra_fields.items())
+        return repr((fields, self.absent, names, sorted(self.extra_field_ids.items()), sorted(self.volatile)))
+
     def reading_absent_as(self, absent: str) -> RecordMapping:
         """This mapping with another meaning of absent keys: `null` or `keep`."""
         return replace(self, absent=absent)
@@ -107,6 +114,7 @@ class MappedRecord:
         metadata: keys that no column holds.
         conflicts: columns for which two paths gave different values.
         warnings: what was dropped, and why.
+        record_hash: `Mapper.record_hash` of the record, where it was read from a page.
     """
 
     source_id: str
@@ -116,6 +124,7 @@ class MappedRecord:
     metadata: dict[str, Any]
     conflicts: int = 0
     warnings: list[str] = field(default_factory=list)
+    record_hash: bytes | None = None
 
 
 class Mapper:
@@ -129,6 +138,24 @@ class Mapper:
             (f, tuple(tuple(path.split(".")) for path in f.paths), mapping.extra_fields.get(f.column, ()))
             for f in mapping.fields
         ]
+        self._salt = blake2b(mapping.described().encode(), digest_size=16).digest()
+        head = [("id", msgspec.Raw, msgspec.field(name=mapping.id_path, default=msgspec.Raw(b"")))]
+        if mapping.modified_path:
+            head.append(
+                ("modified", msgspec.Raw, msgspec.field(name=mapping.modified_path, default=msgspec.Raw(b"")))
+            )
+        self._head: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("Head", head))
+
+    def source_id(self, raw: bytes | msgspec.Raw) -> str | None:
+        """The record's id, without reading the rest of it; None where it has none that can be read."""
+        try:
+            return plain_text(self._head.decode(raw).id)
+        except msgspec.MsgspecError:
+            return None
+
+    def record_hash(self, raw: bytes) -> bytes:
+        """16 bytes over a record as received and over this mapping."""
+        return blake2b(raw, digest_size=16, key=self._salt).digest()
 
     def reads(self, record: Record) -> tuple[str | None, Record]:
         """The record as the mapping wants it, and why it is to be skipped (None: it is not)."""
@@ -136,7 +163,7 @@ class Mapper:
         prepared = mapping.prepare(record) if mapping.prepare else record
         return (mapping.skip(prepared) if mapping.skip else None), prepared
 
-    def map(self, record: Record) -> MappedRecord:
+    def map(self, record: Record) -> MappedRecord:  # noqa: C901 (one loop over the fields: this is where a load spends its time)
         """Map one record (as `reads` returned it).
 
         Raises:
@@ -147,68 +174,57 @@ class Mapper:
         source_id = text(record.get(mapping.id_path), mapping.id_path, warnings)
         if source_id is None:
             raise RecordError(f"no {mapping.id_path}")
-        modified_at = None
-        if mapping.modified_path is not None:
-            modified_at = instant(record.get(mapping.modified_path))
+        modified_at = (
+            instant(record.get(mapping.modified_path)) if mapping.modified_path is not None else None
+        )
         extras, unresolved = self._extras(record)
         values: dict[str, Any] = {}
         insert_values: dict[str, Any] = {}
         conflicts = 0
         for spec, paths, extra_names in self._fields:
-            found, said, differs = self._look_up(spec, paths, extra_names, record, extras, warnings)
-            conflicts += differs
-            if found is None:
-                if spec.required:
-                    raise RecordError(f"no {spec.column}")
-                if spec.insert_default is not None:
-                    insert_values[spec.column] = spec.insert_default
-                    continue
-                if spec.hold or (extra_names and unresolved) or (not said and self._keep_absent):
-                    if spec.default is not None:
-                        insert_values[spec.column] = spec.default
-                    continue
-                found = spec.default
-            values[spec.column] = found
-        metadata = {k: v for k, v in record.items() if k not in self._known} if mapping.keeps_metadata else {}
-        return MappedRecord(source_id, modified_at, values, insert_values, metadata, conflicts, warnings)
-
-    @staticmethod
-    def _look_up(
-        spec: Field,
-        paths: tuple[tuple[str, ...], ...],
-        extra_names: tuple[str, ...],
-        record: Record,
-        extras: Mapping[str, Any],
-        warnings: list[str],
-    ) -> tuple[Any, bool, int]:
-        """(first value that is not blank, whether the record speaks of the column at all, 1 if two values differ)."""
-        found: Any = None
-        said = False
-        differs = 0
-        for name in extra_names:
-            if name in extras:
-                said = True
-                found = spec.convert(extras[name], spec.column, warnings)
-                if found is not None:
-                    break
-        for path in paths:
-            value: Any = record
-            for key in path:
-                value = value.get(key, _MISSING) if isinstance(value, dict) else _MISSING
+            found: Any = None
+            said = False
+            for name in extra_names:
+                if name in extras:
+                    said = True
+                    if found is None:
+                        found = spec.convert(extras[name], spec.column, warnings)
+            for path in paths:
+                value = record.get(path[0], _MISSING)
                 if value is _MISSING:
-                    # an empty address says that there is none
-                    said = said or (key is not path[0] and path[0] in record)
-                    break
-            else:
-                said = True
+                    continue
+                said = True  # an empty address says that there is none
+                for key in path[1:]:
+                    value = value.get(key) if isinstance(value, dict) else None
                 if value is None or value == "":
                     continue
                 converted = spec.convert(value, spec.column, warnings)
                 if found is None:
                     found = converted
                 elif converted is not None and converted != found:
-                    differs = 1
-        return found, said, differs
+                    conflicts += 1
+            if found is None:
+                found = spec.default
+                if self._keeps(
+                    spec, said=said, unresolved=unresolved and bool(extra_names), insert_values=insert_values
+                ):
+                    continue
+            values[spec.column] = found
+        metadata = {k: v for k, v in record.items() if k not in self._known} if mapping.keeps_metadata else {}
+        return MappedRecord(source_id, modified_at, values, insert_values, metadata, conflicts, warnings)
+
+    def _keeps(self, spec: Field, *, said: bool, unresolved: bool, insert_values: dict[str, Any]) -> bool:
+        """Whether a blank leaves the stored value alone; notes what a new row gets instead."""
+        if spec.required:
+            raise RecordError(f"no {spec.column}")
+        if spec.insert_default is not None:
+            insert_values[spec.column] = spec.insert_default
+            return True
+        if spec.hold or unresolved or (not said and self._keep_absent):
+            if spec.default is not None:
+                insert_values[spec.column] = spec.default
+            return True
+        return False
 
     def _extras(self, record: Record) -> tuple[dict[str, Any], bool]:
         """Extra fields by folded name with their value, and whether some key is an id that nobody named."""
@@ -237,6 +253,16 @@ class Mapper:
 def fold_name(name: str) -> str:
     """An extra field's name for comparison: case, spaces, `_` and `-` do not count."""
     return name.casefold().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def plain_text(value: msgspec.Raw) -> str | None:
+    """A JSON scalar as trimmed text, None when it is missing, blank or no scalar."""
+    if not bytes(value):
+        return None
+    decoded = msgspec.json.decode(value)
+    if isinstance(decoded, str):
+        return decoded.strip() or None
+    return str(decoded) if isinstance(decoded, int | float) and not isinstance(decoded, bool) else None
 
 
 def content_hash(values: Mapping[str, Any], blanks: Mapping[str, Any]) -> bytes:

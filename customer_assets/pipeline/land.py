@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from customer_assets.config import Account
+from customer_assets.domain.mapping import RecordMapping, plain_text
 from customer_assets.domain.values import instant
 from customer_assets.errors import ContractError, GoneError, QuotaError, SourceError
 from customer_assets.pipeline.context import Context, Progress
@@ -98,6 +99,7 @@ class _Landing:
         self.table = cache.CUSTOMERS if stream.entity == "customers" else cache.INVOICES
         self.key = raw.StreamKey(account.account, account.system, stream.name)
         self.mapping = stream.mapping(account.settings)
+        self.head = _head_decoder(self.mapping, stream.refers_to)
         self.seen = raw.SeenIds(connection)
         self.unreadable = 0
         self.is_unfiltered = False
@@ -206,7 +208,7 @@ class _Landing:
         """Note the ids of a page, its total, and whether the filter by time really filtered."""
         seen = []
         for record in envelope.records:
-            shown = self._shown(bytes(record))
+            shown = self._shown(record)
             if shown is None:
                 self.unreadable += 1
                 continue
@@ -217,16 +219,15 @@ class _Landing:
         if envelope.total is not None:
             self.totals.add(envelope.total)
 
-    def _shown(self, record: bytes) -> raw.SeenRecord | None:
+    def _shown(self, record: msgspec.Raw) -> raw.SeenRecord | None:
         try:
-            head = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
-            source_id = _plain(head.get(self.mapping.id_path))
+            head = self.head.decode(record)
+            source_id = plain_text(head.id)
+            version, refers_to = plain_text(head.modified), plain_text(head.refers_to)
         except msgspec.MsgspecError:
             return None
         if source_id is None:
             return None
-        version = _plain(head.get(self.mapping.modified_path)) if self.mapping.modified_path else None
-        refers_to = _plain(head.get(self.stream.refers_to)) if self.stream.refers_to else None
         return raw.SeenRecord(source_id, version or blake2b(record, digest_size=8).hexdigest(), refers_to)
 
     def _tell(self, page: Page) -> None:
@@ -355,11 +356,13 @@ class _Landing:
             )
 
 
-def _plain(value: msgspec.Raw | None) -> str | None:
-    """A scalar of a record's head as text, None when blank or no scalar."""
-    if value is None:
-        return None
-    decoded = msgspec.json.decode(value)
-    if isinstance(decoded, str):
-        return decoded.strip() or None
-    return str(decoded) if isinstance(decoded, int | float) and not isinstance(decoded, bool) else None
+def _head_decoder(mapping: RecordMapping, refers_to: str | None) -> msgspec.json.Decoder[Any]:
+    """Reads of a record only its id, its time of change, and the customer that it names."""
+    keys = {"id": mapping.id_path, "modified": mapping.modified_path, "refers_to": refers_to}
+    missing = msgspec.Raw(b"")
+    # a key that the stream does not have is read under a name that no record has
+    fields = [
+        (name, msgspec.Raw, msgspec.field(name=key or f"no {name}", default=missing))
+        for name, key in keys.items()
+    ]
+    return msgspec.json.Decoder(msgspec.defstruct("Head", fields))

@@ -106,6 +106,7 @@ class _Loading:
             )
         }
         self.full_records = 0
+        self.skipped_reading = 0
         # what became of listed records, where details follow that must not be counted again
         self.listed: dict[str, str] = {}
 
@@ -168,15 +169,15 @@ class _Loading:
         counts = Counts()
         is_complete_full = scan.kind == "full" and scan.status == "complete"
         for records in self._batches(scan):
-            sightings = self._mapped(records, counts)
+            ids = [self.mapper.source_id(body) for body, _ in records]
             if is_complete_full:
-                seen.add([raw.SeenRecord(source_id, "", None) for source_id in self._ids(records, sightings)])
+                # rejected and skipped ones too: they are not absent
+                seen.add([raw.SeenRecord(source_id, "", None) for source_id in ids if source_id is not None])
+            sightings = self._mapped(self._without_unchanged(batch, ids, records, counts), counts)
             applied = cache.apply_batch(self.connection, self.table, batch, sightings)
             counts.add(applied.counts)
             if self.stream.wants_details:
-                self.listed |= (
-                    dict.fromkeys((s.record.source_id for s in sightings), "unchanged") | applied.outcomes
-                )
+                self.listed |= dict.fromkeys(filter(None, ids), "unchanged") | applied.outcomes
             self._resolve_rejects(sightings)
         if is_complete_full:
             self._settle_absences(scan, batch, counts)
@@ -184,6 +185,32 @@ class _Loading:
         self._record(scan, counts)
         self.result.counts.add(counts)
         self.result.scans += 1
+
+    def _without_unchanged(
+        self,
+        batch: Batch,
+        ids: Sequence[str | None],
+        records: Sequence[tuple[bytes, datetime]],
+        counts: Counts,
+    ) -> list[tuple[bytes, datetime]]:
+        """The records that need to be read: those not stored exactly as received."""
+        known = [
+            (source_id or "", self.mapper.record_hash(body))
+            for source_id, (body, _) in zip(ids, records, strict=True)
+        ]
+        unchanged = cache.unchanged_records(self.connection, self.table, batch, known)
+        seen: set[str] = set()
+        left = []
+        for (source_id, _), is_unchanged, record in zip(known, unchanged, records, strict=True):
+            if not is_unchanged:
+                left.append(record)
+            elif source_id in seen:
+                counts.duplicate += 1
+            else:
+                seen.add(source_id)
+                counts.unchanged += 1
+        self.skipped_reading += len(records) - len(left)
+        return left
 
     def _batches(self, scan: raw.Scan) -> Iterator[list[tuple[bytes, datetime]]]:
         """Records of a scan with the time of their page's request, some thousand at a time."""
@@ -201,19 +228,6 @@ class _Loading:
                 gathered = []
         if gathered:
             yield gathered
-
-    def _ids(self, records: Sequence[tuple[bytes, datetime]], sightings: Sequence[Sighting]) -> list[str]:
-        """Ids of all records of a batch, of the rejected and skipped ones too: they are not absent."""
-        ids = [s.record.source_id for s in sightings]
-        if len(ids) < len(records):
-            for record, _ in records:
-                try:
-                    found = decode_record(record).get(self.mapping.id_path)
-                except RecordError:
-                    continue
-                if found is not None:
-                    ids.append(str(found).strip())
-        return ids
 
     def _settle_absences(self, scan: raw.Scan, batch: Batch, counts: Counts) -> None:
         absences = cache.settle_absences(
@@ -255,7 +269,7 @@ class _Loading:
 
     def _note_never_filled(self) -> None:
         """Columns blank in every record of a full scan: a path that the API does not use looks like that."""
-        if self.full_records:
+        if self.full_records and not self.skipped_reading:
             mapped = {f.column for f in self.mapping.fields if f.paths}
             self.result.never_filled = tuple(sorted(mapped - self.filled))
 
@@ -317,6 +331,7 @@ class _Loading:
                     counts.skipped += 1
                     continue
                 mapped = self.mapper.map(record)
+                mapped.record_hash = self.mapper.record_hash(body)
             except RecordError as error:
                 found = record.get(self.mapping.id_path) if record else None
                 rejects.append(

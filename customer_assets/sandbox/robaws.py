@@ -36,6 +36,7 @@ def routes(world: World) -> list[Route]:
 class _Robaws:
     def __init__(self, world: World) -> None:
         self.world = world
+        self._ordered: tuple[Any, list[dict[str, Any]]] = (None, [])
 
     def guarded(self, handler: Any) -> Any:
         """Count, limit and check the credentials of each call."""
@@ -81,9 +82,7 @@ class _Robaws:
         if since and switches.robaws_updated_from == "400":
             return JSONResponse({"message": "unknown parameter updatedFrom"}, status_code=400)
         world.showing("robaws clients", page)
-        rows = list(world.robaws.values())
-        if "sort" in request.query_params:
-            rows.sort(key=lambda row: int(row["id"]) if str(row["id"]).isdigit() else 0)
+        rows = self._in_order(by_id="sort" in request.query_params)
         if since and switches.robaws_updated_from == "honoured":
             rows = [row for row in rows if row.get("updatedAt", "") >= since]
         items = [
@@ -98,6 +97,17 @@ class _Robaws:
             "size": len(items),
         }
         return Response(json.dumps(body, ensure_ascii=False), media_type="application/json")
+
+    def _in_order(self, *, by_id: bool) -> list[dict[str, Any]]:
+        """All clients; the order is worked out anew only when one came or went."""
+        clients = self.world.robaws
+        key = (id(clients), len(clients), by_id)
+        if self._ordered[0] != key:
+            rows = list(clients.values())
+            if by_id:
+                rows.sort(key=lambda row: int(row["id"]) if str(row["id"]).isdigit() else 0)
+            self._ordered = (key, rows)
+        return self._ordered[1]
 
     def _shaped(self, row: dict[str, Any], number: int) -> dict[str, Any]:
         switches = self.world.switches

@@ -44,6 +44,8 @@ def build_app(world: World) -> Starlette:
             world.faults += [Fault(**fault) for fault in wish.get("faults", [])]
             for name, value in wish.get("switches", {}).items():
                 setattr(world.switches, name, value)
+            for client_id, fields in wish.get("clients", {}).items():
+                world.robaws[client_id] |= fields
         return JSONResponse({"calls": world.calls, "faults": [vars(f) for f in world.faults]})
 
     async def deliver(request: Request) -> Response:

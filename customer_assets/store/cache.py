@@ -104,7 +104,14 @@ class CacheTable:
     @property
     def columns(self) -> tuple[str, ...]:
         own = ("account", "source", self.id_column)
-        times = ("content_hash", "source_modified_at", "source_time_given", "deleted_at", "last_seen_at")
+        times = (
+            "content_hash",
+            "record_hash",
+            "source_modified_at",
+            "source_time_given",
+            "deleted_at",
+            "last_seen_at",
+        )
         extra = ("covered",) if self.has_changes else ()
         return (*own, *self.source_columns, *self.derived_columns, *extra, *times)
 
@@ -175,6 +182,33 @@ class Applied:
 
     counts: Counts
     outcomes: dict[str, str]
+
+
+def unchanged_records(
+    connection: Connection, table: CacheTable, batch: Batch, records: Sequence[tuple[str, bytes]]
+) -> list[bool]:
+    """Which records are stored exactly as received, so that nothing need be read of them.
+
+    Args:
+        connection: database.
+        table, batch: whose records.
+        records: (source id, record hash) of each.
+    """
+    rows = connection.execute(
+        f"""
+        select {table.id_column} as source_id, record_hash
+        from {table.name}
+        where account = %(account)s
+            and source = %(source)s
+            and {table.id_column} = any(%(ids)s)
+            and deleted_at is null
+            and record_hash is not null
+        """,
+        {"account": batch.account, "source": batch.source, "ids": [source_id for source_id, _ in records]},
+        binary=True,
+    )
+    stored = {row["source_id"]: row["record_hash"] for row in rows}
+    return [stored.get(source_id) == digest for source_id, digest in records]
 
 
 def apply_batch(
@@ -251,47 +285,56 @@ def _needing_a_look(
     connection: Connection, table: CacheTable, batch: Batch, sightings: list[Sighting], hashes: list[bytes]
 ) -> tuple[list[int], list[tuple[int, dict[str, Any]]]]:
     """Numbers of sightings without a row, and those whose row differs, with the row, locked in key order."""
-    parameters = {
-        "account": batch.account,
-        "source": batch.source,
-        "ids": [s.record.source_id for s in sightings],
-        "hashes": hashes,
-        "times": [s.record.modified_at for s in sightings],
-    }
-    new = connection.execute(
-        f"""
-        select k.number - 1 as number
-        from unnest(%(ids)s::text[]) with ordinality as k (source_id, number)
-        where not exists (
-            select
-            from {table.name} r
-            where r.account = %(account)s
-                and r.source = %(source)s
-                and r.{table.id_column} = k.source_id
+    # By key list, not by join: the planner knows nothing of a table that is being filled, and would scan it per batch.
+    stored = {
+        row["source_id"]: row
+        for row in connection.execute(
+            f"""
+            select id, {table.id_column} as source_id, content_hash, source_modified_at, source_time_given, deleted_at
+            from {table.name}
+            where account = %(account)s
+                and source = %(source)s
+                and {table.id_column} = any(%(ids)s)
+            """,
+            {
+                "account": batch.account,
+                "source": batch.source,
+                "ids": [s.record.source_id for s in sightings],
+            },
+            binary=True,
         )
-        order by k.number
-        """,
-        parameters,
-    ).fetchall()
-    known = connection.execute(
+    }
+    new: list[int] = []
+    differing: dict[int, int] = {}
+    for number, (sighting, content) in enumerate(zip(sightings, hashes, strict=True)):
+        row = stored.get(sighting.record.source_id)
+        if row is None:
+            new.append(number)
+        elif _differs(row, sighting.record, content):
+            differing[row["id"]] = number
+    if not differing:
+        return new, []
+    rows = connection.execute(
         f"""
-        select k.number - 1 as number, r.*
-        from unnest(%(ids)s::text[], %(hashes)s::bytea[], %(times)s::timestamptz[])
-            with ordinality as k (source_id, content_hash, modified_at, number)
-        join {table.name} r
-            on r.account = %(account)s
-            and r.source = %(source)s
-            and r.{table.id_column} = k.source_id
-        where r.content_hash <> k.content_hash
-            or r.deleted_at is not null
-            or k.modified_at > r.source_modified_at
-            or (k.modified_at is not null and not r.source_time_given)
-        order by r.{table.id_column}
-        for update of r
+        select *
+        from {table.name}
+        where id = any(%(ids)s)
+        order by {table.id_column}
+        for update
         """,
-        parameters,
-    ).fetchall()
-    return [row["number"] for row in new], [(row.pop("number"), row) for row in known]
+        {"ids": list(differing)},
+    )
+    return new, [(differing[row["id"]], row) for row in rows]
+
+
+def _differs(row: Mapping[str, Any], record: MappedRecord, content: bytes) -> bool:
+    """Whether a stored row needs a look: other content, gone before, or a time of change that is not stored yet."""
+    if row["content_hash"] != content or row["deleted_at"] is not None:
+        return True
+    modified_at = record.modified_at
+    return modified_at is not None and (
+        not row["source_time_given"] or modified_at > row["source_modified_at"]
+    )
 
 
 def _new_row(table: CacheTable, batch: Batch, sighting: Sighting) -> dict[str, Any]:
@@ -363,6 +406,7 @@ def _row(
         "metadata": metadata,
         "covered": covered,
         "content_hash": content_hash(source, table.blanks),
+        "record_hash": sighting.record.record_hash,
         "source_modified_at": sighting.record.modified_at or sighting.seen_at,
         "source_time_given": sighting.record.modified_at is not None,
         "deleted_at": None,
@@ -396,15 +440,17 @@ def _csv(columns: Sequence[str], json_columns: frozenset[str], rows: Iterable[Ma
     """Rows as COPY's CSV: None is unquoted nothing, so no column may hold an empty text (blank is null everywhere)."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    hash_at = columns.index("content_hash") if "content_hash" in columns else -1
+    bytes_at = [number for number, column in enumerate(columns) if column.endswith("_hash")]
     json_at = [number for number, column in enumerate(columns) if column in json_columns]
     for row in rows:
         values = [row.get(column) for column in columns]
         for number in json_at:
             if values[number] is not None:
                 values[number] = _json.encode(values[number]).decode()
-        if hash_at >= 0:
-            values[hash_at] = f"\\x{bytes(values[hash_at] or b'').hex()}"
+        for number in bytes_at:
+            digest = values[number]
+            if digest is not None:
+                values[number] = f"\\x{bytes(digest).hex()}"
         writer.writerow(values)
     return buffer.getvalue()
 

@@ -149,6 +149,11 @@ customer_rows = Table(
         nullable=False,
         comment="16 bytes over the source's values; no sync times",
     ),
+    Column(
+        "record_hash",
+        LargeBinary,
+        comment="16 bytes over the record as received and its mapping: equal means nothing to do",
+    ),
     Column("covered", JSONB, comment="source values beneath overrides, edits and derivations; null: none"),
     _instant("source_modified_at", "the source's time of this version; our request time where it gives none"),
     Column(
@@ -203,6 +208,11 @@ invoice_rows = Table(
     Column("due_date", Date),
     Column("status", Text, comment="as the source names it"),
     Column("content_hash", LargeBinary, nullable=False, comment="16 bytes over the source's values"),
+    Column(
+        "record_hash",
+        LargeBinary,
+        comment="16 bytes over the record as received and its mapping: equal means nothing to do",
+    ),
     _instant("source_modified_at", "the source's time of this version; our request time where it gives none"),
     Column(
         "source_time_given",

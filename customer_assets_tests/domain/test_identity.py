@@ -55,8 +55,10 @@ def test_an_invoice_born_customer_stays_with_the_invoice_it_is_named_after() -> 
         ]
     )
     assert set(clusters.of.values()) == {("invoice",)}
-    assert clusters.rule["invoice",].name == "new_customer"
+    assert clusters.rule["invoice",].name == "vat_id"
     assert clusters.rule["x",].name == "vat_id"
+    alone = resolve([profile("row", born_of="OLD-1"), profile("invoice", born_of="OLD-1")])
+    assert alone.rule["invoice",].name == "new_customer"
 
 
 known = st.fixed_dictionaries(

@@ -292,6 +292,7 @@ CREATE TABLE customer_rows (
 	metadata JSONB DEFAULT '{}' NOT NULL, 
 	extra_fields JSONB DEFAULT '{}' NOT NULL, 
 	content_hash BYTEA NOT NULL, 
+	record_hash BYTEA, 
 	covered JSONB, 
 	source_modified_at TIMESTAMP WITH TIME ZONE, 
 	source_time_given BOOLEAN DEFAULT false NOT NULL, 
@@ -324,6 +325,7 @@ COMMENT ON COLUMN customer_rows.contact_persons IS 'list of persons, as received
 COMMENT ON COLUMN customer_rows.metadata IS 'keys of the source that no column holds';
 COMMENT ON COLUMN customer_rows.extra_fields IS 'Robaws extra fields, as received';
 COMMENT ON COLUMN customer_rows.content_hash IS '16 bytes over the source''s values; no sync times';
+COMMENT ON COLUMN customer_rows.record_hash IS '16 bytes over the record as received and its mapping: equal means nothing to do';
 COMMENT ON COLUMN customer_rows.covered IS 'source values beneath overrides, edits and derivations; null: none';
 COMMENT ON COLUMN customer_rows.source_modified_at IS 'the source''s time of this version; our request time where it gives none';
 COMMENT ON COLUMN customer_rows.source_time_given IS 'source_modified_at is the source''s own';
@@ -413,6 +415,7 @@ CREATE TABLE invoice_rows (
 	due_date DATE, 
 	status TEXT, 
 	content_hash BYTEA NOT NULL, 
+	record_hash BYTEA, 
 	source_modified_at TIMESTAMP WITH TIME ZONE, 
 	source_time_given BOOLEAN DEFAULT false NOT NULL, 
 	deleted_at TIMESTAMP WITH TIME ZONE, 
@@ -436,6 +439,7 @@ COMMENT ON COLUMN invoice_rows.source_customer_id IS 'the customer''s id at the 
 COMMENT ON COLUMN invoice_rows.balance IS 'still to pay';
 COMMENT ON COLUMN invoice_rows.status IS 'as the source names it';
 COMMENT ON COLUMN invoice_rows.content_hash IS '16 bytes over the source''s values';
+COMMENT ON COLUMN invoice_rows.record_hash IS '16 bytes over the record as received and its mapping: equal means nothing to do';
 COMMENT ON COLUMN invoice_rows.source_modified_at IS 'the source''s time of this version; our request time where it gives none';
 COMMENT ON COLUMN invoice_rows.source_time_given IS 'source_modified_at is the source''s own';
 COMMENT ON COLUMN invoice_rows.deleted_at IS 'found gone at the source; the row stays';

@@ -1,0 +1,252 @@
+"""The pipeline's own benchmark: what a sync costs, beside dlt over the same API and the same server.
+
+Costs are CPU seconds of the client's process and of PostgreSQL, WAL bytes, rows written, calls and peak memory: unlike
+wall time they hold on a noisy machine. Each scenario is the real command in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from customer_assets.config import project_root
+from customer_assets.store import database, embedded
+
+CHANGED_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process did to itself and to the server."""
+
+    client_cpu: float
+    server_cpu: float
+    wall: float
+    wal: int
+    memory: int
+    output: str
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds in all."""
+        return self.client_cpu + self.server_cpu
+
+
+class _Bench:
+    def __init__(self, home: Path, records: int) -> None:
+        self.home, self.records = home, records
+        self.server = embedded.start_server(home)
+        self.sandbox, self.lines = _start_sandbox(records, "--unlimited")
+        for name in ("ours", "peer"):
+            database.ensure_database(self.server.url("postgres"), name)
+
+    def close(self) -> None:
+        self.sandbox.terminate()
+        self.sandbox.wait()
+        embedded.stop_server(self.home)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def ours(self, *arguments: str, lines: Mapping[str, str] | None = None) -> Cost:
+        """One `customer-assets` command."""
+        own = {k: v for k, v in (lines or self.lines).items() if k.startswith("ROBAWS_")}
+        environment = own | {
+            "DATABASE_URL": self.server.url("ours"),
+            "ROBAWS_REQUESTS_PER_SECOND": "100000",
+            "ROBAWS_BURST": "100000",
+        }
+        if lines is not None:  # the documented limits hold: our own pace, too
+            del environment["ROBAWS_REQUESTS_PER_SECOND"], environment["ROBAWS_BURST"]
+        return self._measured([sys.executable, "-m", "customer_assets", *arguments], environment)
+
+    def peer(self) -> Cost | None:
+        """The same with dlt, where its environment is installed."""
+        python = project_root() / ".venv-bench/bin/python"
+        if not python.exists():
+            return None
+        # dlt wants a password and a host; libpq takes the socket's folder for the host, and peer asks no password
+        url = f"postgresql://postgres:none@{str(self.server.socket_dir).replace('/', '%2F')}/peer"
+        script = str(project_root() / "bench/dlt_peer.py")
+        line = self.lines
+        command = [
+            str(python),
+            script,
+            line["ROBAWS_BASE_URL"],
+            line["ROBAWS_API_KEY"],
+            line["ROBAWS_API_SECRET"],
+            url,
+        ]
+        return self._measured([*command, str(self.home / "dlt")], {})
+
+    def change(self, count: int) -> None:
+        """Change that many clients at the source."""
+        clients = {str(1000 + n * (self.records // count)): _changed(n) for n in range(count)}
+        body = json.dumps({"clients": clients}).encode()
+        address = self.lines["ROBAWS_BASE_URL"].removesuffix("/robaws") + "/control"
+        with urllib.request.urlopen(urllib.request.Request(address, data=body)):  # noqa: S310 (our own loopback address)
+            pass
+
+    def _measured(self, command: list[str], environment: Mapping[str, str]) -> Cost:
+        with database.connect(self.server.url("postgres")) as connection:
+            wal = database.scalar(connection, "select pg_current_wal_insert_lsn()")
+            before, started = self._server_cpu(), time.monotonic()
+            with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+                process = subprocess.Popen(  # noqa: S603
+                    command, stdout=output, stderr=errors, env=os.environ | environment, cwd=project_root()
+                )
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+                output.seek(0)
+                errors.seek(0)
+                if process.returncode != 0:
+                    raise RuntimeError(
+                        f"{command}: status {process.returncode}: {errors.read().decode()[-2000:]}"
+                    )
+                said = output.read().decode()
+            wall = time.monotonic() - started
+            time.sleep(0.5)  # backends that just ended are counted when the postmaster has seen it
+            written = database.scalar(connection, "select pg_current_wal_insert_lsn() - %s::pg_lsn", [wal])
+            server = self._server_cpu() - before
+        return Cost(usage.ru_utime + usage.ru_stime, server, wall, int(written), usage.ru_maxrss * 1024, said)
+
+    def _server_cpu(self) -> float:
+        """CPU seconds of the postmaster, its living children and those that ended."""
+        pid = int((self.server.data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+        postmaster = psutil.Process(pid)
+        total = sum(postmaster.cpu_times()[:4])
+        for child in postmaster.children():
+            try:
+                total += sum(child.cpu_times()[:2])
+            except psutil.NoSuchProcess:
+                continue
+        return float(total)
+
+
+def _changed(number: int) -> dict[str, str]:
+    return {"email": f"changed{number}@bench.example", "updatedAt": "2026-11-01T00:00:00.000Z"}
+
+
+def _start_sandbox(records: int, *options: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
+    command = [
+        sys.executable,
+        "-m",
+        "customer_assets",
+        "sandbox",
+        "--port",
+        "0",
+        "--clients",
+        str(records),
+        *options,
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    lines: dict[str, str] = {}
+    while process.stdout is not None and "SUMIT_SECONDS_BETWEEN_CALLS" not in lines:
+        name, separator, value = process.stdout.readline().strip().partition("=")
+        if not separator:
+            raise RuntimeError("the sandbox did not start")
+        lines[name] = value
+    return process, lines
+
+
+Row = tuple[str, str, str, str, str]
+
+
+def run_bench(records: int, *, say: Callable[[str], None]) -> list[Row]:
+    """Run all scenarios.
+
+    Args:
+        records: Robaws clients to load.
+        say: told what is being measured.
+
+    Returns:
+        (scenario, measure, ours, dlt's, ratio), as text.
+    """
+    home = Path(tempfile.mkdtemp(prefix="customer_assets_bench_"))
+    home.chmod(0o755)
+    bench = _Bench(home, records)
+    rows: list[Row] = []
+    try:
+        bench.ours("db", "upgrade")
+        for scenario in ("first load", "unchanged", "1 % changed"):
+            if scenario.startswith("1"):
+                bench.change(int(records * CHANGED_SHARE))
+            say(f"{scenario}, {records:,} records: ours")
+            ours = bench.ours("sync", "robaws", "--full", "--json")
+            say(f"{scenario}: dlt")
+            peer = bench.peer()
+            rows += _compared(scenario, ours, peer)
+        rows += _paced(bench, say)
+        rows.append(("start-up", "s to load the definitions", f"{_import_seconds():.2f}", "", ""))
+    finally:
+        bench.close()
+    return rows
+
+
+def _compared(scenario: str, ours: Cost, peer: Cost | None) -> list[Row]:
+    counts: dict[str, Any] = json.loads(ours.output.strip().splitlines()[-1])["systems"]["robaws"]
+
+    def row(measure: str, mine: float, other: float | None, form: str) -> Row:
+        ratio = f"{other / mine:.1f}" if other is not None and mine else ""
+        return scenario, measure, format(mine, form), format(other, form) if other is not None else "", ratio
+
+    return [
+        row("CPU s, client + server", ours.cpu, peer.cpu if peer else None, ".2f"),
+        row("CPU s, client", ours.client_cpu, peer.client_cpu if peer else None, ".2f"),
+        row("wall s", ours.wall, peer.wall if peer else None, ".1f"),
+        row("WAL MB", ours.wal / 1e6, peer.wal / 1e6 if peer else None, ".2f"),
+        row("peak memory MB", ours.memory / 1e6, peer.memory / 1e6 if peer else None, ".0f"),
+        (scenario, "rows created / updated", f"{counts['created']} / {counts['updated']}", "", ""),
+        (scenario, "calls", str(counts["calls"]), "", ""),
+    ]
+
+
+def _paced(bench: _Bench, say: Callable[[str], None]) -> list[Row]:
+    """4,017 clients under the documented 15 requests a second."""
+    say("4,017 records under 15 requests/s")
+    sandbox, lines = _start_sandbox(4017)
+    try:
+        bench.ours("sync", "robaws", "--from-raw", lines=lines)
+        with database.connect(bench.server.url("ours")) as connection:
+            connection.execute("truncate customer_rows, ops.raw_scans, ops.raw_pages, sync_metadata cascade")
+            bench.ours("sync", "robaws", "--full", "--json", lines=lines)
+            seconds = float(
+                database.scalar(
+                    connection,
+                    "select extract(epoch from finished_at - started_at) from ops.raw_scans order by id desc limit 1",
+                )
+            )
+        with urllib.request.urlopen(lines["ROBAWS_BASE_URL"].removesuffix("/robaws") + "/control") as answer:  # noqa: S310
+            refused = json.load(answer)["calls"].get("robaws 429", 0)
+    finally:
+        sandbox.terminate()
+        sandbox.wait()
+    floor = (41 - 19) / 14.5
+    return [
+        (
+            "paced, 4,017",
+            "s to land 41 pages",
+            f"{seconds:.2f}",
+            f"floor {floor:.2f}",
+            f"{seconds / floor:.2f}",
+        ),
+        ("paced, 4,017", "answers 429", str(refused), "", ""),
+    ]
+
+
+def _import_seconds() -> float:
+    started = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-c", "import customer_assets.definitions"], check=True, cwd=project_root()
+    )
+    return time.monotonic() - started

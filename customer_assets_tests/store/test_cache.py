@@ -1,0 +1,74 @@
+"""Applying batches while others do; raw pages stored once; pruning."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+from customer_assets.domain.mapping import MappedRecord
+from customer_assets.domain.overlay import Overlays
+from customer_assets.store import raw
+from customer_assets.store.cache import CUSTOMERS, Batch, Sighting, apply_batch
+from customer_assets.store.database import Connection, connect, scalar
+from customer_assets_tests.conftest import Company
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+BATCH = Batch("default", "robaws", Overlays())
+
+
+def sighting(number: int, name: str, hour: int = 12) -> Sighting:
+    return Sighting(MappedRecord(f"{number:05d}", NOON.replace(hour=hour), {"name": name}, {}, {}), NOON)
+
+
+def test_writers_of_the_same_rows_at_once_end_in_the_newest(url: str) -> None:
+    errors: list[BaseException] = []
+
+    def write(hour: int) -> None:
+        order = range(300) if hour % 2 else range(299, -1, -1)
+        try:
+            with connect(url) as connection:
+                apply_batch(connection, CUSTOMERS, BATCH, [sighting(n, f"at {hour}", hour) for n in order])
+        except BaseException as error:  # noqa: BLE001 (whatever it is, the test shows it)
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(hour,)) for hour in (9, 15, 11, 13)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with connect(url) as connection:
+        rows = connection.execute("select name, count(*) as n from customer_rows group by name").fetchall()
+    assert [(row["name"], row["n"]) for row in rows] == [("at 15", 300)]
+
+
+def test_an_unchanged_batch_writes_no_wal_of_its_own(connection: Connection) -> None:
+    sightings = [sighting(n, "same") for n in range(2000)]
+    apply_batch(connection, CUSTOMERS, BATCH, sightings)
+    before = scalar(connection, "select pg_current_wal_insert_lsn()")
+    applied = apply_batch(connection, CUSTOMERS, BATCH, sightings)
+    written = scalar(connection, "select pg_current_wal_insert_lsn() - %s::pg_lsn", [before])
+    assert applied.counts.unchanged == 2000
+    assert written < 50_000  # hint bits and the autovacuum of a fresh table, nothing per row
+
+
+def test_a_page_is_stored_once_per_content(connection: Connection) -> None:
+    key = raw.StreamKey("default", "robaws", "clients")
+    first = raw.store_pages(connection, key, [b"a", b"b", b"a"])
+    assert raw.store_pages(connection, key, [b"b", b"a"]) == [first[1], first[0]]
+    assert scalar(connection, "select count(*) from ops.raw_pages") == 2
+
+
+def test_pruning_spares_what_a_rebuild_needs(company: Company) -> None:
+    company.pull("robaws")
+    for client in company.world.robaws.values():
+        client |= {"website": "https://new", "updatedAt": "2026-11-20T10:00:00.000Z"}
+    company.pull("robaws")
+    company.connection.execute("update ops.raw_scans set started_at = now() - interval '99 days'")
+    company.connection.execute("update ops.raw_pages set first_seen_at = now() - interval '99 days'")
+    assert raw.prune(company.connection, keep_days=30) == 3
+    before = company.fingerprint()
+    company.connection.execute("truncate customer_rows cascade")
+    company.pull("robaws", from_raw=True)
+    assert company.fingerprint() == before
+    assert raw.prune(company.connection, keep_days=30) == 0

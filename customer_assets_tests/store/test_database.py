@@ -1,0 +1,185 @@
+"""Schema, embedded server, locks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from customer_assets.errors import BusyError, ConfigurationError
+from customer_assets.store import database, embedded
+from customer_assets.store.schema import metadata
+
+
+def test_the_migrations_build_what_the_metadata_says(url: str) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        options = {"include_schemas": True, "compare_server_default": True, "compare_type": True}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+    engine.dispose()
+
+
+def test_concurrent_upgrades_do_not_race(server: embedded.EmbeddedServer) -> None:
+    database.ensure_database(server.url("postgres"), "race")
+    url, errors = server.url("race"), []
+
+    def upgrade() -> None:
+        try:
+            database.upgrade(url)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the test shows it)
+            errors.append(error)
+
+    threads = [threading.Thread(target=upgrade) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with database.connect(url) as connection:
+        assert database.scalar(connection, "select count(*) from alembic_version") == 1
+    with database.connect(server.url("postgres")) as connection:
+        connection.execute("drop database race with (force)")
+
+
+def test_the_cache_views_take_writes_and_conflicts(connection: database.Connection) -> None:
+    for name in ("a", "b"):
+        connection.execute(
+            """
+            insert into customers_cache (source, source_customer_id, name, content_hash)
+            values ('robaws', '1', %s, '')
+            on conflict (account, source, source_customer_id) do update
+            set name = excluded.name
+            """,
+            [name],
+        )
+    assert database.scalar(connection, "select string_agg(name, ',') from customers_cache") == "b"
+
+
+def test_a_lock_says_who_holds_it_and_ends_with_its_process(url: str) -> None:
+    code = (
+        "import sys, time\n"
+        "from customer_assets.store.database import system_lock\n"
+        "with system_lock(sys.argv[1], account='a', system='zoho', what='sync'):\n"
+        "    print('held', flush=True); time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "held"
+    with (
+        pytest.raises(BusyError, match=f"sync zoho/a pid {process.pid}"),
+        database.system_lock(url, account="a", system="zoho", what="sync"),
+    ):
+        pass
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    for _ in range(50):
+        try:
+            with database.system_lock(url, account="a", system="zoho", what="sync"):
+                return
+        except BusyError:
+            threading.Event().wait(0.1)
+    raise AssertionError("the lock outlived its process")
+
+
+@pytest.mark.parametrize(
+    "given", ["postgresql://nobody:hunter2@127.0.0.1:9/x", "postgresql:///x?host=/nonexistent"]
+)
+def test_an_unreachable_database_is_named_without_its_password(given: str) -> None:
+    with pytest.raises(ConfigurationError, match="DATABASE_URL") as caught:
+        database.connect(given)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_analyst_reads_public_and_nothing_else(connection: database.Connection, url: str) -> None:
+    assert database.grant_reading(connection, "test_analyst") is True
+    assert database.grant_reading(connection, "test_analyst") is False
+    connection.execute("set role test_analyst")
+    assert connection.execute("select * from customers_cache").fetchall() == []
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("select * from ops.api_tokens")
+    connection.execute("reset role")
+    connection.execute("drop owned by test_analyst")
+    connection.execute("drop role test_analyst")
+
+
+# --- the embedded server ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder that everybody can walk to, as a project's usually is."""
+    folder = Path(tempfile.mkdtemp(prefix="customer_assets_home_"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_starters_at_once_get_one_server_that_survives_them(home: Path) -> None:
+    code = "import sys, pathlib; from customer_assets.store.embedded import start_server; print(start_server(pathlib.Path(sys.argv[1])).url('postgres'))"
+    starters = [
+        subprocess.Popen([sys.executable, "-c", code, str(home)], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    urls = {starter.communicate()[0].strip() for starter in starters}
+    try:
+        assert len(urls) == 1
+        with database.connect(urls.pop()) as connection:
+            assert database.scalar(connection, "show listen_addresses") == ""
+            first = database.scalar(connection, "select pg_postmaster_start_time()")
+        with database.connect(embedded.start_server(home).url("postgres")) as connection:
+            assert database.scalar(connection, "select pg_postmaster_start_time()") == first
+    finally:
+        assert embedded.stop_server(home) is True
+    assert embedded.running_server(home) is None
+    assert embedded.stop_server(home) is False
+
+
+def test_a_killed_server_recovers_with_its_data(home: Path) -> None:
+    server = embedded.start_server(home)
+    try:
+        with database.connect(server.url("postgres")) as connection:
+            connection.execute("create table kept as select 1 as one")
+        pid = int((server.data_dir / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(pid, 9)
+        for _ in range(100):
+            if embedded.running_server(home) is None:
+                break
+            threading.Event().wait(0.05)
+        with database.connect(embedded.start_server(home).url("postgres")) as connection:
+            assert database.scalar(connection, "select one from kept") == 1
+    finally:
+        embedded.stop_server(home)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a folder that the server's user cannot reach")
+def test_no_folder_is_opened_to_others_for_its_sake(home: Path) -> None:
+    closed = home / "closed"
+    closed.mkdir(mode=0o700)
+    server = embedded.start_server(closed / "home")
+    try:
+        assert closed.stat().st_mode & 0o777 == 0o700
+        assert closed not in server.data_dir.parents
+        assert server.data_dir.stat().st_mode & 0o777 == 0o700
+    finally:
+        embedded.stop_server(closed / "home")
+        shutil.rmtree(server.data_dir.parent)
+
+
+def test_data_that_is_not_ours_is_left_alone(home: Path) -> None:
+    (home / "postgres").mkdir()
+    (home / "postgres" / "thesis.txt").write_text("unsaved")
+    with pytest.raises(ConfigurationError, match="CUSTOMER_ASSETS_HOME"):
+        embedded.start_server(home)
+    assert (home / "postgres" / "thesis.txt").read_text() == "unsaved"

@@ -1,0 +1,121 @@
+"""Settings: parsed once, half a configuration refused, accounts by environment-variable names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from customer_assets import config
+from customer_assets.config import load_configuration
+from customer_assets.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(config, "project_root", lambda: tmp_path)
+    return tmp_path
+
+
+def configure_robaws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROBAWS_API_KEY", "k")
+    monkeypatch.setenv("ROBAWS_API_SECRET", "s")
+
+
+def test_nothing_set_means_the_sandbox() -> None:
+    configuration = load_configuration()
+    assert configuration.sandbox
+    assert configuration.accounts == ()
+
+
+def test_a_database_alone_is_not_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql:///x")
+    assert not load_configuration().sandbox
+
+
+def test_environment_beats_env_file_beats_settings_toml(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure_robaws(monkeypatch)
+    (root / "settings.toml").write_text(
+        '[robaws]\nburst = 3\nconcurrency = 2\nread_timeout = 1\n[robaws.extra_fields]\nrole = ["Rol"]\n'
+    )
+    (root / ".env").write_text("ROBAWS_BURST=4\nROBAWS_CONCURRENCY=5\n")
+    monkeypatch.setenv("ROBAWS_BURST", "6")
+    (account,) = load_configuration().of("robaws")
+    settings = account.settings
+    assert isinstance(settings, config.RobawsSettings)
+    assert (settings.burst, settings.concurrency, settings.read_timeout, settings.extra_fields) == (
+        6,
+        5,
+        1.0,
+        {"role": ["Rol"]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ROBAWS_BURST", "many", "ROBAWS_BURST"),
+        ("SUMIT_DIALECT", "other", "SUMIT_DIALECT"),
+        ("SYNC_TIMEZONE", "Mars/Olympus", "SYNC_TIMEZONE"),
+        ("ZOHO_CLIENT_ID", "x", "ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN, ZOHO_ORGANIZATION_ID"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=said):
+        load_configuration()
+
+
+def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure_robaws(monkeypatch)
+    monkeypatch.setenv("ROBAWS_API_SECRET", "hunter2")
+    assert "hunter2" not in repr(load_configuration())
+
+
+ACCOUNTS = """
+[[accounts]]
+account = "north"
+system = "zoho"
+client_id = "NORTH_ID"
+client_secret = "NORTH_SECRET"
+refresh_token = "NORTH_TOKEN"
+organization_id = "NORTH_ORG"
+
+[[accounts]]
+account = "south"
+system = "zoho"
+ZOHO_CLIENT_ID = "NORTH_ID"
+ZOHO_CLIENT_SECRET = "NORTH_SECRET"
+ZOHO_REFRESH_TOKEN = "NORTH_TOKEN"
+ZOHO_ORGANIZATION_ID = "SOUTH_ORG"
+"""
+
+
+def test_several_accounts_of_one_system(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "accounts.toml").write_text(ACCOUNTS)
+    for name in ("NORTH_ID", "NORTH_SECRET", "NORTH_TOKEN", "NORTH_ORG", "SOUTH_ORG"):
+        monkeypatch.setenv(name, name.lower())
+    accounts = load_configuration().of("zoho")
+    assert [(a.account, a.settings.organization_id) for a in accounts] == [
+        ("north", "north_org"),
+        ("south", "south_org"),
+    ]
+    assert [a.account for a in load_configuration().of("zoho", "south")] == ["south"]
+    with pytest.raises(ConfigurationError, match="knows: north, south"):
+        load_configuration().of("zoho", "west")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (ACCOUNTS, "NORTH_ID, which is not set"),
+        ('[[accounts]]\nsystem = "sap"\n', "unknown system 'sap'"),
+        ('[[accounts]]\nsystem = "zoho"\n', "zoho has no credentials"),
+        ('[[accounts]]\nsystem = "zoho"\nfoo = 1\n', "unknown setting foo"),
+        ("[[accounts", "accounts.toml"),
+    ],
+)
+def test_a_wrong_accounts_file_is_explained(root: Path, text: str, said: str) -> None:
+    (root / "accounts.toml").write_text(text)
+    with pytest.raises(ConfigurationError, match=said):
+        load_configuration()

@@ -1,0 +1,94 @@
+"""What holds the project's shape: layers, light imports, documents that tell the truth."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from customer_assets.cli import app
+from customer_assets.config import SETTINGS_CLASSES, Settings
+from customer_assets.store.schema import metadata
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("pandas", "duckdb", "splink", "phonenumbers", "pycountry", "starlette", "alembic")
+
+
+def test_loading_the_definitions_loads_nothing_heavy() -> None:
+    code = f"import sys, customer_assets.definitions; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_nothing_imports_the_sandbox_but_its_own_command() -> None:
+    importers = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "customer_assets").rglob("*.py")
+        if re.search(r"(from|import) customer_assets\.sandbox", path.read_text(encoding="utf-8"))
+        and "sandbox" not in path.parts
+    }
+    assert importers <= {"customer_assets/cli.py", "customer_assets/bench.py"}
+
+
+def test_all_sql_is_in_the_store() -> None:
+    statement = re.compile(r'execute\(\s*f?"""', re.MULTILINE)
+    elsewhere = [
+        path.relative_to(ROOT).as_posix()
+        for layer in ("domain", "sources", "assets", "web")
+        for path in (ROOT / "customer_assets" / layer).rglob("*.py")
+        if statement.search(path.read_text(encoding="utf-8"))
+    ]
+    assert elsewhere == []
+
+
+def commands() -> list[str]:
+    group = typer.main.get_command(app)
+    found = []
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        found += [f"{name} {sub}" for sub in command.commands] if hasattr(command, "commands") else [name]
+    return found
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_in_the_readme(command: str) -> None:
+    assert f"customer-assets {command}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    known = commands()
+    for line in re.findall(
+        r"customer-assets ([a-z][a-z -]*)", (ROOT / "README.md").read_text(encoding="utf-8")
+    ):
+        assert any(line.strip().startswith(command) for command in known) or line.split()[0] == "db", line
+
+
+def setting_names() -> list[str]:
+    names = [field.alias or "" for field in Settings.model_fields.values()]
+    for system, cls in SETTINGS_CLASSES.items():
+        names += [f"{system}_{name}".upper() for name in cls.model_fields]
+    return names
+
+
+@pytest.mark.parametrize("name", setting_names())
+def test_every_setting_is_documented(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+
+
+def test_every_documented_setting_exists() -> None:
+    documented = re.findall(
+        r"^\| `([A-Z_]+)` \|", (ROOT / "docs/settings.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert sorted(documented) == sorted(setting_names())
+
+
+@pytest.mark.parametrize("table", sorted(metadata.tables))
+def test_every_table_and_column_is_documented(table: str) -> None:
+    text = (ROOT / "docs/tables.md").read_text(encoding="utf-8")
+    section = re.search(rf"^## `{re.escape(table)}`\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert section is not None
+    for column in metadata.tables[table].columns:
+        assert f"`{column.name}`" in section.group(1)
