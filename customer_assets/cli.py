@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, SourceError
+from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, GoneError
 
 if TYPE_CHECKING:
     from customer_assets.config import Account
@@ -130,6 +130,8 @@ def run(as_json: JsonOption = False, sandbox: SandboxOption = False) -> None:
     _table("", ["asset", "rows", "seconds", "calls", "job"], rows, to_stderr=as_json)
     for job in report.jobs:
         _say(f"{job.job}: {'done' if job.success else f'FAILED: {job.error}'} (Dagster run {job.run_id})")
+    for check in report.failed_checks:
+        _say(f"check failed: {check}")
     _say(f"{report.seconds:.1f} s, {report.calls} API calls. Look: `make dev`, or `customer-assets db psql`")
     if as_json:
         _print_json(
@@ -141,11 +143,14 @@ def run(as_json: JsonOption = False, sandbox: SandboxOption = False) -> None:
                     {"job": j.job, "run_id": j.run_id, "success": j.success, "error": j.error}
                     for j in report.jobs
                 ],
+                "failed_checks": report.failed_checks,
                 "assets": {m.asset: m.rows for job in report.jobs for m in job.materialized},
             }
         )
-    if not report.success:
-        _finish(3 if report.systems_failed else 1)
+    if report.systems_failed:
+        _finish(3)
+    if not report.success or report.failed_checks:
+        _finish(1)
 
 
 @app.command()
@@ -194,12 +199,16 @@ def sync(
         full=full, limit=limit, allow_mass_delete=allow_mass_delete, page_size=batch_size, delay_ms=delay
     )
     systems = list(SYSTEMS) if system is Target.ALL else [system.value]
+    if account is not None and not any(
+        a.account == account and a.system in systems for a in stack.working.accounts
+    ):
+        known = ", ".join(sorted({a.account for a in stack.working.accounts})) or "none"
+        raise ConfigurationError(f"--account {account}: no such account; there are {known}")
     results: dict[str, list[SyncResult]] = {}
     with _progress() as progress:
         context = stack.context(progress=progress)
         for name in systems:
-            accounts = stack.working.of(name, account if system is not Target.ALL else None)
-            chosen = [a for a in accounts if account in (None, a.account)]
+            chosen = [a for a in stack.working.of(name) if account in (None, a.account)]
             results[name] = [_pull(context, a, options, dry_run=dry_run, from_raw=from_raw) for a in chosen]
     _report_sync(results, as_json=as_json, dry_run=dry_run, asked_for_all=system is Target.ALL, stack=stack)
 
@@ -228,7 +237,7 @@ def _pull(context: Any, account: Account, options: Any, **how: bool) -> SyncResu
     try:
         return pull(context, account, options, **how)
     except BusyError as error:
-        return SyncResult(account.account, account.system, status="failed", messages=[str(error)])
+        return SyncResult(account.account, account.system, status="failed", error=error)
 
 
 @contextmanager
@@ -264,7 +273,7 @@ def _report_sync(
         if summary["message"]:
             _say(f"{name}: {summary['message']}")
     every = [r for found in results.values() for r in found]
-    unreachable = [r for r in every if isinstance(r.error, SourceError)]
+    exits = {_exit_of(r.error) for r in every if r.error is not None}
     worst = max((r.status for r in every), key=("ok", "partial", "failed").index, default="ok")
     status = (
         "partial"
@@ -275,10 +284,15 @@ def _report_sync(
         _print_json({"status": status, "systems": systems})
     if not dry_run:
         _tell_dagster(results, stack)
-    if unreachable:
-        _finish(unreachable[0].error.exit_code if unreachable[0].error else 3)
+    if exits:
+        _finish(3 if 3 in exits else max(exits))
     if worst != "ok":
         _finish(1)
+
+
+def _exit_of(error: CustomerAssetsError) -> int:
+    """3 where a whole system failed; an id that does not exist, or a lock that is taken, is a row's trouble: 1."""
+    return 1 if isinstance(error, GoneError | BusyError) else error.exit_code
 
 
 def _system_json(found: list[SyncResult]) -> dict[str, Any]:

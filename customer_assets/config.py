@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -388,12 +390,15 @@ def _accounts_from(path: Path) -> list[Account]:
 
 
 def _from_environment(system: str, key: str, value: Any, where: str) -> Any:
+    """The environment variable (or line of `.env`) that a value names; other values stand for themselves."""
     if not isinstance(value, str):
         return value
-    if value in os.environ:
-        return os.environ[value]
+    known = {**dotenv_values(project_root() / ".env"), **os.environ}
+    if value in known:
+        return known[value]
     field = SETTINGS_CLASSES[system].model_fields.get(key.lower().removeprefix(f"{system}_"))
-    if field is not None and "SecretStr" in str(field.annotation):
+    is_secret = field is not None and "SecretStr" in str(field.annotation)
+    if is_secret or re.fullmatch(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+", value):
         raise ConfigurationError(f"{key} names the environment variable {value}, which is not set{where}")
     return value
 

@@ -14,6 +14,11 @@ customer_sync = dg.define_asset_job(
     selection=dg.AssetSelection.all() - PARTITIONED,
     description="Pull every system, fill the caches, import old invoices, resolve customers, plan reminders.",
 )
+customer_sync_without_sumit = dg.define_asset_job(
+    "customer_sync_without_sumit",
+    selection=dg.AssetSelection.all() - PARTITIONED - dg.AssetSelection.assets("raw_sumit_customer_pages"),
+    description="customer_sync where SUMIT has a night of its own (SUMIT_NIGHTLY=on).",
+)
 invoice_migration = dg.define_asset_job(
     "invoice_migration",
     selection=PARTITIONED,
@@ -73,5 +78,5 @@ def prune_dagster_runs(instance: dg.DagsterInstance, *, keep_days: float) -> int
     return len(old)
 
 
-ASSET_JOBS = [customer_sync, invoice_migration, sumit_bidirectional]
+ASSET_JOBS = [customer_sync, customer_sync_without_sumit, invoice_migration, sumit_bidirectional]
 OP_JOBS = [apply_webhooks, prune_job]

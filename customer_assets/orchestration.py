@@ -43,6 +43,7 @@ class JobRun:
     success: bool
     materialized: list[Materialized]
     error: str | None
+    failed_checks: list[str]
 
 
 @contextmanager
@@ -85,6 +86,7 @@ def run_job(
     )
     materialized: dict[str, Materialized] = {}
     error = None
+    failed_checks: list[str] = []
     for event in result.all_events:
         if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
             found = event.step_materialization_data.materialization
@@ -97,11 +99,15 @@ def run_job(
                 float(seconds) if isinstance(seconds, int | float) else 0.0,
                 metadata,
             )
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
+                failed_checks.append(f"{check.asset_key.to_user_string()} {check.check_name}")
         if event.event_type == dg.DagsterEventType.STEP_FAILURE:
             failure = event.step_failure_data
             said = failure.user_failure_data.description if failure.user_failure_data else None
             error = error or said or (failure.error.message.strip() if failure.error else "a step failed")
-    return JobRun(job, result.run_id, result.success, list(materialized.values()), error)
+    return JobRun(job, result.run_id, result.success, list(materialized.values()), error, failed_checks)
 
 
 def report_in_background(

@@ -37,6 +37,11 @@ class RunReport:
         return all(job.success for job in self.jobs)
 
     @property
+    def failed_checks(self) -> list[str]:
+        """Asset checks of severity ERROR that did not pass."""
+        return [check for job in self.jobs for check in job.failed_checks]
+
+    @property
     def systems_failed(self) -> bool:
         """A whole system could not be synced."""
         return any((job.error or "").startswith("not synced") for job in self.jobs)

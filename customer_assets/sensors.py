@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -12,6 +13,7 @@ from customer_assets.store import runs
 from customer_assets.store.database import connect
 from customer_assets.store.deliveries import count_waiting
 
+LOST_AFTER_MINUTES = 5
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -43,7 +45,11 @@ def webhook_sensor(
         waiting = count_waiting(connection)
     if not waiting:
         return batch_to_request(0, 0)
-    running = context.instance.get_runs_count(dg.RunsFilter(job_name=apply_webhooks.name, statuses=IN_FLIGHT))
+    # a run that was killed stays "started": after a while it does not count any more, and deliveries are locked anyway
+    recent = datetime.now(UTC) - timedelta(minutes=LOST_AFTER_MINUTES)
+    running = context.instance.get_runs_count(
+        dg.RunsFilter(job_name=apply_webhooks.name, statuses=IN_FLIGHT, created_after=recent)
+    )
     return batch_to_request(waiting, running)
 
 

@@ -30,12 +30,14 @@ def _load_all(
     by_account: dict[str, Any] = {}
     never_filled: list[str] = []
     work = stack.context_for(context.run_id)
+    # materialized alone it is rebuilt; in a job that pulled something it takes just that
+    may_rebuild = not _pulls(context)
     for system in SYSTEMS:
         streams = [stream for stream in SPECS[system].streams if stream.entity == entity]
         for account in stack.accounts(system) if streams else []:
             where = f"{system}/{account.account}"
             try:
-                result = load_account(work, account, streams[0])
+                result = load_account(work, account, streams[0], may_rebuild=may_rebuild)
             except BusyError as error:
                 context.log.warning(str(error))
                 by_account[where] = str(error)
@@ -46,6 +48,16 @@ def _load_all(
                 f"{system}.{column}" for loaded in result.loaded for column in loaded.never_filled
             ]
     return total, by_account, never_filled
+
+
+def _pulls(context: dg.AssetExecutionContext) -> bool:
+    """Whether raw pages are landed in this run, too."""
+    if (
+        context.run.job_name in ("customer_sync", "customer_sync_without_sumit", "sumit_bidirectional")
+        and context.run.asset_selection is None
+    ):
+        return True
+    return any(key.to_user_string().startswith("raw_") for key in context.run.asset_selection or ())
 
 
 @dg.asset(

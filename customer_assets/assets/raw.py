@@ -8,10 +8,9 @@ import time
 import dagster as dg
 
 from customer_assets.assets.reporting import OWNERS, table_metadata
-from customer_assets.config import Account, System
-from customer_assets.errors import BusyError
+from customer_assets.config import System
 from customer_assets.pipeline.land import PullOptions
-from customer_assets.pipeline.pull import SyncResult, land_account
+from customer_assets.pipeline.pull import land_account
 from customer_assets.resources import StackResource
 from customer_assets.sources.registry import SPECS
 
@@ -51,10 +50,10 @@ def _raw_pages(name: str, system: System, entity: str) -> dg.AssetsDefinition:
         started = time.monotonic()
         options = PullOptions(full=config.full, allow_mass_delete=config.allow_mass_delete)
         work = stack.context_for(context.run_id)
-        results = [
-            _land(context, account, lambda a: land_account(work, a, stream, options))
-            for account in stack.accounts(system)
-        ]
+        results = [land_account(work, account, stream, options) for account in stack.accounts(system)]
+        for result in results:
+            if result.message:
+                context.log.info(f"{system} ({result.account}): {result.message}")
         failures = [r for r in results if r.status != "ok"]
         return dg.MaterializeResult(
             metadata={
@@ -79,18 +78,6 @@ def _raw_pages(name: str, system: System, entity: str) -> dg.AssetsDefinition:
         )
 
     return landed
-
-
-def _land(context: dg.AssetExecutionContext, account: Account, land) -> SyncResult:  # type: ignore[no-untyped-def]
-    """Land one account; somebody else's lock on it is a failure of this account alone."""
-    try:
-        result: SyncResult = land(account)
-    except BusyError as error:
-        context.log.warning(str(error))
-        return SyncResult(account.account, account.system, status="failed", messages=[str(error)])
-    if result.message:
-        context.log.info(f"{account.system} ({account.account}): {result.message}")
-    return result
 
 
 raw_robaws_client_pages = _raw_pages("raw_robaws_client_pages", "robaws", "customers")

@@ -193,9 +193,12 @@ class Mapper:
                 value = record.get(path[0], _MISSING)
                 if value is _MISSING:
                     continue
-                said = True  # an empty address says that there is none
                 for key in path[1:]:
-                    value = value.get(key) if isinstance(value, dict) else None
+                    # an empty address says that there is none; a partial one is silent about the rest
+                    value = value.get(key, _MISSING) if isinstance(value, dict) and value else None
+                if value is _MISSING:
+                    continue
+                said = True
                 if value is None or value == "":
                     continue
                 converted = spec.convert(value, spec.column, warnings)

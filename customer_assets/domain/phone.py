@@ -72,8 +72,15 @@ def _first_of(values: Mapping[str, Any], keys: Iterable[str]) -> str | None:
 def _persons(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Contact persons, the primary one first when one is flagged."""
     persons: list[Mapping[str, Any]] = values.get("contact_persons") or []
-    return sorted(persons, key=lambda person: person.get("is_primary_contact") is not True)
+    return sorted(persons, key=lambda person: not is_flagged(person))
+
+
+def is_flagged(person: Mapping[str, Any]) -> bool:
+    """Whether a person is marked as the primary one; as text, too."""
+    return str(person.get("is_primary_contact")).casefold() == "true"
 
 
 def _text(value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     return (value.strip() or None) if isinstance(value, str) else None

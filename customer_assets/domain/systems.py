@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from customer_assets.domain.mapping import Field, Record, RecordMapping
+from customer_assets.domain.phone import is_flagged
 from customer_assets.domain.values import (
     active_status,
     amount,
@@ -61,14 +62,13 @@ ROBAWS_CLIENT = RecordMapping(
 def _with_primary_flagged(record: Record) -> Record:
     """Zoho sheet, primary phone rule: where no person is flagged, `primary_contact_id` names the primary one."""
     people, primary = record.get("contact_persons"), record.get("primary_contact_id")
-    if (
-        not primary
-        or not isinstance(people, list)
-        or any(p.get("is_primary_contact") is True for p in people)
-    ):
+    if not primary or not isinstance(people, list) or not all(isinstance(p, dict) for p in people):
+        return record
+    if any(is_flagged(p) for p in people):
         return record
     flagged = [
-        {**p, "is_primary_contact": True} if p.get("contact_person_id") == primary else p for p in people
+        {**p, "is_primary_contact": True} if str(p.get("contact_person_id")) == str(primary) else p
+        for p in people
     ]
     return {**record, "contact_persons": flagged}
 

@@ -15,7 +15,7 @@ from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.sources.base import now_utc
 from customer_assets.sources.registry import SPECS
-from customer_assets.store import cache, deliveries
+from customer_assets.store import cache, deliveries, runs
 from customer_assets.store.cache import Batch, Sighting
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.deliveries import Delivery, Settled
@@ -104,19 +104,31 @@ def _apply_of_account(
         overlays = cache.load_overlays(
             connection, account=account, source=source, default_region=context.settings.default_region
         )
-        batch = Batch(
-            account, source, overlays, origin="webhook", touch=True, incremental=True, whole_metadata=False,
-            delivery_ids={s.record.source_id: d.id for d, s in sightings},
-        )  # fmt: skip
-        applied = cache.apply_batch(connection, cache.CUSTOMERS, batch, [s for _, s in sightings])
-        result.created += applied.counts.created
-        result.updated += applied.counts.updated
-        settled += [
-            Settled(
-                d.id,
-                "stale" if applied.outcomes.get(s.record.source_id) == "stale" else "applied",
-                s.record.source_id,
-            )
-            for d, s in sightings
-        ]
+        state = runs.stream_state(connection, account=account, source=source, entity="customers")
+        scanned_at = state.last_full_started_at
+        # in rounds of one delivery per customer, oldest first: partial ones add up, none hides another
+        rounds: list[list[tuple[Delivery, Sighting]]] = []
+        counted: dict[str, int] = defaultdict(int)
+        for delivery, sighting in sightings:
+            turn = counted[sighting.record.source_id]
+            counted[sighting.record.source_id] += 1
+            if turn == len(rounds):
+                rounds.append([])
+            rounds[turn].append((delivery, sighting))
+        for one_round in rounds:
+            batch = Batch(
+                account, source, overlays, origin="webhook", touch=True, incremental=True, whole_metadata=False,
+                scanned_at=scanned_at, delivery_ids={s.record.source_id: d.id for d, s in one_round},
+            )  # fmt: skip
+            applied = cache.apply_batch(connection, cache.CUSTOMERS, batch, [s for _, s in one_round])
+            result.created += applied.counts.created
+            result.updated += applied.counts.updated
+            settled += [
+                Settled(
+                    d.id,
+                    "stale" if applied.outcomes.get(s.record.source_id) == "stale" else "applied",
+                    s.record.source_id,
+                )
+                for d, s in one_round
+            ]
     return settled

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from customer_assets.config import SYSTEMS
 from customer_assets.domain.values import amount, plain_date
 from customer_assets.errors import ConfigurationError, RecordError
 from customer_assets.pipeline.context import Context
@@ -39,7 +40,7 @@ class ImportResult:
     """What an import did.
 
     Attributes:
-        created, updated, unchanged, rejected: rows by outcome.
+        created, updated, unchanged, duplicate, rejected: rows by outcome.
         ignored_columns: columns of the file that nothing reads.
         months: partitions that the imported rows belong to.
     """
@@ -47,6 +48,7 @@ class ImportResult:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    duplicate: int = 0
     rejected: int = 0
     ignored_columns: list[str] = field(default_factory=list)
     months: set[str] = field(default_factory=set)
@@ -95,7 +97,7 @@ def _frames(location: str, table: str | None) -> Iterator[pd.DataFrame]:
                 import pyarrow.parquet as pq
 
                 for batch in pq.ParquetFile(path).iter_batches(batch_size=CHUNK):
-                    yield batch.to_pandas()
+                    yield batch.to_pandas(types_mapper=pd.ArrowDtype)  # integers with gaps stay integers
             case other:
                 raise ConfigurationError(f"{location}: {other or 'no suffix'} is neither .csv nor .parquet")
     except (
@@ -117,7 +119,7 @@ def _table_frames(url: str, table: str | None) -> Iterator[pd.DataFrame]:
     try:
         engine = create_engine(url)
         with engine.connect() as connection:
-            yield from pd.read_sql_table(table, connection, chunksize=CHUNK)
+            yield from pd.read_sql_table(table, connection, chunksize=CHUNK, dtype_backend="pyarrow")
     except ValueError:
         raise ConfigurationError(f"the database has no table {table!r}") from None
     except (exc.SQLAlchemyError, ImportError) as error:
@@ -160,6 +162,7 @@ def _import_frame(
             body = msgspec.json.encode({str(k): str(v) for k, v in record.items()})
             rejects.append(runs.Reject(_text(record.get("source_invoice_id")), body, str(error), now_utc()))
             continue
+        result.duplicate += row["source_invoice_id"] in rows
         rows[row["source_invoice_id"]] = row  # the last of equal ids wins, as in any upsert
     runs.store_rejects(
         connection,
@@ -169,7 +172,15 @@ def _import_frame(
         sync_run_id=None,
         rejects=rejects,
     )
-    imported = legacy.upsert(connection, account=account, rows=list(rows.values()))
+    # what the file does not speak of is not blanked
+    given = [c for c in legacy.COLUMNS if c in frame.columns]
+    given += (
+        ["customer_address"]
+        if {*ADDRESS_PARTS} & {*frame.columns} and "customer_address" not in given
+        else []
+    )
+    given += ["month"] if "invoice_date" in given else []
+    imported = legacy.upsert(connection, account=account, rows=list(rows.values()), columns=given)
     result.created += imported.created
     result.updated += imported.updated
     result.unchanged += imported.unchanged
@@ -191,6 +202,8 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         row[column] = amount(_text(record.get(column)), column, warnings)
     if warnings:
         raise RecordError("; ".join(warnings))
+    if row["source_system"] is not None and row["source_system"].casefold() in SYSTEMS:
+        row["source_system"] = row["source_system"].casefold()
     issued = row["invoice_date"]
     row["month"] = f"{issued:%Y-%m}" if issued else UNDATED
     return row

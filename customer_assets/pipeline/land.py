@@ -20,7 +20,7 @@ import msgspec
 from customer_assets.config import Account
 from customer_assets.domain.mapping import RecordMapping, plain_text
 from customer_assets.domain.values import instant
-from customer_assets.errors import ContractError, GoneError, QuotaError, SourceError
+from customer_assets.errors import ContractError, GoneError, QuotaError, SourceError, TransientError
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.sources.base import Envelope, Page, Source, now_utc
 from customer_assets.sources.registry import Stream
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 FLUSH_PAGES = 20
 FLUSH_BYTES = 4_000_000
+MOST_FAILURES = 3  # records in a row that cannot be fetched by id
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,9 @@ class _Landing:
         wish = getattr(settings, "modified_since", getattr(settings, "incremental", "off"))
         if self.stream.entity == "invoices":
             wish = "try"  # documented there
-        if self.options.full or self.options.limit or wish == "off" or self.account.system == "sumit":
+        # a confirmed mass deletion needs everything: an incremental answer says nothing of what is gone
+        is_whole = self.options.full or self.options.limit or self.options.allow_mass_delete
+        if is_whole or wish == "off" or self.account.system == "sumit":
             return None
         state = runs.stream_state(
             self.connection,
@@ -138,7 +141,9 @@ class _Landing:
         if state.watermark is None or state.last_full_at is None:
             return None
         age = now_utc() - state.last_full_at
-        return None if age > timedelta(days=getattr(settings, "full_scan_days", 7.0)) else state.watermark
+        if age > timedelta(days=getattr(settings, "full_scan_days", 7.0)):
+            return None
+        return state.watermark.replace(microsecond=0)  # as it is sent: the filter knows seconds only
 
     async def _scan(self, since: datetime | None) -> None:
         kind = "limited" if self.options.limit else "incremental" if since else "full"
@@ -213,7 +218,7 @@ class _Landing:
                 self.unreadable += 1
                 continue
             seen.append(shown)
-            if since is not None and ((modified := instant(shown.version)) is None or modified < since):
+            if since is not None and (modified := instant(shown.version)) is not None and modified < since:
                 self.is_unfiltered = True
         self.seen.add(seen)
         if envelope.total is not None:
@@ -247,7 +252,7 @@ class _Landing:
             )
         total = max(self.totals, default=None)
         is_full = (kind or scan.kind) == "full"
-        doubt = self._doubt(scan, distinct, total) if is_full else None
+        doubt = self._miscounted(distinct, total) or (self._shrunk(scan, distinct) if is_full else None)
         self.result.status = "incomplete" if doubt or scan.kind == "limited" else "complete"
         raw.end_scan(
             self.connection,
@@ -262,30 +267,38 @@ class _Landing:
             self.result.messages.append(f"{self.stream.name}: {doubt}; nothing is taken for deleted")
         self.result.scan = replace(scan, kind=kind or scan.kind, status=self.result.status, records=distinct)
 
-    def _doubt(self, scan: raw.Scan, distinct: int, total: int | None) -> str | None:
-        """Why a full scan is not complete, None when it is."""
+    def _miscounted(self, distinct: int, total: int | None) -> str | None:
+        """Why the records seen cannot be all that there are, None when they can."""
+        if self.options.limit:
+            return None
         if self.stream.is_counted and total is not None:
             if len(self.totals) > 1:
                 return f"incomplete scan: the total moved while it was read ({min(self.totals)} to {total})"
             if distinct + self.unreadable != total:
                 return f"incomplete scan: {distinct + self.unreadable} of {total} records"
-            return None
-        if not self.stream.tolerates_duplicates and distinct < self.seen.count:
+        elif not self.stream.tolerates_duplicates and distinct < self.seen.count:
             return f"incomplete scan: pages moved while it was read ({self.seen.count - distinct} records came twice)"
-        last = raw.last_complete_scan(self.connection, self.key, before=scan.id)
-        if last is not None and last.records and not self.options.allow_mass_delete:
-            allowed = math.ceil(last.records * self.context.settings.shrink_share)
-            if distinct < last.records - allowed:
-                return (
-                    f"incomplete scan: {distinct} records, the last complete scan had {last.records} "
-                    "(--allow-mass-delete confirms that so many are gone)"
-                )
         return None
+
+    def _shrunk(self, scan: raw.Scan, distinct: int) -> str | None:
+        """Why a full scan is too small to be believed, None when it is not."""
+        last = raw.last_complete_scan(self.connection, self.key, before=scan.id)
+        if last is None or not last.records or self.options.allow_mass_delete:
+            return None
+        allowed = math.ceil(last.records * self.context.settings.shrink_share)
+        if distinct >= last.records - allowed:
+            return None
+        return (
+            f"incomplete scan: {distinct} records, the last complete scan had {last.records} "
+            "(--allow-mass-delete confirms that so many are gone)"
+        )
 
     # --- what follows from it ---
 
     async def land_consequences(self) -> None:
         """Details, customers that only invoices name, and records that are missing; each within the call budget."""
+        if self.options.limit:
+            return
         if self.stream.wants_details and self.result.scan is not None:
             raw.want_details(self.connection, self._detail_key())
         if self.stream.refers_to:
@@ -336,6 +349,7 @@ class _Landing:
         """Fetch records by id and land the answers; a spent quota leaves the rest for the next run."""
         key = self._detail_key()
         asked = list(wanted)
+        failures = 0
         for number, (source_id, version) in enumerate(asked, start=1):
             requested_at = datetime.now(UTC)
             try:
@@ -345,8 +359,17 @@ class _Landing:
             except QuotaError as error:
                 self.result.messages.append(f"{key.stream}: {error}")
                 return
+            except (ContractError, TransientError) as error:
+                # one bad record must not stand in the way of the others; several in a row are the system's trouble
+                failures += 1
+                raw.note_failed_detail(self.connection, key, source_id)
+                self.result.messages.append(str(error))
+                if failures >= MOST_FAILURES:
+                    raise
+                continue
             else:
                 body, requested_at = page.body, page.requested_at
+            failures = 0
             raw.land_detail(
                 self.connection, key, source_id, version=version, requested_at=requested_at, body=body
             )

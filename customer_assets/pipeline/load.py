@@ -66,6 +66,17 @@ def load_stream(
     return loading.result
 
 
+def has_pending(connection: Connection, account: Account, stream: Stream) -> bool:
+    """Whether something has landed that the cache does not hold yet."""
+    key = raw.StreamKey(account.account, account.system, stream.name)
+    if raw.pending_scans(connection, key):
+        return True
+    if not stream.detail:
+        return False
+    details = raw.StreamKey(account.account, account.system, stream.detail)
+    return bool(raw.read_details(connection, details, pending_only=True))
+
+
 def load_detail(
     context: Context,
     connection: Connection,
@@ -107,18 +118,21 @@ class _Loading:
         }
         self.full_records = 0
         self.skipped_reading = 0
+        self.rejected_now: set[bytes] = set()
         # what became of listed records, where details follow that must not be counted again
         self.listed: dict[str, str] = {}
 
     def _batch(self, **changes: Any) -> Batch:
         account, source = self.account.account, self.account.system
         region = self.context.settings.default_region
+        state = runs.stream_state(self.connection, account=account, source=source, entity=self.stream.entity)
         return Batch(
             account,
             source,
             cache.load_overlays(self.connection, account=account, source=source, default_region=region),
             sync_run_id=self.sync_run_id,
             whole_metadata=self.mapping.absent == "null",
+            scanned_at=state.last_full_started_at,
             **changes,
         )
 
@@ -173,12 +187,13 @@ class _Loading:
             if is_complete_full:
                 # rejected and skipped ones too: they are not absent
                 seen.add([raw.SeenRecord(source_id, "", None) for source_id in ids if source_id is not None])
-            sightings = self._mapped(self._without_unchanged(batch, ids, records, counts), counts)
+            unread = records if self.result.rebuilt else self._without_unchanged(batch, ids, records, counts)
+            sightings = self._mapped(unread, counts)
             applied = cache.apply_batch(self.connection, self.table, batch, sightings)
             counts.add(applied.counts)
             if self.stream.wants_details:
                 self.listed |= dict.fromkeys(filter(None, ids), "unchanged") | applied.outcomes
-            self._resolve_rejects(sightings)
+            self._resolve_rejects(ids, unread)
         if is_complete_full:
             self._settle_absences(scan, batch, counts)
             self.full_records = seen.count
@@ -350,11 +365,16 @@ class _Loading:
             )  # fmt: skip
         return sightings
 
-    def _resolve_rejects(self, sightings: Sequence[Sighting]) -> None:
-        """A record that was set aside and now came in a shape that maps is settled."""
-        if self.set_aside:
-            ids = [self.set_aside.pop(s.record.source_id, None) for s in sightings]
-            runs.resolve_rejects(self.connection, [reject_id for reject_id in ids if reject_id is not None])
+    def _resolve_rejects(self, ids: Sequence[str | None], unread: Sequence[tuple[bytes, datetime]]) -> None:
+        """A record that was set aside and now came in a shape that maps, or as it is stored, is settled."""
+        if not self.set_aside:
+            return
+        bad = {self.mapper.source_id(body) for body, _ in unread if body in self.rejected_now}
+        settled = [self.set_aside.pop(i, None) for i in ids if i is not None and i not in bad]
+        runs.resolve_rejects(self.connection, [reject_id for reject_id in settled if reject_id is not None])
+
+    def _decoded(self, body: bytes) -> Record:
+        return decode_record(body, exact_numbers=self.table is cache.INVOICES)
 
     def _retry_rejects(self) -> None:
         """Records set aside before are tried again; those that map now are applied as of when they were seen."""
@@ -363,7 +383,7 @@ class _Loading:
         resolved: list[int] = []
         for reject in runs.open_rejects(self.connection, **whose):
             try:
-                _, record = self.mapper.reads(decode_record(reject["record"].encode()))
+                _, record = self.mapper.reads(self._decoded(reject["record"].encode()))
                 mapped.append(Sighting(self.mapper.map(record), reject["seen_at"]))
             except RecordError:
                 continue

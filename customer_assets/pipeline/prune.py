@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from customer_assets.pipeline.context import Context
-from customer_assets.store import raw
+from customer_assets.store import deliveries, raw
 from customer_assets.store.database import connect
 
 
@@ -22,12 +22,5 @@ def prune(context: Context) -> Pruned:
     keep = context.settings.raw_keep_days
     with connect(context.url, name="customer_assets prune") as connection:
         pages = raw.prune(connection, keep_days=keep)
-        deliveries = connection.execute(
-            """
-            delete from ops.webhook_deliveries
-            where status in ('applied', 'ignored', 'stale')
-                and received_at < now() - make_interval(secs => %s)
-            """,
-            [keep * 86400],
-        ).rowcount
-    return Pruned(pages, deliveries)
+        settled = deliveries.prune(connection, keep_days=keep)
+    return Pruned(pages, settled)

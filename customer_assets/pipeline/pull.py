@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from customer_assets.config import Account
-from customer_assets.errors import ConfigurationError, GoneError, PermanentError, SourceError
+from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, GoneError, SourceError
+from customer_assets.pipeline.apply import apply_deliveries
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.land import Landed, PullOptions, land_stream
-from customer_assets.pipeline.load import Loaded, load_detail, load_stream
+from customer_assets.pipeline.load import Loaded, has_pending, load_detail, load_stream
 from customer_assets.sources.base import Source, now_utc
 from customer_assets.sources.registry import SPECS, Stream
-from customer_assets.store import raw, runs
+from customer_assets.store import deliveries, raw, runs
 from customer_assets.store.cache import Counts
 from customer_assets.store.database import Connection, connect, system_lock
 from customer_assets.store.tokens import StoredTokens
@@ -46,7 +47,7 @@ class SyncResult:
     received: int = 0
     quota_left: int | None = None
     messages: list[str] = field(default_factory=list)
-    error: SourceError | None = None
+    error: CustomerAssetsError | None = None
     landed: list[Landed] = field(default_factory=list)
     loaded: list[Loaded] = field(default_factory=list)
 
@@ -87,6 +88,7 @@ def pull(
     """
     result = SyncResult(account.account, account.system)
     spec = SPECS[account.system]
+    _check_page_size(account, options)
     with (
         system_lock(context.url, account=account.account, system=account.system, what="sync"),
         _working_connection(context.url, undone=dry_run) as connection,
@@ -102,14 +104,32 @@ def pull(
         )
         run_id = _begin(context, connection, account, kind)
         if not from_raw:
-            land(context, connection, account, spec.streams, options, run_id, result)
+            _land_or_say(context, connection, account, spec.streams, options, run_id, result)
         for stream in spec.streams:
             if result.error is None or any(
                 done.stream is stream and done.status == "complete" for done in result.landed
             ):
                 load(context, connection, account, stream, run_id, result, rebuild=from_raw, options=options)
         _end(connection, run_id, result)
+        if from_raw:
+            deliveries.wait_again(connection, account=account.account, source=account.system)
+    if from_raw and not dry_run:
+        apply_deliveries(
+            context, [account]
+        )  # what deliveries said since the last scan belongs to the table, too
     return result
+
+
+def _land_or_say(
+    context: Context, connection: Connection, account: Account, streams: Sequence[Stream], options: PullOptions,
+    run_id: int, result: SyncResult,
+) -> None:  # fmt: skip
+    """Land; a setting that turns out wrong (two folders that may hold the customers) is this system's trouble alone."""
+    try:
+        land(context, connection, account, streams, options, run_id, result)
+    except ConfigurationError as error:
+        result.error = error
+        result.worsen("failed")
 
 
 def land(
@@ -185,31 +205,43 @@ def load(
 
 
 def land_account(context: Context, account: Account, stream: Stream, options: PullOptions) -> SyncResult:
-    """Land one stream of one account, as a step of its own. What the system could not do is in `error`, not raised.
+    """Land one stream of one account, as a step of its own.
 
-    Raises:
-        BusyError: another process syncs this account and system.
+    What the system could not do is in `error`, not raised; that somebody else syncs it, too.
     """
     result = SyncResult(account.account, account.system)
+    try:
+        _land_account(context, account, stream, options, result)
+    except BusyError as error:
+        result.error = error
+        result.worsen("failed")
+        with connect(context.url, name="customer_assets sync") as connection:
+            runs.record_refusal(
+                connection, account=account.account, source=account.system, trigger=context.trigger,
+                dagster_run_id=context.dagster_run_id, error=str(error),
+            )  # fmt: skip
+    return result
+
+
+def _land_account(
+    context: Context, account: Account, stream: Stream, options: PullOptions, result: SyncResult
+) -> None:
     with (
         system_lock(context.url, account=account.account, system=account.system, what="sync"),
         connect(context.url, name="customer_assets sync") as connection,
     ):
         run_id = _begin(context, connection, account, "full" if options.full else "incremental")
-        try:
-            land(context, connection, account, [stream], options, run_id, result)
-        except (
-            ConfigurationError
-        ) as error:  # such as two folders that may hold the customers: this system's trouble
-            result.error = PermanentError(str(error), system=account.system)
-            result.worsen("failed")
+        _land_or_say(context, connection, account, [stream], options, run_id, result)
         if result.status != "ok":
             _end(connection, run_id, result)
-    return result
 
 
-def load_account(context: Context, account: Account, stream: Stream) -> SyncResult:
+def load_account(context: Context, account: Account, stream: Stream, *, may_rebuild: bool) -> SyncResult:
     """Load what has landed of one stream of one account, as a step of its own; no API call is made.
+
+    Args:
+        context, account, stream: what to load.
+        may_rebuild: where nothing new has landed, load all of it again.
 
     Raises:
         BusyError: another process syncs this account and system.
@@ -220,7 +252,10 @@ def load_account(context: Context, account: Account, stream: Stream) -> SyncResu
         connect(context.url, name="customer_assets load") as connection,
     ):
         run_id = _begin(context, connection, account, "rebuild")
-        load(context, connection, account, stream, run_id, result, rebuild=False, options=PullOptions())
+        if may_rebuild or has_pending(connection, account, stream):
+            load(context, connection, account, stream, run_id, result, rebuild=False, options=PullOptions())
+        else:
+            result.entities[stream.entity] = Counts()
         _end(connection, run_id, result)
     return result
 
@@ -282,6 +317,12 @@ async def _land_one(
             connection, run_id, pages=result.pages, calls=result.calls, received=result.received,
             quota_left=result.quota_left,
         )  # fmt: skip
+
+
+def _check_page_size(account: Account, options: PullOptions) -> None:
+    largest = SPECS[account.system].largest_page
+    if options.page_size is not None and not 1 <= options.page_size <= largest:
+        raise ConfigurationError(f"--batch-size: {account.system} takes 1 to {largest} records a page")
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     import httpx
 
 USER_AGENT = "customer-assets/0.1"
+# an escaped surrogate that is not half of a pair
+LONE_SURROGATE = re.compile(
+    rb"(?i)\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}"
+)
 MOST_TRIES = 8  # of one call, whatever goes wrong
 
 
@@ -324,7 +329,7 @@ class Http:
             raise ConfigurationError(
                 f"{self.system}: {base_url or self._base_url} is no web address"
             ) from None
-        except (httpx.TransportError, OSError) as error:
+        except (httpx.RequestError, OSError) as error:
             raise TransientError(
                 f"{self._said(method, path)}: {type(error).__name__}", system=self.system
             ) from None
@@ -367,7 +372,13 @@ def decode(body: bytes, kind: Any, *, system: str, what: str) -> Any:
         TransientError: it is cut, or no JSON at all.
     """
     try:
-        return msgspec.json.decode(body, type=kind, strict=False)
+        try:
+            return msgspec.json.decode(body, type=kind, strict=False)
+        except msgspec.DecodeError:
+            if b"\\ud" not in body.lower():
+                raise
+            # half an emoji, as cut texts have: one record's trouble, not its page's
+            return msgspec.json.decode(LONE_SURROGATE.sub(rb"\\ufffd", body), type=kind, strict=False)
     except msgspec.ValidationError as error:
         raise ContractError(f"{system} {what}: not the promised answer: {error}", system=system) from None
     except (msgspec.DecodeError, UnicodeDecodeError):

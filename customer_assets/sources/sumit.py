@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 SYSTEM = "sumit"
 NO_ANSWER = "No response from SUMIT API"  # what users know from before
 BAD_CREDENTIALS = "Invalid credentials"
+# Status 1 means many things; only these say that there is no such customer. For the others the next scans decide.
+GONE = re.compile(
+    r"archived|empty|not found|not exist|n't exist|no such|deleted|לא נמצא|לא קיים", re.IGNORECASE
+)
+KNOWN_PROPERTY = "Customers_FullName"  # the one that the documentation orders by
 
 
 class _Answer(msgspec.Struct):
@@ -44,7 +50,7 @@ class _Answer(msgspec.Struct):
 
 class _Entities(msgspec.Struct):
     Entities: list[msgspec.Raw] | None = None
-    HasNextPage: bool = False
+    HasNextPage: bool | None = None
 
 
 class _Entity(msgspec.Struct):
@@ -118,6 +124,8 @@ class Sumit:
         self._settings = settings
         self._size = page_size or settings.page_size
         self._folder = settings.customers_folder
+        self._order = settings.order_property
+        self._list: Page | None = None
         self._credentials = {"CompanyID": settings.company_id, "APIKey": settings.api_key.get_secret_value()}
         self.meter = Meter(SYSTEM, budget=settings.call_budget)
         rate = 1 / settings.seconds_between_calls if settings.seconds_between_calls else 1000.0
@@ -189,13 +197,17 @@ class Sumit:
                 "/crm/data/getentity/", {"EntityID": int(source_id), "IncludeFields": True}, "customer"
             )
             envelope = open_detail(body)
-        except (_BusinessError, ContractError) as error:
-            raise GoneError(f"sumit customer {source_id} is not readable: {error}", system=SYSTEM) from None
+        except _BusinessError as error:
+            if GONE.search(str(error)):
+                raise GoneError(f"sumit customer {source_id}: {error}", system=SYSTEM) from None
+            raise
         return Page(0, body, requested_at, envelope)
 
     async def _found_in_list(self, source_id: str) -> Page:
         """The seed dialect reads no single customer: the list is read, and its one record kept."""
-        page = await self._read_page("/website/customers/getlist/", {}, 0)
+        if self._list is None:
+            self._list = await self._read_page("/website/customers/getlist/", {}, 0)
+        page = self._list  # one paid call, however many are asked for
         for record in page.envelope.records:
             if str(msgspec.json.decode(record).get("CustomerID")) == source_id:
                 return Page(
@@ -275,7 +287,7 @@ class Sumit:
                 )
             raise _BusinessError(f"sumit {what}: {message}", system=SYSTEM)
         if outcome == "technical":
-            raise ContractError(f"sumit {what}: {message}", system=SYSTEM)
+            raise _TechnicalError(f"sumit {what}: {message}", system=SYSTEM)
         raise ContractError(
             f"sumit {what}: unknown outcome (HTTP {status}, Status is none of the known)", system=SYSTEM
         )
@@ -283,3 +295,7 @@ class Sumit:
 
 class _BusinessError(PermanentError):
     """Status 1: SUMIT understood and refused."""
+
+
+class _TechnicalError(ContractError):
+    """Status 2: our body does not fit."""

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 from urllib.parse import quote
 
 import msgspec
@@ -163,6 +163,8 @@ class Zoho:
             more = page.envelope.more
             if more is False or (more is None and not page.envelope.records):
                 return
+            if not page.envelope.records:
+                raise ContractError(f"zoho {stream}: an empty page says that another follows", system=SYSTEM)
             position += 1
 
     async def _list_page(self, stream: str, position: int, since: datetime | None) -> Page:
@@ -251,12 +253,7 @@ class Zoho:
 
     @staticmethod
     def _usable(token: str | None, expires_at: datetime | None, dead: str | None) -> bool:
-        return (
-            token is not None
-            and token != dead
-            and expires_at is not None
-            and now_utc() + RENEW_BEFORE < expires_at
-        )
+        return token is not None and token != dead and expires_at is not None and now_utc() < expires_at
 
     async def _renew(self, dead: str | None) -> None:
         with self._tokens.locked(self._fingerprint) as slot:
@@ -269,7 +266,9 @@ class Zoho:
                     counted=False,
                     data={**self._secrets, "grant_type": "refresh_token"},
                 )
-                slot.save(answer.access_token, now_utc() + timedelta(seconds=answer.expires_in))
+                # renewed early, but a token that lives shorter than that is used for half its life
+                early = min(RENEW_BEFORE, timedelta(seconds=answer.expires_in / 2))
+                slot.save(answer.access_token, now_utc() + timedelta(seconds=answer.expires_in) - early)
             self._token, self._expires_at = slot.token, slot.expires_at
 
     @staticmethod
@@ -303,7 +302,7 @@ class Zoho:
         status = response.status_code
         if status >= 500:
             raise TransientError(f"zoho {what}: HTTP {status}", system=SYSTEM)
-        answer: _Code = decode(response.content, _Code, system=SYSTEM, what=what)
+        answer = self._code_of(response, what)
         if answer.code or status != 200:
             self._raise_for_code(answer, status, response, what)
         if left is not None and left <= self._settings.daily_reserve:
@@ -311,6 +310,16 @@ class Zoho:
                 f"zoho: {int(left)} calls are left today, which ZOHO_DAILY_RESERVE keeps for others; "
                 "the next run goes on from here"
             )
+
+    @staticmethod
+    def _code_of(response: httpx.Response, what: str) -> _Code:
+        """Code and message of an answer; a refusal without JSON is told by its status."""
+        try:
+            return cast("_Code", decode(response.content, _Code, system=SYSTEM, what=what))
+        except SourceError:
+            if response.status_code == 200:
+                raise
+            return _Code()
 
     def _raise_for_code(self, answer: _Code, status: int, response: httpx.Response, what: str) -> NoReturn:
         said = f"zoho {what}: code {answer.code} ({answer.message or snippet(response)})"

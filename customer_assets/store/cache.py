@@ -163,6 +163,7 @@ class Batch:
         touch: rows are marked as seen even where nothing changed (by id, delivery).
         incremental: changed rows are marked as seen (a full scan dates all rows at once instead).
         whole_metadata: the record's metadata replaces the stored one, else it is merged into it.
+        scanned_at: start of the last complete scan: what it left as it was, was so then.
     """
 
     account: str
@@ -174,6 +175,7 @@ class Batch:
     touch: bool = False
     incremental: bool = False
     whole_metadata: bool = True
+    scanned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,8 +360,11 @@ def _merged(
     if row["deleted_at"] is not None and sighting.seen_at <= row["deleted_at"]:
         return "stale", None
     given = record.modified_at is not None
+    stored_at = row["source_modified_at"]
+    if not row["source_time_given"] and batch.scanned_at is not None and stored_at is not None:
+        stored_at = max(stored_at, batch.scanned_at)
     if not supersedes(
-        stored_at=row["source_modified_at"],
+        stored_at=stored_at,
         stored_given=row["source_time_given"],
         modified_at=record.modified_at,
         seen_at=sighting.seen_at,
@@ -377,6 +382,9 @@ def _merged(
     merged["id"] = row["id"]
     revived = row["deleted_at"] is not None
     if merged["content_hash"] == bytes(row["content_hash"]) and not revived:
+        if any(merged[column] != row[column] for column in table.derived_columns):
+            # keys that no column holds, or a number read by another rule: the customer's own fields are the same
+            return "unchanged", merged | {"last_seen_at": row["last_seen_at"]}
         if given and (row["source_modified_at"] != record.modified_at or not row["source_time_given"]):
             # the source says that it is newer: kept, so that an older version arriving late does not pass for newer
             return "unchanged", merged | {
@@ -439,7 +447,7 @@ def _as_text(value: Any) -> str | None:
 def _csv(columns: Sequence[str], json_columns: frozenset[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """Rows as COPY's CSV: None is unquoted nothing, so no column may hold an empty text (blank is null everywhere)."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\r\n")  # so that a lone \r in a text is quoted, too
     bytes_at = [number for number, column in enumerate(columns) if column.endswith("_hash")]
     json_at = [number for number, column in enumerate(columns) if column in json_columns]
     for row in rows:
@@ -696,19 +704,24 @@ def _count_live(connection: Connection, table: CacheTable, batch: Batch) -> int:
 
 
 def link_invoices(connection: Connection, *, account: str, source: str) -> int:
-    """Give every invoice the cache row of its customer; links of customers that arrived later are filled in."""
+    """Give every invoice the cache row of its customer, or none where that is not cached (yet, or any more)."""
     done = connection.execute(
         """
         update invoice_rows i
-        set customer_id = c.id,
+        set customer_id = wanted.customer_id,
             updated_at = now()
-        from customer_rows c
-        where i.account = %(account)s
-            and i.source = %(source)s
-            and c.account = i.account
-            and c.source = i.source
-            and c.source_customer_id = i.source_customer_id
-            and i.customer_id is distinct from c.id
+        from (
+            select o.id, c.id as customer_id
+            from invoice_rows o
+            left join customer_rows c
+                on c.account = o.account
+                and c.source = o.source
+                and c.source_customer_id = o.source_customer_id
+            where o.account = %(account)s
+                and o.source = %(source)s
+                and o.customer_id is distinct from c.id
+        ) wanted
+        where i.id = wanted.id
         """,
         {"account": account, "source": source},
     )

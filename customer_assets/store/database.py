@@ -41,6 +41,11 @@ def connect(url: str, *, name: str = "customer_assets", timeout: int = 10) -> Co
             options="-c timezone=UTC",
             connect_timeout=timeout,
         )
+    except (psycopg.ProgrammingError, UnicodeError):
+        raise ConfigurationError(
+            "DATABASE_URL is no valid address: write postgresql://user:password@host:port/database, with special "
+            "characters of the password percent-encoded"
+        ) from None
     except psycopg.OperationalError as error:
         raise ConfigurationError(
             f"cannot connect to {shown(url)}: {_first_line(error)}; check DATABASE_URL"
@@ -56,9 +61,13 @@ def connect(url: str, *, name: str = "customer_assets", timeout: int = 10) -> Co
 
 def shown(url: str) -> str:
     """The URL without its password and query, fit for a message."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "the database"
     user = f"{parts.username}@" if parts.username else ""
-    return f"{user}{parts.hostname or 'local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    return f"{user}{parts.hostname or 'local socket'}{port}{parts.path}"
 
 
 def with_database(url: str, database: str, *, driver: str | None = None) -> str:

@@ -58,6 +58,46 @@ def claim(connection: Connection, *, limit: int) -> list[Delivery]:
     return [Delivery(**{**row, "body": bytes(row["body"])}) for row in rows]
 
 
+def wait_again(connection: Connection, *, account: str, source: str) -> int:
+    """Have applied deliveries that are newer than the last complete scan applied once more, after a rebuild."""
+    return connection.execute(
+        """
+        update ops.webhook_deliveries d
+        set status = 'waiting'
+        where d.account = %(account)s
+            and d.source = %(source)s
+            and d.status in ('applied', 'stale')
+            and d.signed_at >= (
+                select m.last_full_started_at
+                from sync_metadata m
+                where m.account = d.account
+                    and m.source = d.source
+                    and m.entity = 'customers'
+            )
+        """,
+        {"account": account, "source": source},
+    ).rowcount
+
+
+def prune(connection: Connection, *, keep_days: float) -> int:
+    """Delete deliveries that were settled that long ago and that no rebuild needs. Returns how many."""
+    return connection.execute(
+        """
+        delete from ops.webhook_deliveries d
+        where d.status in ('applied', 'ignored', 'stale')
+            and d.received_at < now() - make_interval(secs => %(seconds)s)
+            and d.signed_at < (
+                select m.last_full_started_at
+                from sync_metadata m
+                where m.account = d.account
+                    and m.source = d.source
+                    and m.entity = 'customers'
+            )
+        """,
+        {"seconds": keep_days * 86400},
+    ).rowcount
+
+
 def settle(
     connection: Connection, settled: Sequence[Settled], *, started_at: datetime, most_attempts: int
 ) -> None:

@@ -60,7 +60,7 @@ def store(
         assignments: (cache row id, customer id) of every cache row.
     """
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\r\n")  # so that a lone \r in a text is quoted, too
     for record in records:
         values = [record["id"], record["account"], *(record[column] for column in COLUMNS)]
         values[-1] = msgspec.json.encode(values[-1], order="sorted").decode()

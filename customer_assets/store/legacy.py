@@ -26,29 +26,39 @@ class Imported:
     unchanged: int
 
 
-def upsert(connection: Connection, *, account: str, rows: Sequence[Mapping[str, Any]]) -> Imported:
+def upsert(
+    connection: Connection,
+    *,
+    account: str,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] = COLUMNS,
+) -> Imported:
     """Store old invoices, each source_invoice_id once; what did not change is not written. One transaction.
 
-    A changed row loses its link, which the next migration writes anew.
+    Args:
+        connection: database.
+        account: whose invoices.
+        rows: by column.
+        columns: those that the rows speak of; the others keep what is stored.
     """
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([row.get(column) for column in COLUMNS] for row in rows)
-    changed = " or ".join(f"l.{c} is distinct from s.{c}" for c in COLUMNS)
+    writer = csv.writer(buffer, lineterminator="\r\n")  # so that a lone \r in a text is quoted, too
+    writer.writerows([row.get(column) for column in columns] for row in rows)
+    changed = " or ".join(f"l.{c} is distinct from s.{c}" for c in columns)
     with connection.transaction():
         connection.execute(
             "create temporary table if not exists staged_legacy_invoices as select * from legacy_invoices with no data"
         )
         connection.execute("truncate staged_legacy_invoices")
         with connection.cursor().copy(
-            f"copy pg_temp.staged_legacy_invoices ({', '.join(COLUMNS)}) from stdin (format csv)"
+            f"copy pg_temp.staged_legacy_invoices ({', '.join(columns)}) from stdin (format csv)"
         ) as copy:
             copy.write(buffer.getvalue())
         connection.execute("analyze pg_temp.staged_legacy_invoices")
         updated = connection.execute(
             f"""
             update legacy_invoices l
-            set {", ".join(f"{c} = s.{c}" for c in COLUMNS)},
+            set {", ".join(f"{c} = s.{c}" for c in columns)},
                 updated_at = now()
             from pg_temp.staged_legacy_invoices s
             where l.account = %(account)s
@@ -59,8 +69,8 @@ def upsert(connection: Connection, *, account: str, rows: Sequence[Mapping[str, 
         ).rowcount
         created = connection.execute(
             f"""
-            insert into legacy_invoices (account, {", ".join(COLUMNS)})
-            select %(account)s, {", ".join(COLUMNS)}
+            insert into legacy_invoices (account, {", ".join(columns)})
+            select %(account)s, {", ".join(columns)}
             from pg_temp.staged_legacy_invoices
             on conflict (account, source_invoice_id) do nothing
             """,

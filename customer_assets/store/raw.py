@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from customer_assets.store.database import Connection, scalar
 
+UNLISTED = "named by an invoice"  # version of a detail that no list made necessary
 _compressor = zstandard.ZstdCompressor(level=1)
 
 
@@ -245,6 +246,8 @@ def pending_scans(connection: Connection, key: StreamKey) -> list[Scan]:
     )
     scans = [_scan(row) for row in rows]
     newest_full = max((s.id for s in scans if s.kind == "full" and s.status == "complete"), default=0)
+    for superseded in (scan for scan in scans if scan.id < newest_full):
+        mark_loaded(connection, superseded.id)  # the newer full scan holds all that it could tell
     return [scan for scan in scans if scan.id >= newest_full]
 
 
@@ -423,11 +426,11 @@ def want_ids(connection: Connection, key: StreamKey, ids: Sequence[str]) -> None
     connection.execute(
         """
         insert into ops.raw_details (account, source, stream, source_id, wanted_version)
-        select %(account)s, %(source)s, %(stream)s, id, 'named by an invoice'
+        select %(account)s, %(source)s, %(stream)s, id, %(unlisted)s
         from unnest(%(ids)s::text[]) as id
         on conflict (account, source, stream, source_id) do nothing
         """,
-        {**key.parameters(), "ids": list(ids)},
+        {**key.parameters(), "ids": list(ids), "unlisted": UNLISTED},
     )
 
 
@@ -441,12 +444,27 @@ def wanted_details(connection: Connection, key: StreamKey, *, limit: int) -> lis
             and source = %(source)s
             and stream = %(stream)s
             and wanted_version is distinct from landed_version
-        order by requested_at nulls first, source_id
+        order by failed_at nulls first, requested_at nulls first, source_id
         limit %(limit)s
         """,
         {**key.parameters(), "limit": limit},
     )
     return [(row["source_id"], row["wanted_version"]) for row in rows]
+
+
+def note_failed_detail(connection: Connection, key: StreamKey, source_id: str) -> None:
+    """Remember that a record could not be fetched by id, so that the next run asks for the others first."""
+    connection.execute(
+        """
+        update ops.raw_details
+        set failed_at = clock_timestamp()
+        where account = %(account)s
+            and source = %(source)s
+            and stream = %(stream)s
+            and source_id = %(source_id)s
+        """,
+        {**key.parameters(), "source_id": source_id},
+    )
 
 
 def count_wanted(connection: Connection, key: StreamKey) -> int:
@@ -491,6 +509,7 @@ def land_detail(
                 page_id = excluded.page_id,
                 requested_at = excluded.requested_at,
                 gone_at = excluded.gone_at,
+                failed_at = null,
                 loaded_at = null
             """,
             {
@@ -506,11 +525,12 @@ def land_detail(
 
 @dataclass(frozen=True, slots=True)
 class LandedDetail:
-    """The answer for one id; no body: gone."""
+    """The answer for one id; no body: gone. `is_unlisted`: asked for because an invoice names it."""
 
     source_id: str
     body: bytes | None
     requested_at: datetime
+    is_unlisted: bool = False
 
 
 def read_details(
@@ -532,7 +552,7 @@ def read_details(
     decompressor = zstandard.ZstdDecompressor()
     rows = connection.execute(
         """
-        select d.source_id, d.requested_at, p.body
+        select d.source_id, d.requested_at, p.body, coalesce(d.landed_version = %(unlisted)s, false) as is_unlisted
         from ops.raw_details d
         left join ops.raw_pages p on p.id = d.page_id
         where d.account = %(account)s
@@ -548,6 +568,7 @@ def read_details(
         {
             **key.parameters(),
             "pending_only": pending_only,
+            "unlisted": UNLISTED,
             "after": after,
             "before": before,
             "ids": list(ids) if ids is not None else None,
@@ -559,6 +580,7 @@ def read_details(
             row["source_id"],
             decompressor.decompress(row["body"]) if row["body"] is not None else None,
             row["requested_at"],
+            row["is_unlisted"],
         )
         for row in rows
     ]

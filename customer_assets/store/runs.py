@@ -57,6 +57,8 @@ def begin_run(
         where account = %(account)s
             and source = %(source)s
             and status = 'running'
+            -- a Dagster run holds the lock only step by step: it may be between two of them
+            and (dagster_run_id is null or started_at < now() - interval '1 day')
         """,
         parameters,
     )
@@ -128,6 +130,19 @@ def end_run(
     )
 
 
+def record_refusal(
+    connection: Connection, *, account: str, source: str, trigger: str, dagster_run_id: str | None, error: str
+) -> None:
+    """Record a sync that did not even begin, such as one that found the lock taken."""
+    connection.execute(
+        """
+        insert into sync_runs (account, source, kind, trigger, status, finished_at, dagster_run_id, error)
+        values (%(account)s, %(source)s, 'refused', %(trigger)s, 'failed', now(), %(run)s, %(error)s)
+        """,
+        {"account": account, "source": source, "trigger": trigger, "run": dagster_run_id, "error": error},
+    )
+
+
 def failures_of(connection: Connection, *, dagster_run_id: str) -> dict[str, str]:
     """Syncs of a Dagster run that are not ok: system/account -> why."""
     rows = connection.execute(
@@ -174,6 +189,7 @@ class StreamState:
     """Where one entity of one account and source stands."""
 
     watermark: datetime | None = None
+    last_full_started_at: datetime | None = None
     last_full_at: datetime | None = None
     last_full_rows: int | None = None
 
@@ -182,7 +198,7 @@ def stream_state(connection: Connection, *, account: str, source: str, entity: s
     """The recorded state; all None before the first sync."""
     row = connection.execute(
         """
-        select watermark, last_full_at, last_full_rows
+        select watermark, last_full_started_at, last_full_at, last_full_rows
         from sync_metadata
         where account = %s
             and source = %s

@@ -486,6 +486,7 @@ raw_details = Table(
     ),
     _instant("requested_at", "when it was asked for"),
     _instant("gone_at", "when the system said that it does not exist"),
+    _instant("failed_at", "when it could not be fetched last; such ones come after the others"),
     _instant("loaded_at", "the cache holds it"),
     Index(
         "raw_details_wanted_idx",

@@ -345,6 +345,7 @@ CREATE TABLE ops.raw_details (
 	page_id BIGINT, 
 	requested_at TIMESTAMP WITH TIME ZONE, 
 	gone_at TIMESTAMP WITH TIME ZONE, 
+	failed_at TIMESTAMP WITH TIME ZONE, 
 	loaded_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT raw_details_pkey PRIMARY KEY (account, source, stream, source_id), 
 	CONSTRAINT raw_details_page_id_fkey FOREIGN KEY(page_id) REFERENCES ops.raw_pages (id)
@@ -360,6 +361,7 @@ COMMENT ON COLUMN ops.raw_details.landed_version IS 'version the list showed whe
 COMMENT ON COLUMN ops.raw_details.page_id IS 'the answer; null: none yet, or gone';
 COMMENT ON COLUMN ops.raw_details.requested_at IS 'when it was asked for';
 COMMENT ON COLUMN ops.raw_details.gone_at IS 'when the system said that it does not exist';
+COMMENT ON COLUMN ops.raw_details.failed_at IS 'when it could not be fetched last; such ones come after the others';
 COMMENT ON COLUMN ops.raw_details.loaded_at IS 'the cache holds it';
 
 CREATE TABLE ops.raw_scan_pages (
