@@ -103,7 +103,10 @@ def _table(title: str, columns: list[str], rows: list[list[Any]], *, to_stderr: 
         table.add_row(
             *("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row)
         )
-    Console(stderr=to_stderr).print(table)
+    console = Console(stderr=to_stderr)
+    if not console.is_terminal:
+        console.width = 140  # a pipe has no width of its own, and 80 would cut the headings
+    console.print(table)
 
 
 def _open(*, sandbox: bool = False) -> Stack:

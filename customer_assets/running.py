@@ -98,9 +98,16 @@ def run_dev(stack: Stack, *, say: Say) -> None:
     web = [sys.executable, "-m", "customer_assets", "serve", "--port", str(settings.web_port)]
     # a group of their own: Ctrl-C reaches us, and we end them in order
     children = [
-        subprocess.Popen(command, cwd=project_root(), start_new_session=True)  # noqa: S603
+        subprocess.Popen(  # noqa: S603
+            command,
+            cwd=project_root(),
+            start_new_session=True,
+            env={**os.environ, "DAGSTER_HOME": str(project_root())},
+        )
         for command in (dagster, web)
     ]
+    # a shell starts background jobs with SIGINT ignored: both are taken by hand
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     say(f"Dagster UI    http://127.0.0.1:{settings.dagster_port}")
     say(f"JSON API      http://127.0.0.1:{settings.web_port}/api/customers")

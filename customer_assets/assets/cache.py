@@ -29,7 +29,7 @@ def _load_all(
     total = Counts()
     by_account: dict[str, Any] = {}
     never_filled: list[str] = []
-    work = stack.context_for(context.run_id)
+    work = stack.context_for(context.run.run_id)
     # materialized alone it is rebuilt; in a job that pulled something it takes just that
     may_rebuild = not _pulls(context)
     for system in SYSTEMS:

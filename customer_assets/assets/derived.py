@@ -21,7 +21,7 @@ from customer_assets.resources import StackResource
 def customers(context: dg.AssetExecutionContext, stack: StackResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Resolve the cache rows of all systems."""
     started = time.monotonic()
-    result = resolve_customers(stack.context_for(context.run_id))
+    result = resolve_customers(stack.context_for(context.run.run_id))
     return dg.MaterializeResult(
         metadata={
             **table_metadata(stack.stack.url, "customers"),
@@ -43,7 +43,7 @@ def customers(context: dg.AssetExecutionContext, stack: StackResource) -> dg.Mat
 def payment_reminders(context: dg.AssetExecutionContext, stack: StackResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Plan the reminders from the data as it is now."""
     started = time.monotonic()
-    result = plan_reminders(stack.context_for(context.run_id))
+    result = plan_reminders(stack.context_for(context.run.run_id))
     return dg.MaterializeResult(
         metadata={
             **table_metadata(stack.stack.url, "payment_reminders"),

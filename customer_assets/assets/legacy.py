@@ -27,7 +27,7 @@ class MigrationConfig(dg.Config):
 def legacy_invoices(context: dg.AssetExecutionContext, stack: StackResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Import the configured file or table, and keep the partitions in step with the months."""
     started = time.monotonic()
-    work = stack.context_for(context.run_id)
+    work = stack.context_for(context.run.run_id)
     location = work.settings.legacy_invoices
     result = (
         import_invoices(work, location, table=work.settings.legacy_invoices_table)
@@ -69,7 +69,7 @@ def migrated_customers(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Write the invoice-born customers of the chosen months."""
     started = time.monotonic()
-    work = stack.context_for(context.run_id)
+    work = stack.context_for(context.run.run_id)
     with connect(work.url) as connection, connection.transaction(force_rollback=config.dry_run):
         result = migrate_customers(work, connection, context.partition_keys)
     return dg.MaterializeResult(
@@ -103,7 +103,7 @@ def relinked_invoices(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Write the links of the chosen months."""
     started = time.monotonic()
-    work = stack.context_for(context.run_id)
+    work = stack.context_for(context.run.run_id)
     with connect(work.url) as connection, connection.transaction(force_rollback=config.dry_run):
         result = relink_invoices(work, connection, context.partition_keys)
     linked, unlinked = sum(result.linked.values()), sum(result.unlinked.values())

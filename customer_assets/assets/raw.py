@@ -49,7 +49,7 @@ def _raw_pages(name: str, system: System, entity: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         started = time.monotonic()
         options = PullOptions(full=config.full, allow_mass_delete=config.allow_mass_delete)
-        work = stack.context_for(context.run_id)
+        work = stack.context_for(context.run.run_id)
         results = [land_account(work, account, stream, options) for account in stack.accounts(system)]
         for result in results:
             if result.message:

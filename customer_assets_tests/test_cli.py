@@ -1,0 +1,234 @@
+"""The command line as scripts use it: JSON, exit statuses, messages that name the setting."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from customer_assets.sandbox.server import environment
+from customer_assets.store.database import scalar
+from customer_assets_tests.conftest import Company, Serving
+
+
+class Done:
+    """A finished command."""
+
+    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
+        self.status, self.stdout, self.stderr = process.returncode, process.stdout, process.stderr
+
+    @property
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.stdout.strip().splitlines()[-1])
+        return found
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def command(company: Company, tmp_path: Path) -> Command:
+    """Runs `customer-assets` against the test's database and sandbox; keyword arguments are settings."""
+
+    def run(*arguments: str, **settings: str) -> Done:
+        lines = environment(company.base) | {
+            "DATABASE_URL": company.url, "CUSTOMER_ASSETS_HOME": str(tmp_path), "ROBAWS_RETRY_SECONDS": "0",
+            "ROBAWS_REQUESTS_PER_SECOND": "5000", "ROBAWS_BURST": "5000", "ZOHO_RETRY_SECONDS": "0",
+        }  # fmt: skip
+        lines |= settings
+        clean = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("ROBAWS_", "ZOHO_", "SUMIT_", "DATABASE_URL"))
+        }
+        process = subprocess.run(
+            [sys.executable, "-m", "customer_assets", *arguments],
+            capture_output=True, text=True, env=clean | {k: v for k, v in lines.items() if v}, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in process.stderr, process.stderr
+        return Done(process)
+
+    return run
+
+
+NO_SYSTEMS = dict.fromkeys(
+    ["ROBAWS_API_KEY", "ROBAWS_API_SECRET", "ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET", "ZOHO_REFRESH_TOKEN",
+     "ZOHO_ORGANIZATION_ID", "SUMIT_COMPANY_ID", "SUMIT_API_KEY"], "",
+)  # fmt: skip
+
+
+def test_sync_all_as_json(command: Command) -> None:
+    done = command("sync", "all", "--json")
+    assert done.status == 0, done.stderr
+    assert done.json["status"] == "ok"
+    robaws = done.json["systems"]["robaws"]
+    expected = {
+        "synced": 250,
+        "created": 250,
+        "updated": 0,
+        "unchanged": 0,
+        "rejected": 0,
+        "errors": 0,
+        "calls": 3,
+        "pages": 3,
+    }
+    assert expected.items() <= robaws.items()
+    assert {"deactivated", "stale", "skipped", "duplicate", "message"} <= robaws.keys()
+    assert done.json["systems"]["sumit"]["skipped"] == 2
+    assert done.stdout.count("\n") == 1  # everything else goes to stderr
+    assert "Created" in done.stderr
+
+
+def test_one_system_failing_leaves_the_others_synced(command: Command, company: Company) -> None:
+    company.fault("zoho", "500", times=999)
+    done = command("sync", "all", "--json")
+    assert (done.status, done.json["status"]) == (3, "partial")
+    assert done.json["systems"]["zoho"]["errors"] == 1
+    assert company.value("select count(distinct source) from customers_cache") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "status", "said"),
+    [
+        (("sync", "robaws"), {"ROBAWS_API_SECRET": "hunter2"}, 3, "ROBAWS_API_SECRET"),
+        (("sync", "robaws"), {"ROBAWS_BASE_URL": "http://127.0.0.1:9"}, 3, "robaws GET"),
+        (("sync", "robaws"), {"ROBAWS_BASE_URL": "nonsense"}, 2, "no web address"),
+        (("sync", "robaws", "--batch-size", "500"), {}, 2, "takes 1 to 100"),
+        (("sync", "sap"), {}, 2, "sap"),
+        (("sync", "all", "--account", "west"), {}, 2, "no such account"),
+        (("sync-customer", "robaws", "424242"), {}, 1, "does not exist"),
+        (("sync", "robaws"), {"ROBAWS_API_SECRET": ""}, 2, "configured by half"),
+        (("sync", "robaws"), NO_SYSTEMS, 0, "not configured"),
+        (("run",), NO_SYSTEMS, 2, "--sandbox"),
+        (("dev",), NO_SYSTEMS, 2, "--sandbox"),
+        (("db", "url"), {"DATABASE_URL": "mysql://x"}, 2, "DATABASE_URL"),
+        (("db", "url"), {"DATABASE_URL": "postgresql://u:p%ss-hunter2@127.0.0.1:9/x"}, 2, "percent-encoded"),
+        (("db", "url"), {"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:9/x"}, 2, "DATABASE_URL"),
+        (("import-invoices", "nope.csv"), {}, 2, "no such file"),
+        (("migrate-invoices", "--month", "2024-13"), {}, 2, "YYYY-MM"),
+    ],
+)  # fmt: skip
+def test_exit_statuses_and_messages(
+    command: Command, arguments: tuple[str, ...], settings: dict[str, str], status: int, said: str
+) -> None:
+    done = command(*arguments, **settings)
+    assert (done.status, said in done.stderr + done.stdout) == (status, True), done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+
+
+def test_row_errors_end_in_1(command: Command, company: Company) -> None:
+    company.world.robaws["1003"]["website"] = [1]
+    done = command("sync", "robaws", "--json")
+    assert (done.status, done.json["status"], done.json["systems"]["robaws"]["rejected"]) == (1, "partial", 1)
+
+
+@pytest.mark.slow
+def test_options_have_their_effect(command: Command, company: Company) -> None:
+    assert command("sync", "robaws", "--dry-run", "--json").json["systems"]["robaws"]["created"] == 250
+    assert company.value("select count(*) from customers_cache") == 0
+    assert (
+        command("sync", "robaws", "--limit", "7", "--batch-size", "5", "--json").json["systems"]["robaws"][
+            "created"
+        ]
+        == 7
+    )
+    assert command("sync", "robaws", "--delay", "20", "--json").json["systems"]["robaws"]["unchanged"] == 7
+    calls = company.world.calls["robaws"]
+    assert command("sync", "robaws", "--from-raw", "--json").json["systems"]["robaws"]["unchanged"] == 250
+    assert company.world.calls["robaws"] == calls
+    assert command("sync-customer", "robaws", "1003", "--json").json["systems"]["robaws"]["unchanged"] == 1
+    command("sync", "zoho", "--json")
+    command("sync", "zoho", "--full", "--json")
+    assert (
+        company.value("select count(*) from ops.raw_scans where stream = 'contacts' and kind = 'full'") == 2
+    )
+
+
+@pytest.mark.slow
+def test_old_invoices_from_import_to_verify(command: Command, company: Company, tmp_path: Path) -> None:
+    path = tmp_path / "old.csv"
+    path.write_text(
+        "nr,customer_name,customer_email,invoice_date,total\n1,Noord BV,a@noord.be,2024-01-05,10\n2,Noord bv,a@noord.be,,x\n"
+    )
+    done = command("import-invoices", str(path), "--map", "nr=source_invoice_id", "--json")
+    assert (done.status, done.json["created"], done.json["rejected"]) == (1, 1, 1)
+    assert command("migrate-invoices", "--dry-run", "--json").json["customers"]["created"] == 1
+    assert company.value("select count(*) from customers_cache") == 0
+    assert command("migrate-invoices", "--month", "2024-01", "--json").json["links_changed"] == 1
+    assert command("verify", "--json").json["ok"] is True
+    company.connection.execute("update legacy_invoices set customer_id = null")
+    broken = command("verify", "--json")
+    assert (broken.status, broken.json["ok"]) == (1, False)
+    assert broken.json["violations"][0]["rule"] == "legacy_invoice_unaccounted"
+
+
+@pytest.mark.slow
+def test_doctor_names_the_mend(command: Command) -> None:
+    done = command("doctor", "--json", ZOHO_REFRESH_TOKEN="wrong")
+    findings = {f["what"]: f for f in done.json["findings"]}
+    assert done.status == 3
+    assert [findings[name]["ok"] for name in ("database", "robaws", "zoho", "sumit")] == [
+        True,
+        True,
+        False,
+        True,
+    ]
+    assert "ZOHO_REFRESH_TOKEN" in findings["zoho"]["message"]
+    assert "calls left today" in findings["robaws"]["message"]
+
+
+@pytest.mark.slow
+def test_the_database_commands(command: Command, company: Company) -> None:
+    assert command("db", "upgrade", "--json").json == {"status": "ok"}
+    assert command("db", "url").stdout.strip() == company.url
+    assert command("db", "grant-analyst", "cli_analyst", "--json").json["created"] is True
+    company.connection.execute("drop owned by cli_analyst")
+    company.connection.execute("drop role cli_analyst")
+    assert command("db", "stop").status == 2
+    assert command("prune", "--json").json["raw_pages"] == 0
+
+
+@pytest.mark.slow
+def test_made_up_data_never_meets_real_data(command: Command, company: Company) -> None:
+    command("sync", "robaws")
+    done = command("run", "--sandbox", **NO_SYSTEMS)
+    assert done.status == 2
+    assert "is not empty" in done.stderr
+    company.connection.execute("update ops.database_marks set value = 'sandbox'")
+    done = command("sync", "robaws")
+    assert done.status == 2
+    assert "made-up" in done.stderr
+
+
+def test_the_web_app_answers(company: Company) -> None:
+    from customer_assets.config import Configuration
+    from customer_assets.stack import Stack
+    from customer_assets.web.app import build_app
+
+    company.pull("zoho")
+    stack = Stack(Configuration(company.settings, ()), company.url, company.url)
+    with Serving(build_app(stack)) as address, httpx.Client(base_url=address) as client:
+        first = client.get("/api/customers?limit=100").json()
+        second = client.get(f"/api/customers?limit=500&after={first['next']}").json()
+        assert (len(first["items"]), len(second["items"]), second["next"]) == (100, 131, None)
+        assert (
+            client.get(f"/api/customers/{first['items'][0]['id']}").json()["name"]
+            == first["items"][0]["name"]
+        )
+        assert client.get("/api/customers/999999999").status_code == 404
+        assert client.get("/api/invoices?status=paid&limit=1").json()["items"][0]["status"] == "paid"
+        assert client.get("/api/reminders").json() == {"items": [], "next": None}
+        assert [client.get(f"/api/customers?{q}").status_code for q in ("limit=x", "nope=1", "id=x")] == [
+            400,
+            400,
+            400,
+        ]
+        assert client.get("/healthz").json()["status"] == "ok"
+    assert scalar(company.connection, "select 1") == 1
