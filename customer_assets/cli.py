@@ -168,9 +168,14 @@ def dev(sandbox: SandboxOption = False) -> None:
 @contextmanager
 def _sandbox_forced(sandbox: bool) -> Iterator[None]:
     """`--sandbox` reaches the processes that we start."""
+    before = os.environ.get("CUSTOMER_ASSETS_SANDBOX")
     if sandbox:
         os.environ["CUSTOMER_ASSETS_SANDBOX"] = "1"
-    yield
+    try:
+        yield
+    finally:
+        if sandbox and before is None:
+            del os.environ["CUSTOMER_ASSETS_SANDBOX"]
 
 
 # --- syncing ----------------------------------------------------------------------------------------------------------
@@ -285,7 +290,7 @@ def _report_sync(
     )
     if as_json:
         _print_json({"status": status, "systems": systems})
-    if not dry_run:
+    if not dry_run and stack.configuration.settings.report_to_dagster == "on":
         _tell_dagster(results, stack)
     if exits:
         _finish(3 if 3 in exits else max(exits))

@@ -231,6 +231,9 @@ class Settings(_Settings, toml_table="general"):
     run_keep_days: float = Field(
         90.0, ge=0, alias="RUN_KEEP_DAYS", description="Dagster runs older than this are pruned"
     )
+    report_to_dagster: Literal["on", "off"] = Field(
+        "on", alias="REPORT_TO_DAGSTER", description="Tell Dagster of syncs that it did not start"
+    )
     alert_url: SecretStr | None = Field(
         None, alias="ALERT_URL", description="Where failures are posted as JSON"
     )

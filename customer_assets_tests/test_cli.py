@@ -6,23 +6,28 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from customer_assets.cli import main
 from customer_assets.sandbox.server import environment
 from customer_assets.store.database import scalar
 from customer_assets_tests.conftest import Company, Serving
 
 
+@dataclass
 class Done:
     """A finished command."""
 
-    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
-        self.status, self.stdout, self.stderr = process.returncode, process.stdout, process.stderr
+    status: int
+    stdout: str
+    stderr: str
 
     @property
     def json(self) -> dict[str, Any]:
@@ -34,26 +39,33 @@ Command = Callable[..., Done]
 
 
 @pytest.fixture
-def command(company: Company, tmp_path: Path) -> Command:
-    """Runs `customer-assets` against the test's database and sandbox; keyword arguments are settings."""
+def settings_of(company: Company, tmp_path: Path) -> dict[str, str]:
+    """Settings that point at the test's database and sandbox."""
+    return environment(company.base) | {
+        "DATABASE_URL": company.url, "CUSTOMER_ASSETS_HOME": str(tmp_path), "ROBAWS_RETRY_SECONDS": "0",
+        "ROBAWS_REQUESTS_PER_SECOND": "5000", "ROBAWS_BURST": "5000", "ZOHO_RETRY_SECONDS": "0",
+        "REPORT_TO_DAGSTER": "off",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def command(
+    settings_of: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs `customer-assets` as its entry point does; keyword arguments are settings."""
 
     def run(*arguments: str, **settings: str) -> Done:
-        lines = environment(company.base) | {
-            "DATABASE_URL": company.url, "CUSTOMER_ASSETS_HOME": str(tmp_path), "ROBAWS_RETRY_SECONDS": "0",
-            "ROBAWS_REQUESTS_PER_SECOND": "5000", "ROBAWS_BURST": "5000", "ZOHO_RETRY_SECONDS": "0",
-        }  # fmt: skip
-        lines |= settings
-        clean = {
-            k: v
-            for k, v in os.environ.items()
-            if not k.startswith(("ROBAWS_", "ZOHO_", "SUMIT_", "DATABASE_URL"))
-        }
-        process = subprocess.run(
-            [sys.executable, "-m", "customer_assets", *arguments],
-            capture_output=True, text=True, env=clean | {k: v for k, v in lines.items() if v}, check=False,
-        )  # fmt: skip
-        assert "Traceback" not in process.stderr, process.stderr
-        return Done(process)
+        with monkeypatch.context() as patched:
+            for name, value in (settings_of | settings).items():
+                patched.setenv(name, value)
+            patched.setattr(sys, "argv", ["customer-assets", *arguments])
+            capfd.readouterr()
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else 0
+            said = capfd.readouterr()
+        return Done(status, said.out, said.err)
 
     return run
 
@@ -169,7 +181,6 @@ def test_old_invoices_from_import_to_verify(command: Command, company: Company, 
     assert broken.json["violations"][0]["rule"] == "legacy_invoice_unaccounted"
 
 
-@pytest.mark.slow
 def test_doctor_names_the_mend(command: Command) -> None:
     done = command("doctor", "--json", ZOHO_REFRESH_TOKEN="wrong")
     findings = {f["what"]: f for f in done.json["findings"]}
@@ -184,7 +195,6 @@ def test_doctor_names_the_mend(command: Command) -> None:
     assert "calls left today" in findings["robaws"]["message"]
 
 
-@pytest.mark.slow
 def test_the_database_commands(command: Command, company: Company) -> None:
     assert command("db", "upgrade", "--json").json == {"status": "ok"}
     assert command("db", "url").stdout.strip() == company.url
@@ -232,3 +242,28 @@ def test_the_web_app_answers(company: Company) -> None:
         ]
         assert client.get("/healthz").json()["status"] == "ok"
     assert scalar(company.connection, "select 1") == 1
+
+
+@pytest.mark.slow
+def test_dagster_is_told_of_a_sync_in_the_shell(settings_of: dict[str, str], company: Company) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "customer_assets", "sync", "sumit", "--json"],
+        env=os.environ | settings_of | {"REPORT_TO_DAGSTER": "on"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(told.stdout)["status"] == "ok"
+    import psycopg
+
+    url = company.url.replace("/customers?", "/dagster?")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with psycopg.connect(url) as connection:
+                row = connection.execute(
+                    "select count(*) from event_logs where asset_key like '%customers_cache%'"
+                ).fetchone()
+            if row and row[0]:
+                return
+        except psycopg.Error:
+            pass
+        time.sleep(0.5)
+    raise AssertionError("no materialization was reported")

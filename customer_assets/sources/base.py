@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -232,11 +234,14 @@ class Http:
 
     async def __aenter__(self) -> Self:
         import httpx
+        import stamina
         from httpx_aiohttp import AiohttpTransport
 
+        # retries are told to the standard log: by default they would be printed on stdout
+        stamina.instrumentation.set_on_retry_hooks([stamina.instrumentation.LoggingOnRetryHook])
         connect, read = self._timeouts
         self._client = httpx.AsyncClient(
-            transport=self._transport or AiohttpTransport(trust_env=False),
+            transport=self._transport or AiohttpTransport(verify=_tls(), trust_env=False),
             timeout=httpx.Timeout(connect=connect, read=read, write=read, pool=None),
             headers=self._headers,
             auth=self._auth,
@@ -344,6 +349,14 @@ class Http:
 
     def _said(self, method: str, path: str) -> str:
         return f"{self.system} {method} {path}"
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The trusted certificates, read once per process: that takes longer than a call."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def now_utc() -> datetime:

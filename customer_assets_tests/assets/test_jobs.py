@@ -15,6 +15,8 @@ from customer_assets.sandbox.server import environment, write_legacy_invoices
 from customer_assets.sensors import batch_to_request, run_failure_alerts, webhook_sensor
 from customer_assets_tests.conftest import Company
 
+pytestmark = pytest.mark.slow
+
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 ASSETS = {
     "raw_robaws_client_pages", "raw_zoho_contact_pages", "raw_zoho_invoice_pages", "raw_sumit_customer_pages",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from customer_assets.pipeline.land import PullOptions
 from customer_assets_tests.conftest import Company
 
@@ -32,6 +34,7 @@ def test_a_missing_row_is_asked_for_by_id_and_marked(company: Company) -> None:
     assert company.value("select count(*) from customers_cache") == 250
 
 
+@pytest.mark.slow
 def test_a_row_that_answers_by_id_is_not_deleted_however_often_lists_miss_it(company: Company) -> None:
     company.pull("zoho")
     hidden = next(iter(company.world.zoho_hidden))
@@ -66,6 +69,7 @@ def test_more_than_the_share_is_refused_until_it_is_confirmed(company: Company) 
     assert (confirmed.counts.deactivated, deleted(company)) == (30, 30)
 
 
+@pytest.mark.slow
 def test_an_empty_answer_deletes_nothing(company: Company) -> None:
     for system in ("robaws", "zoho", "sumit"):
         company.pull(system)  # type: ignore[arg-type]
@@ -99,6 +103,7 @@ def test_a_rebuild_does_not_revive_what_is_gone(company: Company) -> None:
     assert deleted(company) == 3
 
 
+@pytest.mark.slow
 def test_an_invoice_that_is_gone_is_marked_after_two_scans(company: Company) -> None:
     company.pull("zoho")
     del company.world.zoho_invoices[next(iter(company.world.zoho_invoices))]

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -93,6 +94,7 @@ def test_unknown_events_are_ignored_and_poison_parks_after_some_attempts(company
     assert (row["attempts"], row["next_attempt_at"], row["error"]) == (MOST_ATTEMPTS, None, "no id")
 
 
+@pytest.mark.slow
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(order=st.permutations(range(4)), batches=st.booleans(), doubled=st.integers(0, 3))
 def test_any_order_with_duplicates_ends_in_the_same_row(

@@ -143,6 +143,7 @@ def filled(company: Company, tmp_path: Path) -> Company:
     return company
 
 
+@pytest.mark.slow
 def test_every_old_invoice_is_linked_or_says_why_not(filled: Company) -> None:
     calls = dict(filled.world.calls)
     result = migrate(filled.context)
@@ -157,6 +158,7 @@ def test_every_old_invoice_is_linked_or_says_why_not(filled: Company) -> None:
     )
 
 
+@pytest.mark.slow
 def test_migration_again_writes_nothing(filled: Company) -> None:
     migrate(filled.context)
     before = filled.rows(
@@ -172,6 +174,7 @@ def test_migration_again_writes_nothing(filled: Company) -> None:
     )
 
 
+@pytest.mark.slow
 def test_months_in_any_order_give_the_same_links_and_move_no_id(filled: Company) -> None:
     months = [r["month"] for r in filled.rows("select distinct month from legacy_invoices order by month")]
     migrate(filled.context)
@@ -195,6 +198,7 @@ def test_months_in_any_order_give_the_same_links_and_move_no_id(filled: Company)
     assert outcomes == [at_once, at_once]
 
 
+@pytest.mark.slow
 def test_a_dry_run_writes_nothing(filled: Company) -> None:
     result = migrate(filled.context, dry_run=True)
     assert result.customers.created > 0
@@ -267,6 +271,7 @@ def test_reasons_why_an_invoice_has_no_customer(
     assert integrity.violations(company.connection) == []
 
 
+@pytest.mark.slow
 def test_verify_sees_what_is_broken(filled: Company) -> None:
     migrate(filled.context)
     filled.connection.execute(
@@ -278,6 +283,7 @@ def test_verify_sees_what_is_broken(filled: Company) -> None:
 # --- golden records ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_company_in_three_systems_is_one_customer_with_a_stable_id(filled: Company) -> None:
     first = resolve_customers(filled.context)
     assert first.customers < first.rows

@@ -165,6 +165,7 @@ def test_a_limit_takes_so_many_and_is_no_complete_scan(company: Company) -> None
     assert company.pull("robaws").counts.created == 220
 
 
+@pytest.mark.slow
 def test_a_rebuild_from_raw_makes_no_call_and_ends_in_an_equal_table(company: Company) -> None:
     for system in ("robaws", "zoho", "sumit"):
         company.pull(system)  # type: ignore[arg-type]
@@ -195,6 +196,7 @@ def test_the_second_zoho_sync_asks_for_changes_only(company: Company) -> None:
     assert result.calls <= 1 + 1 + 1  # contacts, its detail, invoices
 
 
+@pytest.mark.slow
 def test_a_filter_that_does_not_filter_counts_as_a_full_scan(company: Company) -> None:
     company.pull("zoho")
     company.world.switches.zoho_filters_contacts = False
@@ -206,6 +208,7 @@ def test_a_filter_that_does_not_filter_counts_as_a_full_scan(company: Company) -
     ] == ["full", "full"]
 
 
+@pytest.mark.slow
 def test_a_full_scan_comes_round_by_itself(company: Company) -> None:
     company.pull("zoho")
     company.connection.execute("update sync_metadata set last_full_at = now() - interval '8 days'")
@@ -215,6 +218,7 @@ def test_a_full_scan_comes_round_by_itself(company: Company) -> None:
     )
 
 
+@pytest.mark.slow
 def test_details_are_asked_for_within_the_budget_and_the_rest_next_time(company: Company) -> None:
     first = company.pull("zoho", detail_budget=100)
     assert "details are left for the next run" in first.message
@@ -231,6 +235,7 @@ def test_details_are_asked_for_within_the_budget_and_the_rest_next_time(company:
     assert missing == 0
 
 
+@pytest.mark.slow
 def test_a_list_row_without_persons_keeps_those_of_the_detail(company: Company) -> None:
     company.pull("zoho")
     contact = next(c for c in company.world.zoho_contacts.values() if len(c["contact_persons"]) > 1)
@@ -376,6 +381,7 @@ def test_an_id_that_nobody_knows_is_an_error(company: Company) -> None:
     assert pull_one(company.context, company.account("zoho"), "1").status == "failed"
 
 
+@pytest.mark.slow
 def test_two_organizations_with_the_same_contact_ids_stay_apart(company: Company) -> None:
     company.pull("zoho", name="north")
     company.pull("zoho", name="south")

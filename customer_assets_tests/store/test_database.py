@@ -126,6 +126,7 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_starters_at_once_get_one_server_that_survives_them(home: Path) -> None:
     code = "import sys, pathlib; from customer_assets.store.embedded import start_server; print(start_server(pathlib.Path(sys.argv[1])).url('postgres'))"
     starters = [
@@ -146,6 +147,7 @@ def test_starters_at_once_get_one_server_that_survives_them(home: Path) -> None:
     assert embedded.stop_server(home) is False
 
 
+@pytest.mark.slow
 def test_a_killed_server_recovers_with_its_data(home: Path) -> None:
     server = embedded.start_server(home)
     try:
@@ -164,6 +166,7 @@ def test_a_killed_server_recovers_with_its_data(home: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has a folder that the server's user cannot reach")
+@pytest.mark.slow
 def test_no_folder_is_opened_to_others_for_its_sake(home: Path) -> None:
     closed = home / "closed"
     closed.mkdir(mode=0o700)
