@@ -134,7 +134,7 @@ class _Bench:
 
 
 def _changed(number: int) -> dict[str, str]:
-    return {"email": f"changed{number}@bench.example", "updatedAt": "2026-11-01T00:00:00.000Z"}
+    return {"email": f"changed{number}@bench.example", "updatedAt": "2033-01-01T00:00:00.000Z"}
 
 
 def _start_sandbox(records: int, *options: str) -> tuple[subprocess.Popen[str], dict[str, str]]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -135,7 +136,19 @@ class Mapper:
         self._known = mapping.known_keys
         self._keep_absent = mapping.absent == "keep"
         self._fields = [
-            (f, tuple(tuple(path.split(".")) for path in f.paths), mapping.extra_fields.get(f.column, ()))
+            (
+                f,
+                tuple(tuple(path.split(".")) for path in f.paths),
+                mapping.extra_fields.get(f.column, ()),
+                # a blank of such a field is simply its default
+                not (
+                    self._keep_absent
+                    or f.required
+                    or f.hold
+                    or f.insert_default is not None
+                    or f.column in mapping.extra_fields
+                ),
+            )
             for f in mapping.fields
         ]
         self._salt = blake2b(mapping.described().encode(), digest_size=16).digest()
@@ -181,7 +194,7 @@ class Mapper:
         values: dict[str, Any] = {}
         insert_values: dict[str, Any] = {}
         conflicts = 0
-        for spec, paths, extra_names in self._fields:
+        for spec, paths, extra_names, is_plain in self._fields:
             found: Any = None
             said = False
             for name in extra_names:
@@ -208,7 +221,7 @@ class Mapper:
                     conflicts += 1
             if found is None:
                 found = spec.default
-                if self._keeps(
+                if not is_plain and self._keeps(
                     spec, said=said, unresolved=unresolved and bool(extra_names), insert_values=insert_values
                 ):
                     continue
@@ -245,12 +258,17 @@ class Mapper:
                 if not name:
                     unresolved = True
                     continue
-            extras[fold_name(name)] = (
+            extras[_folded(name)] = (
                 next((value[k] for k in _EXTRA_VALUES if value.get(k) is not None), None)
                 if isinstance(value, dict)
                 else value
             )
         return extras, unresolved
+
+
+@lru_cache(maxsize=4096)
+def _folded(name: str) -> str:
+    return fold_name(name)
 
 
 def fold_name(name: str) -> str:

@@ -12,8 +12,6 @@ from typing import Any
 
 from customer_assets.domain.phone import primary_email, primary_phone
 
-DERIVED = ("primary_phone",)  # no source value of its own: worked out from the others
-
 
 @dataclass(frozen=True)
 class Overlays:
@@ -41,24 +39,22 @@ def visible_values(
         row_id: id of the stored row, None for a new one.
         deleted: the record is gone at the source.
     """
-    shown = dict(source)
+    laid: dict[str, Any] = {}
     if source.get("contact_persons"):
-        shown["general_email"] = primary_email(source)
+        laid["general_email"] = primary_email(source)
     if overlays.role_overrides:
         name = str(source.get("name") or "").casefold()
-        shown["role"] = next(
-            (role for part, role in overlays.role_overrides.items() if part in name), source.get("role")
-        )
-    if row_id is not None:
-        shown.update(overlays.edits.get(row_id, {}))
+        for part, role in overlays.role_overrides.items():
+            if part in name:
+                laid["role"] = role
+                break
+    if row_id is not None and row_id in overlays.edits:
+        laid |= overlays.edits[row_id]
     if deleted:
-        shown["is_active"] = False
+        laid["is_active"] = False
+    shown = {**source, **laid}
     shown["primary_phone"] = primary_phone(shown, overlays.default_region)
-    covered = {
-        column: source.get(column)
-        for column in shown
-        if column not in DERIVED and shown[column] != source.get(column)
-    }
+    covered = {column: source.get(column) for column, value in laid.items() if value != source.get(column)}
     return shown, covered or None
 
 

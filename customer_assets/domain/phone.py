@@ -21,6 +21,34 @@ def region_of(values: Mapping[str, Any], default: str) -> str:
     return known or default
 
 
+# Calling code and lengths of subscriber numbers where one written plainly needs no parser; a test compares with it.
+_PLAIN = {
+    "BE": ("32", (8, 9)), "NL": ("31", (9,)), "FR": ("33", (9,)), "DE": ("49", (10,)), "GB": ("44", (10,)),
+    "IL": ("972", (8, 9)), "IN": ("91", (10,)), "AE": ("971", (8, 9)),
+}  # fmt: skip
+_BY_CODE = dict(_PLAIN.values())
+_PLAIN_TEXT = re.compile(r"\+?[0-9][0-9 .-]*")
+
+
+def _plainly_written(number: str, region: str) -> str | None:
+    """E.164 of a number of nothing but digits and separators in a country that we know; None: let the parser decide."""
+    if not _PLAIN_TEXT.fullmatch(number):
+        return None
+    digits = number.replace(" ", "").replace(".", "").replace("-", "")
+    if digits[0] == "+" or (digits.startswith("00") and region in _PLAIN):
+        digits = digits.removeprefix("+") if digits[0] == "+" else digits[2:]
+        for length in (2, 3):
+            rest = digits[length:]
+            if len(rest) in _BY_CODE.get(digits[:length], ()) and rest[0] != "0":
+                return f"+{digits}"
+        return None
+    code, lengths = _PLAIN.get(region, ("", ()))
+    rest = digits[1:]
+    if digits[0] == "0" and len(rest) in lengths and rest[0] != "0":
+        return f"+{code}{rest}"
+    return None
+
+
 @lru_cache(maxsize=65536)
 def to_e164(number: str, region: str) -> str | None:
     """The first possible number of a text as E.164, None when there is none.
@@ -29,6 +57,8 @@ def to_e164(number: str, region: str) -> str | None:
         number: as a person wrote it; may hold several numbers.
         region: alpha-2 code that numbers without country prefix belong to.
     """
+    if (plain := _plainly_written(number, region)) is not None:
+        return plain
     from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_possible_number, parse
 
     for candidate in dict.fromkeys([number, *_SEPARATORS.split(number)]):

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -259,7 +260,7 @@ def _apply(connection: Connection, table: CacheTable, batch: Batch, sightings: l
     outcomes: dict[str, str] = {}
     hashes = [content_hash(s.record.values, table.blanks) for s in sightings]
     new, known = _needing_a_look(connection, table, batch, sightings, hashes)
-    inserts = [_new_row(table, batch, sightings[number]) for number in new]
+    inserts = [_new_row(table, batch, sightings[number], hashes[number]) for number in new]
     counts.created = len(inserts)
     outcomes.update((sightings[number].record.source_id, "created") for number in new)
     updates: list[dict[str, Any]] = []
@@ -339,7 +340,7 @@ def _differs(row: Mapping[str, Any], record: MappedRecord, content: bytes) -> bo
     )
 
 
-def _new_row(table: CacheTable, batch: Batch, sighting: Sighting) -> dict[str, Any]:
+def _new_row(table: CacheTable, batch: Batch, sighting: Sighting, digest: bytes) -> dict[str, Any]:
     record = sighting.record
     source = dict.fromkeys(table.source_columns) | dict(table.blanks) | record.insert_values
     source |= {
@@ -347,9 +348,11 @@ def _new_row(table: CacheTable, batch: Batch, sighting: Sighting) -> dict[str, A
         for column, value in record.values.items()
         if value is not None or column not in table.blanks
     }
-    return _row(table, batch, sighting, source, row_id=None, metadata=record.metadata, deleted=False) | {
-        "last_seen_at": sighting.seen_at if batch.touch or batch.incremental else None,
-    }
+    if record.insert_values:
+        digest = content_hash(source, table.blanks)
+    row = _row(table, batch, sighting, source, digest, row_id=None, metadata=record.metadata)
+    row["last_seen_at"] = sighting.seen_at if batch.touch or batch.incremental else None
+    return row
 
 
 def _merged(
@@ -378,7 +381,8 @@ def _merged(
     }
     metadata = row.get("metadata") or {}
     metadata = record.metadata if batch.whole_metadata else metadata | record.metadata
-    merged = _row(table, batch, sighting, source, row_id=row["id"], metadata=metadata, deleted=False)
+    digest = content_hash(source, table.blanks)
+    merged = _row(table, batch, sighting, source, digest, row_id=row["id"], metadata=metadata)
     merged["id"] = row["id"]
     revived = row["deleted_at"] is not None
     if merged["content_hash"] == bytes(row["content_hash"]) and not revived:
@@ -401,19 +405,20 @@ def _row(
     batch: Batch,
     sighting: Sighting,
     source: dict[str, Any],
+    digest: bytes,
     *,
     row_id: int | None,
     metadata: dict[str, Any],
-    deleted: bool,
 ) -> dict[str, Any]:
-    shown, covered = table.visible(source, batch.overlays, row_id, deleted)
+    """A row with every column that a load writes."""
+    shown, covered = table.visible(source, batch.overlays, row_id, False)
     return shown | {
         "account": batch.account,
         "source": batch.source,
         table.id_column: sighting.record.source_id,
         "metadata": metadata,
         "covered": covered,
-        "content_hash": content_hash(source, table.blanks),
+        "content_hash": digest,
         "record_hash": sighting.record.record_hash,
         "source_modified_at": sighting.record.modified_at or sighting.seen_at,
         "source_time_given": sighting.record.modified_at is not None,
@@ -450,8 +455,9 @@ def _csv(columns: Sequence[str], json_columns: frozenset[str], rows: Iterable[Ma
     writer = csv.writer(buffer, lineterminator="\r\n")  # so that a lone \r in a text is quoted, too
     bytes_at = [number for number, column in enumerate(columns) if column.endswith("_hash")]
     json_at = [number for number, column in enumerate(columns) if column in json_columns]
+    pick = itemgetter(*columns)
     for row in rows:
-        values = [row.get(column) for column in columns]
+        values = list(pick(row))
         for number in json_at:
             if values[number] is not None:
                 values[number] = _json.encode(values[number]).decode()
@@ -484,6 +490,7 @@ def _update(connection: Connection, table: CacheTable, rows: Sequence[Mapping[st
     )
     connection.execute(f"truncate {staging}")
     columns = (*table.columns, "updated_at")
+    rows = [{"updated_at": None, **row} for row in rows]
     _copy(connection, f"pg_temp.{staging}", ("id", *columns), table.json_columns, rows)
     written = [c for c in columns if c not in ("account", "source", table.id_column, "updated_at")]
     assignments = ",\n            ".join(f"{column} = s.{column}" for column in written)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import phonenumbers
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from customer_assets.domain.country import country_code
-from customer_assets.domain.phone import primary_email, primary_phone, region_of, to_e164
+from customer_assets.domain.phone import _plainly_written, primary_email, primary_phone, region_of, to_e164
 
 
 def person(mobile: str = "", phone: str = "", *, primary: bool = False, email: str = "") -> dict[str, Any]:
@@ -90,3 +93,20 @@ def test_region_from_country_then_vat_then_default(values: dict[str, Any], regio
 @pytest.mark.parametrize("name", ["Israel", "ישראל", "IL", "ISR", "israël", "Israël"])
 def test_a_country_in_any_spelling(name: str) -> None:
     assert country_code(name) == "IL"
+
+
+@given(
+    number=st.one_of(
+        st.from_regex(r"\A\+(32|31|33|49|44|972|91|971)[0-9 .-]{6,13}\Z"),
+        st.from_regex(r"\A0[0-9 .-]{7,13}\Z"),
+        st.from_regex(r"\A00(32|972|49)[0-9]{7,11}\Z"),
+    ),
+    region=st.sampled_from(["BE", "NL", "FR", "DE", "GB", "IL", "IN", "AE", "US"]),
+)
+@settings(max_examples=1500)
+def test_plainly_written_numbers_are_read_as_the_parser_reads_them(number: str, region: str) -> None:
+    plain = _plainly_written(number, region)
+    if plain is not None:
+        parsed = phonenumbers.parse(number, region)
+        assert plain == phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        assert phonenumbers.is_possible_number(parsed)

@@ -1,0 +1,240 @@
+"""Things that once went wrong, or nearly: each test is one story."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from customer_assets.pipeline.apply import apply_deliveries
+from customer_assets.pipeline.import_invoices import import_invoices
+from customer_assets.pipeline.land import PullOptions
+from customer_assets.pipeline.pull import pull_one
+from customer_assets.sandbox import zoho as zoho_sandbox
+from customer_assets.store import integrity
+from customer_assets_tests.conftest import Company
+from customer_assets_tests.pipeline.test_deliveries import client, land
+from customer_assets_tests.pipeline.test_pull import just_now
+
+pytestmark = pytest.mark.slow
+
+FULL = PullOptions(full=True)
+
+
+def live(company: Company) -> int:
+    found: int = company.value("select count(*) from customers_cache where deleted_at is null")
+    return found
+
+
+def test_a_confirmed_mass_deletion_reads_everything_first(company: Company) -> None:
+    company.pull("zoho")
+    contact = next(iter(company.world.zoho_contacts.values()))
+    contact |= {"company_name": "Changed", "last_modified_time": just_now()}
+    company.pull("zoho", options=PullOptions(allow_mass_delete=True))
+    assert live(company) == 231
+
+
+def test_a_changed_row_without_a_time_does_not_turn_a_filtered_answer_into_a_full_scan(
+    company: Company,
+) -> None:
+    company.pull("zoho")
+    contact = next(iter(company.world.zoho_contacts.values()))
+    contact |= {"company_name": "Changed", "last_modified_time": just_now()}
+    watermark = company.value("select watermark from sync_metadata where entity = 'customers'")
+    later = next(c for c in company.world.zoho_contacts.values() if c is not contact)
+    later["last_modified_time"] = watermark.strftime(
+        "%Y-%m-%dT%H:%M:%S%z"
+    )  # in the very second of the watermark
+    result = company.pull("zoho")
+    assert result.status == "ok", result.message
+    assert [
+        s["kind"]
+        for s in company.rows("select kind from ops.raw_scans where stream = 'contacts' order by id")
+    ] == ["full", "incremental"]
+    assert live(company) == 231
+
+
+@pytest.mark.parametrize("status", ["missing", 1, 2])
+def test_a_refused_read_of_one_customer_is_no_deletion(company: Company, status: Any) -> None:
+    company.pull("sumit")
+    customer_id = str(next(iter(company.world.sumit)))
+    company.world.switches.sumit_status = status
+    result = pull_one(company.context, company.account("sumit"), customer_id)
+    assert result.status == "failed"
+    assert live(company) == 40
+
+
+def test_a_bad_detail_does_not_stand_in_the_way_of_the_others(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = min(company.world.zoho_contacts)
+    company.fault("zoho", "zoho:2006", times=10_000, match=f"/contacts/{poison}")
+    result = company.pull("zoho")
+    assert result.error is None
+    assert company.value("select count(*) from ops.raw_details where page_id is not null") >= 229
+    assert company.value("select count(*) from invoices_cache") == 600
+    assert "code 2006" in result.message
+    assert zoho_sandbox.LIST_HIDES  # the list alone yields that contact's row
+    assert company.value("select count(*) from customers_cache where source_customer_id = %s", poison) == 1
+
+
+@pytest.mark.parametrize("text", ["a\rb", "a\nb", 'a"b', "a,b", "\\.", "\\N", "a\tb", "\u2028x", "x\u0000y"])
+def test_any_text_survives_the_way_into_the_table(company: Company, text: str) -> None:
+    company.world.robaws["1003"] |= {"name": text, "status": f" {text} "}
+    result = company.pull("robaws")
+    assert result.status == "ok", result.message
+    stored = company.value("select name from customers_cache where source_customer_id = '1003'")
+    assert stored == text.replace("\x00", "").strip()
+    assert company.pull("robaws", options=FULL).counts.updated == 0
+
+
+@pytest.mark.parametrize("persons", [[None], ["x"], {"a": 1}, "x", 7])
+def test_persons_of_another_shape_reject_their_contact_alone(company: Company, persons: Any) -> None:
+    contact = next(iter(company.world.zoho_contacts.values()))
+    contact |= {"contact_persons": persons, "primary_contact_id": "1"}
+    result = company.pull("zoho")
+    assert result.counts.rejected == 1
+    assert live(company) == 231
+
+
+def test_partial_deliveries_of_one_customer_add_up(company: Company) -> None:
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    land(company, "d1", client(tel="03 555 01 02", updatedAt="2026-11-20T10:00:00.000Z"), signed_at=at)
+    land(
+        company,
+        "d2",
+        client(email="a@b.be", updatedAt="2026-11-20T10:00:01.000Z"),
+        signed_at=at + timedelta(seconds=1),
+    )
+    assert apply_deliveries(company.context, [company.account("robaws")]).statuses == {"applied": 2}
+    row = company.rows("select phone, general_email from customers_cache")[0]
+    assert (row["phone"], row["general_email"]) == ("03 555 01 02", "a@b.be")
+
+
+def test_a_partial_address_of_a_delivery_keeps_the_rest(company: Company) -> None:
+    land(company, "d1", client(address={"addressLine1": "Kade 1", "city": "Gent"}))
+    apply_deliveries(company.context, [company.account("robaws")])
+    land(company, "d2", client(address={"city": "Brugge"}, updatedAt="2026-11-20T11:00:00.000Z"))
+    apply_deliveries(company.context, [company.account("robaws")])
+    row = company.rows("select street, city from customers_cache")[0]
+    assert (row["street"], row["city"]) == ("Kade 1", "Brugge")
+
+
+def test_a_delivery_signed_before_the_last_scan_does_not_win_over_it(company: Company) -> None:
+    for record in company.world.robaws.values():
+        del record["updatedAt"]
+    company.pull("robaws")
+    between = datetime.now(UTC)
+    company.pull("robaws")
+    land(company, "d1", {"id": "1003", "name": "Late"}, signed_at=between)
+    assert apply_deliveries(company.context, [company.account("robaws")]).statuses == {"stale": 1}
+
+
+def test_a_custom_field_that_changes_arrives(company: Company) -> None:
+    company.pull("sumit")
+    customer_id = next(iter(company.world.sumit))
+    company.world.sumit[customer_id]["CustomField_Segment"] = "Z"
+    company.pull("sumit")
+    stored = company.value(
+        "select metadata -> 'CustomField_Segment' from customers_cache where source_customer_id = %s",
+        str(customer_id),
+    )
+    assert stored == "Z"
+
+
+def test_a_rebuild_replays_deliveries(company: Company) -> None:
+    company.pull("robaws")
+    land(
+        company,
+        "d1",
+        {"id": "77777", "name": "Via Webhook"},
+        signed_at=datetime.now(UTC) + timedelta(seconds=1),
+    )
+    apply_deliveries(company.context, [company.account("robaws")])
+    before = company.fingerprint()
+    company.connection.execute("truncate customer_rows cascade")
+    company.pull("robaws", from_raw=True)
+    assert company.fingerprint() == before
+
+
+def test_an_invoice_that_moves_to_an_unknown_customer_loses_its_link(company: Company) -> None:
+    company.pull("zoho")
+    invoice = next(iter(company.world.zoho_invoices.values()))
+    invoice |= {"customer_id": "424242", "last_modified_time": just_now()}
+    company.pull("zoho")
+    assert (
+        company.value(
+            "select customer_id from invoices_cache where source_invoice_id = %s", invoice["invoice_id"]
+        )
+        is None
+    )
+    assert integrity.violations(company.connection) == []
+
+
+def test_a_file_with_fewer_columns_blanks_nothing(company: Company, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("source_invoice_id,customer_name,total,status\n1,Noord,10,sent\n")
+    (tmp_path / "b.csv").write_text("source_invoice_id,status\n1,paid\n")
+    import_invoices(company.context, str(tmp_path / "a.csv"))
+    assert import_invoices(company.context, str(tmp_path / "b.csv")).updated == 1
+    row = company.rows("select customer_name, total, status from legacy_invoices")[0]
+    assert (row["customer_name"], str(row["total"]), row["status"]) == ("Noord", "10.00", "paid")
+
+
+def test_large_integer_ids_of_parquet_stay_as_they_are(company: Company, tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "source_invoice_id": pa.array([1, 2]),
+            "source_customer_id": pa.array([460000000026049123, None], pa.int64()),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    import_invoices(company.context, str(tmp_path / "a.parquet"))
+    assert [
+        r["source_customer_id"]
+        for r in company.rows("select source_customer_id from legacy_invoices order by 1")
+    ] == ["460000000026049123", None]
+
+
+def test_short_lived_tokens_are_used_for_half_their_life(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zoho_sandbox, "TOKEN_SECONDS", 240)
+    assert company.pull("zoho").status == "ok"
+    assert company.world.calls["zoho token"] == 1
+
+
+def test_a_limited_sync_asks_for_no_details(company: Company) -> None:
+    result = company.pull("zoho", options=PullOptions(limit=5))
+    assert (result.counts.created, result.calls) == (5, 2)
+
+
+def test_a_dagster_run_between_two_steps_is_not_taken_for_dead(company: Company) -> None:
+    company.connection.execute(
+        "insert into sync_runs (source, kind, trigger, status, dagster_run_id) values ('robaws', 'full', 'dagster', 'running', 'x')"
+    )
+    company.pull("robaws")
+    assert company.value("select status from sync_runs where dagster_run_id = 'x'") == "running"
+
+
+def test_an_answer_cut_inside_an_emoji_costs_one_character(company: Company) -> None:
+    company.world.robaws["1003"]["name"] = "Cut \ud83d"
+    real = json.dumps
+
+    def escaped(value: Any, **_: Any) -> str:
+        return real(value)  # ASCII with escapes, as many servers write it
+
+    zoho_sandbox.json.dumps, kept = (
+        escaped,
+        zoho_sandbox.json.dumps,
+    )  # the json module is shared by the emulators
+    try:
+        result = company.pull("robaws")
+    finally:
+        zoho_sandbox.json.dumps = kept
+    assert result.status == "ok", result.message
+    assert company.value("select name from customers_cache where source_customer_id = '1003'") == "Cut \ufffd"
