@@ -6,7 +6,7 @@ import dagster as dg
 
 from customer_assets.assets.reporting import OWNERS, counts_metadata, table_metadata
 from customer_assets.partitions import invoice_months
-from customer_assets.pipeline.import_invoices import ImportResult, import_invoices
+from customer_assets.pipeline.import_invoices import ImportResult, import_if_changed
 from customer_assets.pipeline.migrate import known_months, migrate_customers, relink_invoices
 from customer_assets.resources import StackResource
 from customer_assets.store.database import connect
@@ -30,7 +30,7 @@ def legacy_invoices(context: dg.AssetExecutionContext, stack: StackResource) -> 
     work = stack.context_for(context.run.run_id)
     location = work.settings.legacy_invoices
     result = (
-        import_invoices(work, location, table=work.settings.legacy_invoices_table)
+        import_if_changed(work, location, table=work.settings.legacy_invoices_table)
         if location
         else ImportResult()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -74,6 +75,25 @@ def import_invoices(
     with connect(context.url, name="customer_assets import-invoices") as connection:
         for frame in _frames(location, table):
             _import_frame(connection, frame, mapping or {}, account, result)
+    return result
+
+
+def import_if_changed(context: Context, location: str, *, table: str | None = None) -> ImportResult:
+    """Import, unless this very file was imported before: the nightly sync need not read it again.
+
+    A database is always read; a file counts as known while its content and the table's rows are what they were.
+    """
+    path = Path(location)
+    if "://" in location or not path.is_file():
+        return import_invoices(context, location, table=table)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with connect(context.url, name="customer_assets import-invoices") as connection:
+        rows = legacy.count(connection)
+        if legacy.remembered_import(connection, location) == f"{digest} {rows}":
+            return ImportResult(unchanged=rows)
+        result = import_invoices(context, location, table=table)
+        if not result.rejected:
+            legacy.remember_import(connection, location, f"{digest} {legacy.count(connection)}")
     return result
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from customer_assets.store.database import Connection
+from customer_assets.store.database import Connection, scalar
 
 COLUMNS = (
     "source_invoice_id", "source_system", "source_customer_id", "customer_name", "customer_phone", "customer_email",
@@ -77,6 +77,30 @@ def upsert(
             {"account": account},
         ).rowcount
     return Imported(created, updated, len(rows) - created - updated)
+
+
+def count(connection: Connection) -> int:
+    """How many old invoices there are."""
+    return int(scalar(connection, "select count(*) from legacy_invoices"))
+
+
+def remembered_import(connection: Connection, location: str) -> str | None:
+    """What was noted when this file was imported last."""
+    found = scalar(connection, "select value from ops.database_marks where mark = %s", [f"import {location}"])
+    return None if found is None else str(found)
+
+
+def remember_import(connection: Connection, location: str, state: str) -> None:
+    """Note the state in which a file was imported."""
+    connection.execute(
+        """
+        insert into ops.database_marks (mark, value)
+        values (%s, %s)
+        on conflict (mark) do update
+        set value = excluded.value
+        """,
+        [f"import {location}", state],
+    )
 
 
 def months(connection: Connection) -> list[str]:

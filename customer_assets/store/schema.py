@@ -617,5 +617,5 @@ database_marks = Table(
     Column("mark", Text, primary_key=True),
     Column("value", Text, nullable=False),
     schema="ops",
-    comment="What this database is for: sandbox or real.",
+    comment="What is known of this database: whether its data is made up, which files were imported.",
 )

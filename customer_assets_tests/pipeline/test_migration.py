@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from customer_assets.errors import ConfigurationError
-from customer_assets.pipeline.import_invoices import import_invoices
+from customer_assets.pipeline.import_invoices import import_if_changed, import_invoices
 from customer_assets.pipeline.migrate import migrate
 from customer_assets.pipeline.remind import plan_reminders
 from customer_assets.pipeline.resolve import resolve_customers
@@ -59,6 +59,16 @@ def test_a_csv_is_imported_once(company: Company, tmp_path: Path) -> None:
     assert (row["invoice_date"], str(row["total"]), row["month"]) == (date(2024, 3, 31), "10.50", "2024-03")
     again = import_invoices(company.context, path)
     assert (again.created, again.updated, again.unchanged) == (0, 0, 2)
+
+
+def test_a_known_file_is_not_read_again_until_something_changed(company: Company, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "old.csv", ROW)
+    assert import_if_changed(company.context, path).created == 1
+    assert import_if_changed(company.context, path).unchanged == 1
+    company.connection.execute("truncate legacy_invoices")
+    assert import_if_changed(company.context, path).created == 1
+    write_csv(tmp_path / "old.csv", ROW | {"total": "11"})
+    assert import_if_changed(company.context, path).updated == 1
 
 
 def test_parquet_and_database_give_the_same_rows_as_csv(company: Company, tmp_path: Path) -> None:
