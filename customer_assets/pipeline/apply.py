@@ -15,7 +15,7 @@ from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.sources.base import now_utc
 from customer_assets.sources.registry import SPECS
-from customer_assets.store import cache, deliveries, runs
+from customer_assets.store import cache, deliveries, overlays, runs
 from customer_assets.store.cache import Batch, Sighting
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.deliveries import Delivery, Settled
@@ -101,7 +101,7 @@ def _apply_of_account(
         except (RecordError, msgspec.MsgspecError) as error:
             settled.append(Settled(delivery.id, "failed", error=str(error)))
     if sightings:
-        overlays = cache.load_overlays(
+        laid = overlays.load_overlays(
             connection, account=account, source=source, default_region=context.settings.default_region
         )
         state = runs.stream_state(connection, account=account, source=source, entity="customers")
@@ -117,7 +117,7 @@ def _apply_of_account(
             rounds[turn].append((delivery, sighting))
         for one_round in rounds:
             batch = Batch(
-                account, source, overlays, origin="webhook", touch=True, incremental=True, whole_metadata=False,
+                account, source, laid, origin="webhook", touch=True, incremental=True, whole_metadata=False,
                 scanned_at=scanned_at, delivery_ids={s.record.source_id: d.id for d, s in one_round},
             )  # fmt: skip
             applied = cache.apply_batch(connection, cache.CUSTOMERS, batch, [s for _, s in one_round])

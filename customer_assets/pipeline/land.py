@@ -24,7 +24,7 @@ from customer_assets.errors import ContractError, GoneError, QuotaError, SourceE
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.sources.base import Envelope, Page, Source, now_utc
 from customer_assets.sources.registry import Stream
-from customer_assets.store import cache, raw, runs
+from customer_assets.store import cache, details, raw, runs
 from customer_assets.store.database import Connection, scalar
 
 log = logging.getLogger(__name__)
@@ -300,10 +300,10 @@ class _Landing:
         if self.options.limit:
             return
         if self.stream.wants_details and self.result.scan is not None:
-            raw.want_details(self.connection, self._detail_key())
+            details.want_details(self.connection, self._detail_key())
         if self.stream.refers_to:
             contacts = raw.StreamKey(self.account.account, self.account.system, "contact")
-            raw.want_ids(self.connection, contacts, self.seen.unknown_references(contacts))
+            details.want_ids(self.connection, contacts, self.seen.unknown_references(contacts))
         scan = self.result.scan
         if (
             self.result.status == "complete"
@@ -340,8 +340,8 @@ class _Landing:
     async def _land_details(self) -> None:
         key = self._detail_key()
         budget = getattr(self.account.settings, "detail_budget", 0)
-        await self._ask_for(raw.wanted_details(self.connection, key, limit=budget))
-        left = raw.count_wanted(self.connection, key)
+        await self._ask_for(details.wanted_details(self.connection, key, limit=budget))
+        left = details.count_wanted(self.connection, key)
         if left:
             self.result.messages.append(f"{left} details are left for the next run (ZOHO_DETAIL_BUDGET)")
 
@@ -362,7 +362,7 @@ class _Landing:
             except (ContractError, TransientError) as error:
                 # one bad record must not stand in the way of the others; several in a row are the system's trouble
                 failures += 1
-                raw.note_failed_detail(self.connection, key, source_id)
+                details.note_failed_detail(self.connection, key, source_id)
                 self.result.messages.append(str(error))
                 if failures >= MOST_FAILURES:
                     raise
@@ -370,7 +370,7 @@ class _Landing:
             else:
                 body, requested_at = page.body, page.requested_at
             failures = 0
-            raw.land_detail(
+            details.land_detail(
                 self.connection, key, source_id, version=version, requested_at=requested_at, body=body
             )
             self.result.pages += 1

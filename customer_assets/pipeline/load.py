@@ -17,7 +17,7 @@ from customer_assets.domain.mapping import Mapper, Record, RecordMapping, decode
 from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.sources.registry import Stream
-from customer_assets.store import cache, raw, runs
+from customer_assets.store import absences, cache, details, overlays, raw, runs
 from customer_assets.store.cache import Batch, CacheTable, Counts, Sighting
 from customer_assets.store.database import Connection
 
@@ -54,13 +54,13 @@ def load_stream(
     """Bring into the cache what was landed of one stream and is not there yet, or with `rebuild` all of it."""
     loading = _Loading(context, connection, account, stream, sync_run_id, allow_mass_delete)
     pending = [] if rebuild else raw.pending_scans(connection, loading.key)
-    details = (
+    answers = (
         []
         if rebuild or not stream.detail
-        else raw.read_details(connection, loading.detail_key, pending_only=True)
+        else details.read_details(connection, loading.detail_key, pending_only=True)
     )
-    if pending or details:
-        loading.load(pending, details)
+    if pending or answers:
+        loading.load(pending, answers)
     else:
         loading.rebuild()
     return loading.result
@@ -73,8 +73,8 @@ def has_pending(connection: Connection, account: Account, stream: Stream) -> boo
         return True
     if not stream.detail:
         return False
-    details = raw.StreamKey(account.account, account.system, stream.detail)
-    return bool(raw.read_details(connection, details, pending_only=True))
+    key = raw.StreamKey(account.account, account.system, stream.detail)
+    return bool(details.read_details(connection, key, pending_only=True))
 
 
 def load_detail(
@@ -88,9 +88,9 @@ def load_detail(
 ) -> Loaded:
     """Bring the landed answer for one id into the cache."""
     loading = _Loading(context, connection, account, stream, sync_run_id, allow_mass_delete=False)
-    details = raw.read_details(connection, loading.detail_key, pending_only=False, ids=[source_id])
+    answers = details.read_details(connection, loading.detail_key, pending_only=False, ids=[source_id])
     with loading.overlaid():
-        loading.apply_details(details, touch=True)
+        loading.apply_details(answers, touch=True)
     return loading.result
 
 
@@ -129,7 +129,7 @@ class _Loading:
         return Batch(
             account,
             source,
-            cache.load_overlays(self.connection, account=account, source=source, default_region=region),
+            overlays.load_overlays(self.connection, account=account, source=source, default_region=region),
             sync_run_id=self.sync_run_id,
             whole_metadata=self.mapping.absent == "null",
             scanned_at=state.last_full_started_at,
@@ -138,17 +138,17 @@ class _Loading:
 
     # --- what to load ---
 
-    def load(self, scans: Sequence[raw.Scan], details: Sequence[raw.LandedDetail]) -> None:
+    def load(self, scans: Sequence[raw.Scan], answers: Sequence[details.LandedDetail]) -> None:
         """Load scans and single records by the time they were asked for."""
         with self.overlaid():
             self._retry_rejects()
             loaded_before = set[str]()
             for scan in scans:
-                earlier = [d for d in details if d.requested_at < scan.started_at]
+                earlier = [d for d in answers if d.requested_at < scan.started_at]
                 self.apply_details(earlier)
                 loaded_before.update(d.source_id for d in earlier)
                 self._load_scan(scan)
-            self.apply_details([d for d in details if d.source_id not in loaded_before])
+            self.apply_details([d for d in answers if d.source_id not in loaded_before])
         self._note_never_filled()
 
     def rebuild(self) -> None:
@@ -158,12 +158,12 @@ class _Loading:
             self.result.messages.append(f"{self.stream.name}: no complete scan has landed yet")
             return
         self.result.rebuilt = True
-        details = (
-            raw.read_details(self.connection, self.detail_key, pending_only=False)
+        answers = (
+            details.read_details(self.connection, self.detail_key, pending_only=False)
             if self.stream.detail
             else []
         )
-        self.load(scans, details)
+        self.load(scans, answers)
 
     @contextmanager
     def overlaid(self) -> Iterator[None]:
@@ -171,9 +171,9 @@ class _Loading:
         yield
         if self.table.has_changes:
             with self.connection.transaction():
-                cache.reapply_role_overrides(self.connection, self.batch)
+                overlays.reapply_role_overrides(self.connection, self.batch)
         with self.connection.transaction():
-            cache.link_invoices(self.connection, account=self.account.account, source=self.account.system)
+            overlays.link_invoices(self.connection, account=self.account.account, source=self.account.system)
 
     # --- scans ---
 
@@ -245,22 +245,22 @@ class _Loading:
             yield gathered
 
     def _settle_absences(self, scan: raw.Scan, batch: Batch, counts: Counts) -> None:
-        absences = cache.settle_absences(
+        found = absences.settle_absences(
             self.connection, self.table, batch,
             scan_id=scan.id, scan_started_at=scan.started_at, detail_stream=self.stream.detail or "",
             most_share=self.context.settings.delete_share, allow_mass_delete=self.allow_mass_delete,
         )  # fmt: skip
-        counts.deactivated += absences.deactivated
-        self.result.blocked += absences.blocked
-        if absences.blocked:
+        counts.deactivated += found.deactivated
+        self.result.blocked += found.blocked
+        if found.blocked:
             self.result.messages.append(
-                f"{self.stream.entity}: {absences.blocked} rows are missing at the source, more than "
+                f"{self.stream.entity}: {found.blocked} rows are missing at the source, more than "
                 f"{self.context.settings.delete_share:.0%} of all (DELETE_SHARE); none was marked. "
                 "--allow-mass-delete confirms them"
             )
-        if absences.waiting:
+        if found.waiting:
             self.result.messages.append(
-                f"{self.stream.entity}: {absences.waiting} missing rows wait for the next complete scan"
+                f"{self.stream.entity}: {found.waiting} missing rows wait for the next complete scan"
             )
 
     def _record(self, scan: raw.Scan, counts: Counts) -> None:
@@ -290,14 +290,14 @@ class _Loading:
 
     # --- single records ---
 
-    def apply_details(self, details: Sequence[raw.LandedDetail], *, touch: bool = False) -> None:
+    def apply_details(self, answers: Sequence[details.LandedDetail], *, touch: bool = False) -> None:
         """Apply answers by id; a record that is gone is marked so."""
-        if not details:
+        if not answers:
             return
         batch = self._batch(touch=touch, incremental=True)
         open_detail = self.stream.open_detail or self.stream.open
-        for start in range(0, len(details), BATCH):
-            part = details[start : start + BATCH]
+        for start in range(0, len(answers), BATCH):
+            part = answers[start : start + BATCH]
             records = [
                 (bytes(record), detail.requested_at)
                 for detail in part
@@ -311,13 +311,13 @@ class _Loading:
                 counts.add(applied.counts)
             else:
                 self._count_details(applied, counts)
-            gone = cache.row_ids(
+            gone = absences.row_ids(
                 self.connection, self.table, batch, [d.source_id for d in part if d.body is None]
             )
             if touch:
-                counts.deactivated += cache.mark_deleted(self.connection, self.table, batch, gone)
+                counts.deactivated += absences.mark_deleted(self.connection, self.table, batch, gone)
             self.result.counts.add(counts)
-            raw.mark_details_loaded(self.connection, self.detail_key, [d.source_id for d in part])
+            details.mark_details_loaded(self.connection, self.detail_key, [d.source_id for d in part])
 
     def _count_details(self, applied: cache.Applied, counts: Counts) -> None:
         """The detail of a listed record is no record of its own: at most it turns an unchanged one into an updated one."""

@@ -27,7 +27,7 @@ from customer_assets.domain.phone import region_of, to_e164
 from customer_assets.domain.vat import valid_vat
 from customer_assets.pipeline.context import Context
 from customer_assets.sources.base import now_utc
-from customer_assets.store import cache, legacy
+from customer_assets.store import cache, legacy, overlays
 from customer_assets.store.cache import Batch, Counts, Sighting
 from customer_assets.store.database import Connection, connect
 
@@ -84,10 +84,10 @@ def migrate_customers(context: Context, connection: Connection, months: Sequence
             born = by_account.setdefault(invoice["account"], {})
             born.setdefault(cluster.origin, cluster.record())
     for account, records in sorted(by_account.items()):
-        overlays = cache.load_overlays(
+        laid = overlays.load_overlays(
             connection, account=account, source=INVOICE, default_region=context.settings.default_region
         )
-        batch = Batch(account, INVOICE, overlays, origin="migration", incremental=True)
+        batch = Batch(account, INVOICE, laid, origin="migration", incremental=True)
         sightings = [Sighting(record, now_utc()) for record in records.values()]
         result.customers.add(cache.apply_batch(connection, cache.CUSTOMERS, batch, sightings).counts)
     return result
@@ -105,7 +105,7 @@ def relink_invoices(context: Context, connection: Connection, months: Sequence[s
         name = link.rule or link.unlinked_reason or ""
         tally[name] = tally.get(name, 0) + 1
     for row in connection.execute("select distinct account, source from invoice_rows").fetchall():
-        cache.link_invoices(connection, account=row["account"], source=row["source"])
+        overlays.link_invoices(connection, account=row["account"], source=row["source"])
     return result
 
 

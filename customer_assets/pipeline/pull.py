@@ -16,7 +16,7 @@ from customer_assets.pipeline.land import Landed, PullOptions, land_stream
 from customer_assets.pipeline.load import Loaded, has_pending, load_detail, load_stream
 from customer_assets.sources.base import Source, now_utc
 from customer_assets.sources.registry import SPECS, Stream
-from customer_assets.store import deliveries, raw, runs
+from customer_assets.store import deliveries, details, raw, runs
 from customer_assets.store.cache import Counts
 from customer_assets.store.database import Connection, connect, system_lock
 from customer_assets.store.tokens import StoredTokens
@@ -302,12 +302,12 @@ async def _land_one(
     async with opened(context, account, PullOptions()) as source:
         try:
             page = await source.fetch(key.stream, source_id)
-            raw.land_detail(
+            details.land_detail(
                 connection, key, source_id, version=None, requested_at=page.requested_at, body=page.body
             )
             result.pages += 1
         except GoneError as error:
-            raw.land_detail(connection, key, source_id, version=None, requested_at=now_utc(), body=None)
+            details.land_detail(connection, key, source_id, version=None, requested_at=now_utc(), body=None)
             result.error = error
         except SourceError as error:
             result.error = error

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -23,7 +22,7 @@ import psycopg
 from customer_assets.domain.mapping import MappedRecord, content_hash
 from customer_assets.domain.overlay import Overlays, source_values, visible_values
 from customer_assets.domain.versions import supersedes
-from customer_assets.store.database import Connection, scalar
+from customer_assets.store.database import Connection
 
 MOST_TRIES = 5  # of one batch, against deadlocks and rows that somebody else inserted meanwhile
 _json = msgspec.json.Encoder()
@@ -273,12 +272,12 @@ def _apply(connection: Connection, table: CacheTable, batch: Batch, sightings: l
         if update is not None:
             updates.append(update)
             if table.has_changes:
-                changes.extend(_changes(table, batch, sighting.record.source_id, row, update))
+                changes.extend(changes_of(table, batch, sighting.record.source_id, row, update))
     counts.unchanged += len(sightings) - len(new) - len(known)
     _copy(connection, table.name, table.columns, table.json_columns, inserts)
-    _update(connection, table, updates)
+    write_updates(connection, table, updates)
     if changes:
-        _copy_changes(connection, changes)
+        write_changes(connection, changes)
     if batch.touch:
         _touch(connection, table, batch, sightings)
     return Applied(counts, outcomes)
@@ -426,9 +425,10 @@ def _row(
     }
 
 
-def _changes(
+def changes_of(
     table: CacheTable, batch: Batch, source_id: str, row: Mapping[str, Any], update: Mapping[str, Any]
 ) -> Iterable[tuple[Any, ...]]:
+    """What an update changes, one entry per field."""
     for column in (*table.source_columns, "primary_phone", "deleted_at"):
         old, new = row[column], update[column]
         if old != new:
@@ -481,7 +481,8 @@ def _copy(
             copy.write(_csv(columns, json_columns, rows))
 
 
-def _update(connection: Connection, table: CacheTable, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_updates(connection: Connection, table: CacheTable, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write whole rows by their id, through a temporary table."""
     if not rows:
         return
     staging = f"staged_{table.name}"
@@ -505,7 +506,8 @@ def _update(connection: Connection, table: CacheTable, rows: Sequence[Mapping[st
     )
 
 
-def _copy_changes(connection: Connection, changes: Sequence[tuple[Any, ...]]) -> None:
+def write_changes(connection: Connection, changes: Sequence[tuple[Any, ...]]) -> None:
+    """Log changes as `changes_of` gives them."""
     columns = "cache_id, field, old_value, new_value, origin, sync_run_id, delivery_id"
     with connection.cursor().copy(f"copy customer_changes ({columns}) from stdin") as copy:
         for change in changes:
@@ -531,263 +533,3 @@ def _touch(connection: Connection, table: CacheTable, batch: Batch, sightings: S
             "times": [s.seen_at for s in sightings],
         },
     )
-
-
-# --- what a complete scan did not see ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Absences:
-    """What became of rows that a complete scan missed.
-
-    Attributes:
-        deactivated: marked as deleted now.
-        waiting: missing, and to be marked when the next complete scan misses them too.
-        blocked: missing, but more than the share of all rows that one run may mark.
-    """
-
-    deactivated: int = 0
-    waiting: int = 0
-    blocked: int = 0
-
-
-def settle_absences(
-    connection: Connection,
-    table: CacheTable,
-    batch: Batch,
-    *,
-    scan_id: int,
-    scan_started_at: datetime,
-    detail_stream: str,
-    most_share: float,
-    allow_mass_delete: bool,
-) -> Absences:
-    """Mark rows that are gone: confirmed by id since the scan began, or missed by an earlier complete scan as well.
-
-    Expects the ids of the scan in `pg_temp.seen_ids`. Rows that came in while the scan ran are not missing, nor are those
-    that answered when asked for by id (a merged contact is in no list, yet it is there).
-    """
-    parameters = {
-        "account": batch.account,
-        "source": batch.source,
-        "entity": table.entity,
-        "scan_id": scan_id,
-        "started_at": scan_started_at,
-        "stream": detail_stream,
-        "all": allow_mass_delete,
-    }
-    with connection.transaction():
-        connection.execute(
-            f"""
-            delete from ops.absences a
-            using {table.name} r
-            where a.entity = %(entity)s
-                and r.id = a.row_id
-                and r.account = %(account)s
-                and r.source = %(source)s
-                and (
-                    r.deleted_at is not null
-                    or exists (select from pg_temp.seen_ids s where s.source_id = r.{table.id_column})
-                    or exists (
-                        select
-                        from ops.raw_details d
-                        where d.account = r.account
-                            and d.source = r.source
-                            and d.stream = %(stream)s
-                            and d.source_id = r.{table.id_column}
-                            and d.requested_at >= %(started_at)s
-                            and d.gone_at is null
-                    )
-                )
-            """,
-            parameters,
-        )
-        missing = connection.execute(
-            f"""
-            select
-                r.id,
-                %(all)s or a.scan_id < %(scan_id)s or d.gone_at >= %(started_at)s as is_certain
-            from {table.name} r
-            left join ops.absences a
-                on a.entity = %(entity)s
-                and a.row_id = r.id
-            left join ops.raw_details d
-                on d.account = r.account
-                and d.source = r.source
-                and d.stream = %(stream)s
-                and d.source_id = r.{table.id_column}
-            where r.account = %(account)s
-                and r.source = %(source)s
-                and r.deleted_at is null
-                and greatest(r.created_at, r.last_seen_at) < %(started_at)s
-                and not exists (select from pg_temp.seen_ids s where s.source_id = r.{table.id_column})
-                and (d.requested_at is null or d.requested_at < %(started_at)s or d.gone_at is not null)
-            order by r.id
-            """,
-            parameters,
-        ).fetchall()
-        certain = [row["id"] for row in missing if row["is_certain"]]
-        live = _count_live(connection, table, batch)
-        if len(missing) > math.ceil(live * most_share) and not allow_mass_delete:
-            return Absences(blocked=len(missing))
-        mark_deleted(connection, table, batch, certain)
-        waiting = [row["id"] for row in missing if not row["is_certain"]]
-        connection.execute(
-            """
-            insert into ops.absences (entity, row_id, scan_id)
-            select %(entity)s, id, %(scan_id)s
-            from unnest(%(ids)s::bigint[]) as id
-            on conflict do nothing
-            """,
-            {**parameters, "ids": waiting},
-        )
-        return Absences(deactivated=len(certain), waiting=len(waiting))
-
-
-def mark_deleted(connection: Connection, table: CacheTable, batch: Batch, row_ids: Sequence[int]) -> int:
-    """Mark rows as gone at the source; the rows, their ids and their links stay. Returns how many were marked."""
-    if not row_ids:
-        return 0
-    if not table.has_changes:
-        done = connection.execute(
-            f"update {table.name} set deleted_at = now(), updated_at = now() where id = any(%s) and deleted_at is null",
-            [list(row_ids)],
-        )
-        return done.rowcount
-    connection.execute(
-        f"""
-        with gone as (
-            update {table.name} r
-            set is_active = false,
-                deleted_at = now(),
-                updated_at = now(),
-                covered = case when r.is_active then coalesce(r.covered, '{{}}') || '{{"is_active": true}}' else r.covered end
-            from {table.name} was
-            where was.id = r.id
-                and r.id = any(%(ids)s)
-                and r.deleted_at is null
-            returning r.id, was.is_active as was_active, r.deleted_at
-        )
-        insert into customer_changes (cache_id, field, old_value, new_value, origin, sync_run_id)
-        select g.id, c.field, c.old_value, c.new_value, %(origin)s, %(sync_run_id)s
-        from gone g
-        cross join lateral (
-            values ('deleted_at', null, g.deleted_at::text), ('is_active', g.was_active::text, 'false')
-        ) as c (field, old_value, new_value)
-        where c.old_value is distinct from c.new_value
-        """,
-        {"ids": list(row_ids), "origin": batch.origin, "sync_run_id": batch.sync_run_id},
-    )
-    return len(row_ids)
-
-
-def row_ids(connection: Connection, table: CacheTable, batch: Batch, source_ids: Sequence[str]) -> list[int]:
-    """Ids of the live rows with these source ids."""
-    rows = connection.execute(
-        f"""
-        select id
-        from {table.name}
-        where account = %(account)s
-            and source = %(source)s
-            and {table.id_column} = any(%(ids)s)
-            and deleted_at is null
-        """,
-        {"account": batch.account, "source": batch.source, "ids": list(source_ids)},
-    )
-    return [row["id"] for row in rows]
-
-
-def _count_live(connection: Connection, table: CacheTable, batch: Batch) -> int:
-    return int(
-        scalar(
-            connection,
-            f"select count(*) from {table.name} where account = %s and source = %s and deleted_at is null",
-            [batch.account, batch.source],
-        )
-    )
-
-
-# --- after a load -----------------------------------------------------------------------------------------------------
-
-
-def link_invoices(connection: Connection, *, account: str, source: str) -> int:
-    """Give every invoice the cache row of its customer, or none where that is not cached (yet, or any more)."""
-    done = connection.execute(
-        """
-        update invoice_rows i
-        set customer_id = wanted.customer_id,
-            updated_at = now()
-        from (
-            select o.id, c.id as customer_id
-            from invoice_rows o
-            left join customer_rows c
-                on c.account = o.account
-                and c.source = o.source
-                and c.source_customer_id = o.source_customer_id
-            where o.account = %(account)s
-                and o.source = %(source)s
-                and o.customer_id is distinct from c.id
-        ) wanted
-        where i.id = wanted.id
-        """,
-        {"account": account, "source": source},
-    )
-    return done.rowcount
-
-
-def load_overlays(connection: Connection, *, account: str, source: str, default_region: str) -> Overlays:
-    """Role overrides and open local edits of one account and source."""
-    roles = connection.execute(
-        "select name_contains, role from ops.role_overrides order by name_contains"
-    ).fetchall()
-    edits: dict[int, dict[str, Any]] = {}
-    for row in connection.execute(
-        """
-        select e.row_id, e.field, e.value
-        from ops.field_edits e
-        join customer_rows r on r.id = e.row_id
-        where e.released_at is null
-            and r.account = %(account)s
-            and r.source = %(source)s
-        """,
-        {"account": account, "source": source},
-    ):
-        edits.setdefault(row["row_id"], {})[row["field"]] = row["value"]
-    return Overlays({row["name_contains"].casefold(): row["role"] for row in roles}, edits, default_region)
-
-
-def reapply_role_overrides(connection: Connection, batch: Batch) -> int:
-    """Bring rows in line with a changed list of role overrides. Returns how many rows changed."""
-    rows = connection.execute(
-        """
-        select r.*
-        from customer_rows r
-        where r.account = %(account)s
-            and r.source = %(source)s
-            and (
-                r.covered ? 'role'
-                or exists (
-                    select
-                    from ops.role_overrides o
-                    where position(lower(o.name_contains) in lower(r.name)) > 0
-                        and r.role is distinct from o.role
-                )
-            )
-        order by r.source_customer_id
-        for update of r
-        """,
-        {"account": batch.account, "source": batch.source},
-    ).fetchall()
-    updates: list[dict[str, Any]] = []
-    changes: list[tuple[Any, ...]] = []
-    for row in rows:
-        source = source_values(row, CUSTOMERS.source_columns)
-        shown, covered = CUSTOMERS.visible(source, batch.overlays, row["id"], row["deleted_at"] is not None)
-        if shown["role"] != row["role"]:
-            update = {**row, **shown, "covered": covered, "updated_at": None}
-            updates.append(update)
-            changes.extend(_changes(CUSTOMERS, batch, row["source_customer_id"], row, update))
-    _update(connection, CUSTOMERS, updates)
-    if changes:
-        _copy_changes(connection, changes)
-    return len(updates)

@@ -1,0 +1,92 @@
+"""What is laid over source records (role overrides, local edits), and the links that follow from a load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from customer_assets.domain.overlay import Overlays, source_values
+from customer_assets.store.cache import CUSTOMERS, Batch, changes_of, write_changes, write_updates
+from customer_assets.store.database import Connection
+
+
+def link_invoices(connection: Connection, *, account: str, source: str) -> int:
+    """Give every invoice the cache row of its customer, or none where that is not cached (yet, or any more)."""
+    done = connection.execute(
+        """
+        update invoice_rows i
+        set customer_id = wanted.customer_id,
+            updated_at = now()
+        from (
+            select o.id, c.id as customer_id
+            from invoice_rows o
+            left join customer_rows c
+                on c.account = o.account
+                and c.source = o.source
+                and c.source_customer_id = o.source_customer_id
+            where o.account = %(account)s
+                and o.source = %(source)s
+                and o.customer_id is distinct from c.id
+        ) wanted
+        where i.id = wanted.id
+        """,
+        {"account": account, "source": source},
+    )
+    return done.rowcount
+
+
+def load_overlays(connection: Connection, *, account: str, source: str, default_region: str) -> Overlays:
+    """Role overrides and open local edits of one account and source."""
+    roles = connection.execute(
+        "select name_contains, role from ops.role_overrides order by name_contains"
+    ).fetchall()
+    edits: dict[int, dict[str, Any]] = {}
+    for row in connection.execute(
+        """
+        select e.row_id, e.field, e.value
+        from ops.field_edits e
+        join customer_rows r on r.id = e.row_id
+        where e.released_at is null
+            and r.account = %(account)s
+            and r.source = %(source)s
+        """,
+        {"account": account, "source": source},
+    ):
+        edits.setdefault(row["row_id"], {})[row["field"]] = row["value"]
+    return Overlays({row["name_contains"].casefold(): row["role"] for row in roles}, edits, default_region)
+
+
+def reapply_role_overrides(connection: Connection, batch: Batch) -> int:
+    """Bring rows in line with a changed list of role overrides. Returns how many rows changed."""
+    rows = connection.execute(
+        """
+        select r.*
+        from customer_rows r
+        where r.account = %(account)s
+            and r.source = %(source)s
+            and (
+                r.covered ? 'role'
+                or exists (
+                    select
+                    from ops.role_overrides o
+                    where position(lower(o.name_contains) in lower(r.name)) > 0
+                        and r.role is distinct from o.role
+                )
+            )
+        order by r.source_customer_id
+        for update of r
+        """,
+        {"account": batch.account, "source": batch.source},
+    ).fetchall()
+    updates: list[dict[str, Any]] = []
+    changes: list[tuple[Any, ...]] = []
+    for row in rows:
+        source = source_values(row, CUSTOMERS.source_columns)
+        shown, covered = CUSTOMERS.visible(source, batch.overlays, row["id"], row["deleted_at"] is not None)
+        if shown["role"] != row["role"]:
+            update = {**row, **shown, "covered": covered, "updated_at": None}
+            updates.append(update)
+            changes.extend(changes_of(CUSTOMERS, batch, row["source_customer_id"], row, update))
+    write_updates(connection, CUSTOMERS, updates)
+    if changes:
+        write_changes(connection, changes)
+    return len(updates)
