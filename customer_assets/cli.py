@@ -74,6 +74,10 @@ def main() -> None:
         app()
     except CustomerAssetsError as error:
         _say(f"customer-assets: {error}")
+        if "--json" in sys.argv:
+            _print_json(
+                {"status": "failed", "error": str(error), **({"systems": {}} if "sync" in sys.argv else {})}
+            )
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

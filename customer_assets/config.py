@@ -207,7 +207,7 @@ class Settings(_Settings, toml_table="general"):
         ge=0,
         le=1,
         alias="DELETE_SHARE",
-        description="Largest share of a source one run may mark deleted",
+        description="Largest share of a source one run may mark deleted, in whole rows rounded up",
     )
     delete_confirmations: int = Field(
         50, ge=0, alias="DELETE_CONFIRMATIONS", description="Missing records one run asks for by id"
@@ -300,9 +300,8 @@ class Configuration:
     @property
     def sumit_is_nightly(self) -> bool:
         """Whether the 03:00 schedule does SUMIT, and the 02:00 one leaves it."""
-        return any(
-            isinstance(a.settings, SumitSettings) and a.settings.nightly == "on" for a in self.accounts
-        )
+        found = [a.settings for a in self.accounts if isinstance(a.settings, SumitSettings)]
+        return any(settings.nightly == "on" for settings in found or [_build(SumitSettings, {})])
 
     def of(self, system: str, account: str | None = None) -> list[Account]:
         """The configured accounts of one system, all of them or the one named.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 STARTING_MINUTES = 3
+ALL_SYNCED = "all_systems_synced"  # the check that the last step of a sync makes
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class JobRun:
     materialized: list[Materialized]
     error: str | None
     failed_checks: list[str]
+    systems_failed: bool
 
 
 @contextmanager
@@ -87,6 +89,7 @@ def run_job(
     materialized: dict[str, Materialized] = {}
     error = None
     failed_checks: list[str] = []
+    systems_failed = False
     for event in result.all_events:
         if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
             found = event.step_materialization_data.materialization
@@ -103,11 +106,14 @@ def run_job(
             check = event.asset_check_evaluation_data
             if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
                 failed_checks.append(f"{check.asset_key.to_user_string()} {check.check_name}")
+                systems_failed |= check.check_name == ALL_SYNCED
         if event.event_type == dg.DagsterEventType.STEP_FAILURE:
             failure = event.step_failure_data
             said = failure.user_failure_data.description if failure.user_failure_data else None
             error = error or said or (failure.error.message.strip() if failure.error else "a step failed")
-    return JobRun(job, result.run_id, result.success, list(materialized.values()), error, failed_checks)
+    return JobRun(
+        job, result.run_id, result.success, list(materialized.values()), error, failed_checks, systems_failed
+    )
 
 
 def report_in_background(

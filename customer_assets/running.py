@@ -44,7 +44,7 @@ class RunReport:
     @property
     def systems_failed(self) -> bool:
         """A whole system could not be synced."""
-        return any((job.error or "").startswith("not synced") for job in self.jobs)
+        return any(job.systems_failed for job in self.jobs)
 
 
 def run_everything(stack: Stack, *, say: Say) -> RunReport:
@@ -112,7 +112,7 @@ def run_dev(stack: Stack, *, say: Say) -> None:
     say(f"Dagster UI    http://127.0.0.1:{settings.dagster_port}")
     say(f"JSON API      http://127.0.0.1:{settings.web_port}/api/customers")
     say(f"health        http://127.0.0.1:{settings.web_port}/healthz")
-    say(f"database      {stack.url}")
+    say(f"database      {database.shown(stack.url)} (customer-assets db psql)")
     if working.sandbox:
         state = running_sandbox(stack.home) or {}
         say(f"sandbox       {state.get('base')} (made-up data: nothing is configured)")

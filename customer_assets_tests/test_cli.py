@@ -135,6 +135,12 @@ def test_exit_statuses_and_messages(
     assert "hunter2" not in done.stderr + done.stdout
 
 
+def test_an_error_is_json_too(command: Command) -> None:
+    done = command("sync", "robaws", "--json", ROBAWS_API_SECRET="")
+    assert (done.status, done.json["status"]) == (2, "failed")
+    assert "ROBAWS_API_SECRET" in done.json["error"]
+
+
 def test_row_errors_end_in_1(command: Command, company: Company) -> None:
     company.world.robaws["1003"]["website"] = [1]
     done = command("sync", "robaws", "--json")

@@ -24,6 +24,17 @@ def test_loading_the_definitions_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_imports_run_one_way() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_nothing_imports_the_sandbox_but_its_own_command() -> None:
     importers = {
         path.relative_to(ROOT).as_posix()

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from customer_assets.assets.reporting import OWNERS, counts_metadata, table_metadata
+from customer_assets.assets.reporting import OWNERS, RETRY, counts_metadata, table_metadata
 from customer_assets.config import SYSTEMS
 from customer_assets.errors import BusyError
 from customer_assets.pipeline.pull import failed_systems, load_account
@@ -64,6 +64,7 @@ def _pulls(context: dg.AssetExecutionContext) -> bool:
     group_name="customers",
     kinds={"postgres"},
     owners=OWNERS,
+    retry_policy=RETRY,
     deps=[
         "raw_robaws_client_pages",
         "raw_zoho_contact_pages",
@@ -102,6 +103,7 @@ def customers_cache(context: dg.AssetExecutionContext, stack: StackResource) -> 
     group_name="invoices",
     kinds={"postgres"},
     owners=OWNERS,
+    retry_policy=RETRY,
     deps=["raw_zoho_invoice_pages", customers_cache],
     description="Invoices of all systems, linked to their customer's cache row.",
     check_specs=[

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from customer_assets.assets.reporting import OWNERS, counts_metadata, table_metadata
+from customer_assets.assets.reporting import OWNERS, RETRY, counts_metadata, table_metadata
 from customer_assets.pipeline.remind import plan_reminders
 from customer_assets.pipeline.resolve import resolve_customers
 from customer_assets.resources import StackResource
@@ -15,6 +15,7 @@ from customer_assets.resources import StackResource
     group_name="customers",
     kinds={"postgres"},
     owners=OWNERS,
+    retry_policy=RETRY,
     deps=["customers_cache", "migrated_customers"],
     description="One golden record per real customer across systems, with a stable id and the provenance of each field.",
 )
@@ -37,6 +38,7 @@ def customers(context: dg.AssetExecutionContext, stack: StackResource) -> dg.Mat
     group_name="invoices",
     kinds={"postgres"},
     owners=OWNERS,
+    retry_policy=RETRY,
     deps=["invoices_cache", "customers_cache", "relinked_invoices"],
     description="Payment reminders of unpaid invoices, for customers with a phone, by the account's settings.",
 )

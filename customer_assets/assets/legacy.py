@@ -4,7 +4,13 @@ import time
 
 import dagster as dg
 
-from customer_assets.assets.reporting import OWNERS, counts_metadata, table_metadata
+from customer_assets.assets.reporting import (
+    OWNERS,
+    RETRY,
+    counts_metadata,
+    permanent_errors_are_final,
+    table_metadata,
+)
 from customer_assets.partitions import invoice_months
 from customer_assets.pipeline.import_invoices import ImportResult, import_if_changed
 from customer_assets.pipeline.migrate import known_months, migrate_customers, relink_invoices
@@ -22,6 +28,7 @@ class MigrationConfig(dg.Config):
     group_name="invoices",
     kinds={"postgres", "csv"},
     owners=OWNERS,
+    retry_policy=RETRY,
     description="Old invoices that carry customer fields, imported from LEGACY_INVOICES; adds the months as partitions.",
 )
 def legacy_invoices(context: dg.AssetExecutionContext, stack: StackResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -29,11 +36,12 @@ def legacy_invoices(context: dg.AssetExecutionContext, stack: StackResource) -> 
     started = time.monotonic()
     work = stack.context_for(context.run.run_id)
     location = work.settings.legacy_invoices
-    result = (
-        import_if_changed(work, location, table=work.settings.legacy_invoices_table)
-        if location
-        else ImportResult()
-    )
+    with permanent_errors_are_final():
+        result = (
+            import_if_changed(work, location, table=work.settings.legacy_invoices_table)
+            if location
+            else ImportResult()
+        )
     with connect(work.url) as connection:
         months = known_months(connection)
     missing = sorted(set(months) - set(context.instance.get_dynamic_partitions("invoice_months")))
@@ -45,6 +53,7 @@ def legacy_invoices(context: dg.AssetExecutionContext, stack: StackResource) -> 
             "created": result.created,
             "updated": result.updated,
             "unchanged": result.unchanged,
+            "duplicate": result.duplicate,
             "rejected": result.rejected,
             "months": len(months),
             "seconds": round(time.monotonic() - started, 3),
@@ -59,6 +68,7 @@ def legacy_invoices(context: dg.AssetExecutionContext, stack: StackResource) -> 
     group_name="invoices",
     kinds={"postgres"},
     owners=OWNERS,
+    retry_policy=RETRY,
     deps=[legacy_invoices, "customers_cache"],
     partitions_def=invoice_months,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -88,6 +98,7 @@ def migrated_customers(
     group_name="invoices",
     kinds={"postgres"},
     owners=OWNERS,
+    retry_policy=RETRY,
     deps=[migrated_customers, "invoices_cache"],
     partitions_def=invoice_months,
     backfill_policy=dg.BackfillPolicy.single_run(),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 Key = tuple[str, ...]
+RANK = {"robaws": 0, "zoho": 1, "sumit": 2, "invoice": 3}  # whose row stands for a customer that several have
 
 _POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|\d{4,7})\b")
 _PLACEHOLDER_MAIL = re.compile(r"(test|none|no-?reply|n/?a|unknown|x+)@|@(example|test)\.com$")

@@ -1,6 +1,6 @@
 """The mapping tables: one per stream, straight from the field tables of the fact sheets.
 
-A fourth system is one table here, one module in `sources/`, and one line in `sources/__init__.py`.
+A fourth system is one table here, one module in `sources/`, and one entry in `sources/registry.py`.
 """
 
 from __future__ import annotations

@@ -339,9 +339,7 @@ class _Loading:
         for body, seen_at in records:
             record: Record | None = None
             try:
-                skipped, record = self.mapper.reads(
-                    decode_record(body, exact_numbers=not self.table.has_changes)
-                )
+                skipped, record = self.mapper.reads(self._decoded(body))
                 if skipped:
                     counts.skipped += 1
                     continue
@@ -352,6 +350,7 @@ class _Loading:
                 rejects.append(
                     runs.Reject(str(found) if found is not None else None, body, str(error), seen_at)
                 )
+                self.rejected_now.add(body)
                 continue
             self.result.conflicts += mapped.conflicts
             sightings.append(Sighting(mapped, seen_at))

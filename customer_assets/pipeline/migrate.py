@@ -13,6 +13,7 @@ from typing import Any
 
 from customer_assets.domain.identity import (
     NEW_CUSTOMER,
+    RANK,
     SOURCE_ID,
     Clusters,
     Key,
@@ -31,7 +32,6 @@ from customer_assets.store import cache, legacy, overlays
 from customer_assets.store.cache import Batch, Counts, Sighting
 from customer_assets.store.database import Connection, connect
 
-RANK = {"robaws": 0, "zoho": 1, "sumit": 2, "invoice": 3}
 INVOICE = "invoice"  # the source of customers that only old invoices know
 
 

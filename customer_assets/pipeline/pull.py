@@ -35,7 +35,7 @@ class SyncResult:
         quota_left: calls left today, as the system last said.
         messages: what a user should know.
         error: what stopped it.
-        scans: (stream, status, records, total) of each list that was read.
+        landed, loaded: what each step gave, stream by stream.
     """
 
     account: str
@@ -328,12 +328,9 @@ def _check_page_size(account: Account, options: PullOptions) -> None:
 @asynccontextmanager
 async def opened(context: Context, account: Account, options: PullOptions) -> AsyncIterator[Source]:
     """The client of an account, open."""
-    spec = SPECS[account.system]
-    if options.page_size is not None and not 1 <= options.page_size <= spec.largest_page:
-        raise ConfigurationError(
-            f"--batch-size: {account.system} takes 1 to {spec.largest_page} records a page"
-        )
-    client = spec.client(account.settings, StoredTokens(context.url, account.account), options.page_size)
+    client = SPECS[account.system].client(
+        account.settings, StoredTokens(context.url, account.account), options.page_size
+    )
     if options.delay_ms:
         client.pacer.slow_down(1000 / options.delay_ms)
     async with client:
@@ -348,10 +345,13 @@ def _begin(context: Context, connection: Connection, account: Account, kind: str
 
 
 def _end(connection: Connection, run_id: int, result: SyncResult) -> None:
+    scans = [landed.scan for landed in result.landed if landed.scan is not None]
     runs.end_run(
         connection, run_id, status=result.status, entities=result.entities, message=result.message or None,
-        error=str(result.error) if result.error else None,
+        error=str(result.error) if result.error else None, kind=scans[0].kind if scans else None,
     )  # fmt: skip
+    if result.status != "ok":
+        runs.note_status(connection, account=result.account, source=result.system, status=result.status)
 
 
 class _UndoneError(Exception):

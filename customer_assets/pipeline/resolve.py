@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from customer_assets.domain.identity import Clusters, Key, Profile, email_key, postcode_key, resolve
+from customer_assets.domain.identity import RANK, Clusters, Key, Profile, email_key, postcode_key, resolve
 from customer_assets.domain.names import name_key
 from customer_assets.domain.phone import region_of, to_e164
 from customer_assets.domain.vat import valid_vat
@@ -15,7 +15,6 @@ from customer_assets.pipeline.context import Context
 from customer_assets.store import golden
 from customer_assets.store.database import connect
 
-RANK = {"robaws": 0, "zoho": 1, "sumit": 2, "invoice": 3}
 # Survivorship: these come together from the first row that has the first of them; every other field on its own.
 TOGETHER = (
     ("name", "legal_form", "company_name"),

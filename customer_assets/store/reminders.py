@@ -56,7 +56,7 @@ def invoices_to_plan(connection: Connection) -> list[dict[str, Any]]:
         """
         select
             i.id, i.account, i.customer_id, i.status, i.balance, i.due_date, i.deleted_at,
-            c.primary_phone, c.deleted_at as customer_deleted_at
+            c.primary_phone
         from invoice_rows i
         left join customer_rows c on c.id = i.customer_id
         where i.due_date is not null

@@ -100,6 +100,7 @@ def end_run(
     entities: Mapping[str, Counts],
     message: str | None = None,
     error: str | None = None,
+    kind: str | None = None,
 ) -> None:
     """Record how a step of the sync ended. The run is as good as its worst step; customers fill the count columns."""
     customers = entities.get("customers")
@@ -115,6 +116,7 @@ def end_run(
                 else %(status)s
             end,
             entities = entities || %(entities)s,
+            kind = coalesce(%(kind)s, kind),
             message = coalesce(%(message)s, message),
             error = coalesce(%(error)s, error)
         where id = %(run_id)s
@@ -126,7 +128,22 @@ def end_run(
             "entities": Jsonb({name: c.as_dict() for name, c in entities.items()}),
             "message": message,
             "error": error,
+            "kind": kind,
         },
+    )
+
+
+def note_status(connection: Connection, *, account: str, source: str, status: str) -> None:
+    """A sync that did not end well shows in the state of its streams, too."""
+    connection.execute(
+        """
+        update sync_metadata
+        set last_status = %(status)s,
+            updated_at = now()
+        where account = %(account)s
+            and source = %(source)s
+        """,
+        {"account": account, "source": source, "status": status},
     )
 
 

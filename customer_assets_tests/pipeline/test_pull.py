@@ -120,6 +120,9 @@ def test_a_poisonous_record_rejects_itself_alone_and_is_tried_again(company: Com
     (reject,) = company.rows("select source_id, reason, record from ops.rejected_records")
     assert reject["source_id"] == "1003"
     assert "website" in reject["reason"]
+    for _ in range(2):  # as long as it is not mended, it stays open
+        assert company.pull("robaws").counts.rejected == 1
+        assert company.value("select count(*) from ops.rejected_records where resolved_at is null") == 1
     company.world.robaws["1003"]["website"] = "https://a"
     result = company.pull("robaws")
     assert (result.status, result.counts.created) == ("ok", 1)

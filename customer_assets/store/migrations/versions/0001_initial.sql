@@ -250,7 +250,7 @@ CREATE TABLE sync_runs (
 CREATE INDEX sync_runs_account_source_started_at_idx ON sync_runs (account, source, started_at);
 COMMENT ON TABLE sync_runs IS 'One row per sync with all its counts.';
 COMMENT ON COLUMN sync_runs.account IS 'account of the system';
-COMMENT ON COLUMN sync_runs.kind IS 'full, incremental, single, webhook, rebuild, limited or migration';
+COMMENT ON COLUMN sync_runs.kind IS 'full, incremental, limited, single, rebuild; refused (lock taken), job (failed before any sync)';
 COMMENT ON COLUMN sync_runs.trigger IS 'cli, dagster, web';
 COMMENT ON COLUMN sync_runs.status IS 'running, ok, partial or failed';
 COMMENT ON COLUMN sync_runs.finished_at IS 'null while it runs';
@@ -291,7 +291,7 @@ CREATE TABLE customer_rows (
 	contact_persons JSONB DEFAULT '[]' NOT NULL, 
 	metadata JSONB DEFAULT '{}' NOT NULL, 
 	extra_fields JSONB DEFAULT '{}' NOT NULL, 
-	content_hash BYTEA NOT NULL, 
+	content_hash BYTEA DEFAULT ''::bytea NOT NULL, 
 	record_hash BYTEA, 
 	covered JSONB, 
 	source_modified_at TIMESTAMP WITH TIME ZONE, 
@@ -416,7 +416,7 @@ CREATE TABLE invoice_rows (
 	invoice_date DATE, 
 	due_date DATE, 
 	status TEXT, 
-	content_hash BYTEA NOT NULL, 
+	content_hash BYTEA DEFAULT ''::bytea NOT NULL, 
 	record_hash BYTEA, 
 	source_modified_at TIMESTAMP WITH TIME ZONE, 
 	source_time_given BOOLEAN DEFAULT false NOT NULL, 
@@ -536,7 +536,7 @@ COMMENT ON TABLE payment_reminders IS 'Payment reminders: one per invoice and da
 COMMENT ON COLUMN payment_reminders.account IS 'account of the system';
 COMMENT ON COLUMN payment_reminders.invoice_id IS 'invoices_cache.id';
 COMMENT ON COLUMN payment_reminders.customer_id IS 'customers_cache.id';
-COMMENT ON COLUMN payment_reminders.reminder_type IS 'before_due, due or overdue, with its days';
+COMMENT ON COLUMN payment_reminders.reminder_type IS 'before_due, due or overdue';
 COMMENT ON COLUMN payment_reminders.phone IS 'where it goes: the customer''s primary phone';
 COMMENT ON COLUMN payment_reminders.status IS 'pending, skipped, cancelled or sent';
 COMMENT ON COLUMN payment_reminders.skip_reason IS 'why it is skipped or cancelled';
