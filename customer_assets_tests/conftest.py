@@ -76,6 +76,15 @@ PREFIXES = (
 )
 
 
+def discard(home: Path) -> None:
+    """Remove a home folder, and its server's data, which lies elsewhere where the project's folder is closed to others."""
+    data_dir = embedded._Place.of(home).data_dir
+    shutil.rmtree(data_dir, ignore_errors=True)
+    if home not in data_dir.parents:
+        shutil.rmtree(data_dir.parent, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
@@ -94,7 +103,7 @@ def server() -> Iterator[embedded.EmbeddedServer]:
         connection.execute("select pg_reload_conf()")
     yield server
     embedded.stop_server(home)
-    shutil.rmtree(home, ignore_errors=True)
+    discard(home)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +19,8 @@ import psutil
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+
+from customer_assets_tests.conftest import discard
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +64,7 @@ class Home:
         subprocess.run(
             [*COMMAND, "db", "stop"], env=os.environ | self.settings, check=True, capture_output=True
         )
-        shutil.rmtree(self.path, ignore_errors=True)
+        discard(self.path)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from sqlalchemy import create_engine
 from customer_assets.errors import BusyError, ConfigurationError
 from customer_assets.store import database, embedded
 from customer_assets.store.schema import metadata
+from customer_assets_tests.conftest import discard
 
 
 def test_the_migrations_build_what_the_metadata_says(url: str) -> None:
@@ -123,7 +124,7 @@ def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="customer_assets_home_"))
     folder.chmod(0o755)
     yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    discard(folder)
 
 
 @pytest.mark.slow
@@ -181,8 +182,9 @@ def test_no_folder_is_opened_to_others_for_its_sake(home: Path) -> None:
 
 
 def test_data_that_is_not_ours_is_left_alone(home: Path) -> None:
-    (home / "postgres").mkdir()
-    (home / "postgres" / "thesis.txt").write_text("unsaved")
+    folder = embedded._Place.of(home).data_dir
+    folder.mkdir(parents=True)
+    (folder / "thesis.txt").write_text("unsaved")
     with pytest.raises(ConfigurationError, match="CUSTOMER_ASSETS_HOME"):
         embedded.start_server(home)
-    assert (home / "postgres" / "thesis.txt").read_text() == "unsaved"
+    assert (folder / "thesis.txt").read_text() == "unsaved"
