@@ -161,7 +161,12 @@ def _copied_wheel(outside: Path) -> Path:
         libraries = package.with_name(f"{package.name}.libs")  # found by a path relative to the programs
         if libraries.exists():
             shutil.copytree(libraries, unfinished / libraries.name)
-        unfinished.rename(target)
+        try:
+            unfinished.rename(target)
+        except OSError:  # another process was faster
+            shutil.rmtree(unfinished)
+            if not target.exists():
+                raise
     return target / package.name / "pginstall18"
 
 
