@@ -98,6 +98,7 @@ def test_sync_all_as_json(command: Command) -> None:
     assert "Created" in done.stderr
 
 
+@pytest.mark.slow
 def test_one_system_failing_leaves_the_others_synced(command: Command, company: Company) -> None:
     company.fault("zoho", "500", times=999)
     done = command("sync", "all", "--json")
@@ -223,6 +224,7 @@ def test_made_up_data_never_meets_real_data(command: Command, company: Company) 
     assert "made-up" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_web_app_answers(company: Company) -> None:
     from customer_assets.config import Configuration
     from customer_assets.stack import Stack

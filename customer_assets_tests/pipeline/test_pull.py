@@ -143,6 +143,7 @@ def test_a_duplicate_on_two_pages_is_one_row(company: Company) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_dry_run_changes_nothing(company: Company) -> None:
     result = company.pull("zoho", dry_run=True)
     assert result.counts.created == 231
@@ -189,6 +190,7 @@ def test_a_rebuild_from_raw_makes_no_call_and_ends_in_an_equal_table(company: Co
 # --- Zoho -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_second_zoho_sync_asks_for_changes_only(company: Company) -> None:
     company.pull("zoho")
     contact = list(company.world.zoho_contacts.values())[5]
@@ -251,6 +253,7 @@ def test_a_list_row_without_persons_keeps_those_of_the_detail(company: Company) 
     assert len(row["contact_persons"]) == len(contact["contact_persons"])
 
 
+@pytest.mark.slow
 def test_an_invoice_of_an_unlisted_contact_is_kept_and_its_customer_asked_for(company: Company) -> None:
     ids = list(company.world.zoho_invoices)
     hidden_id = next(iter(company.world.zoho_hidden))
@@ -265,6 +268,7 @@ def test_an_invoice_of_an_unlisted_contact_is_kept_and_its_customer_asked_for(co
     assert company.world.calls["zoho"] - calls <= 2  # who is gone is not asked for again
 
 
+@pytest.mark.slow
 def test_an_invoice_is_linked_when_its_customer_arrives(company: Company) -> None:
     invoice_id = next(iter(company.world.zoho_invoices))
     company.world.zoho_invoices[invoice_id]["customer_id"] = "777"
@@ -302,6 +306,7 @@ def test_a_cut_scan_keeps_its_position_and_deletes_nothing(company: Company) -> 
     assert company.value("select count(*) from customers_cache where deleted_at is not null") == 0
 
 
+@pytest.mark.slow
 def test_quota_gone_mid_scan_stops_cleanly_and_goes_on_next_time(company: Company) -> None:
     stopped = company.pull("zoho", options=PullOptions(page_size=50), call_budget=3)
     assert isinstance(stopped.error, QuotaError)

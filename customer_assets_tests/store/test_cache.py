@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime
 
+import pytest
+
 from customer_assets.domain.mapping import MappedRecord
 from customer_assets.domain.overlay import Overlays
 from customer_assets.store import raw
@@ -20,6 +22,7 @@ def sighting(number: int, name: str, hour: int = 12) -> Sighting:
     return Sighting(MappedRecord(f"{number:05d}", NOON.replace(hour=hour), {"name": name}, {}, {}), NOON)
 
 
+@pytest.mark.slow
 def test_writers_of_the_same_rows_at_once_end_in_the_newest(url: str) -> None:
     errors: list[BaseException] = []
 
