@@ -153,10 +153,6 @@ class Mapper:
         ]
         self._salt = blake2b(mapping.described().encode(), digest_size=16).digest()
         head = [("id", msgspec.Raw, msgspec.field(name=mapping.id_path, default=msgspec.Raw(b"")))]
-        if mapping.modified_path:
-            head.append(
-                ("modified", msgspec.Raw, msgspec.field(name=mapping.modified_path, default=msgspec.Raw(b"")))
-            )
         self._head: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("Head", head))
 
     def source_id(self, raw: bytes | msgspec.Raw) -> str | None:

@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 SETTLED = {"paid": "paid", "void": "void", "draft": "not sent yet"}  # status -> why no reminder goes out
-DEFAULT_DAYS = (7, 3, 1, 0, -1, -3)
 
 
 @dataclass(frozen=True, slots=True)

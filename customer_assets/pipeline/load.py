@@ -163,7 +163,25 @@ class _Loading:
             if self.stream.detail
             else []
         )
-        self.load(scans, answers)
+        self.load(scans, self._still_there(scans[0], answers))
+
+    def _still_there(
+        self, base: raw.Scan, answers: Sequence[details.LandedDetail]
+    ) -> list[details.LandedDetail]:
+        """Without records that had left the lists by the base scan: those customers are gone.
+
+        What was asked for since, or only because an invoice names it, is in no list and there all the same.
+        """
+        if not any(d.requested_at < base.started_at for d in answers):
+            return list(answers)
+        listed = {
+            self.mapper.source_id(record)
+            for page in raw.read_pages(self.connection, base.id)
+            for record in self.stream.open(page.body).records
+        }
+        return [
+            d for d in answers if d.requested_at >= base.started_at or d.is_unlisted or d.source_id in listed
+        ]
 
     @contextmanager
     def overlaid(self) -> Iterator[None]:
@@ -311,10 +329,10 @@ class _Loading:
                 counts.add(applied.counts)
             else:
                 self._count_details(applied, counts)
-            gone = absences.row_ids(
-                self.connection, self.table, batch, [d.source_id for d in part if d.body is None]
-            )
             if touch:
+                gone = absences.row_ids(
+                    self.connection, self.table, batch, [d.source_id for d in part if d.body is None]
+                )
                 counts.deactivated += absences.mark_deleted(self.connection, self.table, batch, gone)
             self.result.counts.add(counts)
             details.mark_details_loaded(self.connection, self.detail_key, [d.source_id for d in part])

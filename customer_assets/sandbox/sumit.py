@@ -119,6 +119,8 @@ class _Sumit:
         self.world.showing("sumit customers", start)
         rows = [*BUILT_IN, *self.world.sumit.values()]
         order = body.get("Order") or {}
+        if order.get("Property") == "ID" and not self.world.switches.sumit_orders_by_id:
+            return self._answer(None, status=1, user="Unknown property ID")
         if order.get("Property"):
             name = {v: k for k, v in ENTITY_NAMES.items()}.get(order["Property"], order["Property"])
             rows.sort(
@@ -129,9 +131,10 @@ class _Sumit:
             rows.sort(key=lambda row: hash((row["ID"], time.monotonic_ns())))  # arbitrary without Order
         shown = rows[start : start + size]
         load = bool(body.get("LoadProperties"))
-        return self._answer(
-            {"Entities": [self._entity(row, load) for row in shown], "HasNextPage": start + size < len(rows)}
-        )
+        data: dict[str, Any] = {"Entities": [self._entity(row, load) for row in shown]}
+        if self.world.switches.sumit_tells_next:
+            data["HasNextPage"] = start + size < len(rows)
+        return self._answer(data)
 
     def _entity(self, row: dict[str, Any], load: bool) -> dict[str, Any]:
         entity: dict[str, Any] = {"ID": row.get("ID"), "Folder": FOLDER}

@@ -68,6 +68,8 @@ class Switches:
     sumit_status: Any = 0
     sumit_nested: bool = False  # values inside Properties
     sumit_two_folders: bool = False
+    sumit_tells_next: bool = True  # HasNextPage is in the answer
+    sumit_orders_by_id: bool = True  # else ordering by it is a business error
 
 
 @dataclass

@@ -161,25 +161,34 @@ class Sumit:
             yield await self._read_page("/website/customers/getlist/", {}, 0)
             return
         folder = await self._customers_folder()
-        offset = 0
+        offset, last = 0, b""
         while True:
-            request = {
-                "Folder": folder,
-                "IncludeInheritedFolders": True,
-                "LoadProperties": True,
-                "Order": {
-                    "Property": self._settings.order_property,
-                    "Descending": False,
-                },  # arbitrary order without it
-                "Paging": {"StartIndex": offset, "PageSize": self._size},
-            }
-            page = await self._read_page("/crm/data/listentities/", request, offset)
+            page = await self._entities(folder, offset)
             yield page
-            if not page.envelope.more:
+            more, records = page.envelope.more, page.envelope.records
+            # where it does not say whether more follows, an empty page ends it (or one that comes again)
+            if more is False or (more is None and (not records or page.body == last)):
                 return
-            if not page.envelope.records:
+            if not records:
                 raise ContractError("sumit customers: an empty page says that another follows", system=SYSTEM)
-            offset += len(page.envelope.records)
+            offset, last = offset + len(records), page.body
+
+    async def _entities(self, folder: str, offset: int) -> Page:
+        """One page of the folder. Without an order the order is arbitrary; a refused one is replaced once."""
+        request = {
+            "Folder": folder,
+            "IncludeInheritedFolders": True,
+            "LoadProperties": True,
+            "Order": {"Property": self._order, "Descending": False},
+            "Paging": {"StartIndex": offset, "PageSize": self._size},
+        }
+        try:
+            return await self._read_page("/crm/data/listentities/", request, offset)
+        except (_BusinessError, _TechnicalError):
+            if offset or self._order == KNOWN_PROPERTY:
+                raise
+            self._order = KNOWN_PROPERTY
+            return await self._entities(folder, offset)
 
     async def fetch(self, stream: str, source_id: str) -> Page:
         """One customer by id.

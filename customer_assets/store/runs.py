@@ -161,7 +161,7 @@ def record_refusal(
 
 
 def failures_of(connection: Connection, *, dagster_run_id: str) -> dict[str, str]:
-    """Syncs of a Dagster run that are not ok: system/account -> why."""
+    """Syncs of a Dagster run that failed: system/account -> why."""
     rows = connection.execute(
         """
         select account, source, status, coalesce(error, message, status) as reason

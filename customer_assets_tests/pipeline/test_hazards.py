@@ -162,6 +162,23 @@ def test_a_rebuild_replays_deliveries(company: Company) -> None:
     assert company.fingerprint() == before
 
 
+def test_a_rebuild_of_an_emptied_table_revives_nobody_who_is_gone(company: Company) -> None:
+    company.pull("zoho")
+    for contact_id in list(company.world.zoho_contacts)[:10]:
+        del company.world.zoho_contacts[contact_id]
+    for _ in range(2):
+        company.pull("zoho", options=FULL)
+    alive = {
+        r["source_customer_id"]
+        for r in company.rows("select source_customer_id from customers_cache where deleted_at is null")
+    }
+    assert len(alive) == 221
+    company.connection.execute("truncate customer_rows, invoice_rows cascade")
+    company.pull("zoho", from_raw=True)
+    found = company.rows("select source_customer_id from customers_cache where deleted_at is null")
+    assert {r["source_customer_id"] for r in found} == alive
+
+
 def test_an_invoice_that_moves_to_an_unknown_customer_loses_its_link(company: Company) -> None:
     company.pull("zoho")
     invoice = next(iter(company.world.zoho_invoices.values()))

@@ -72,6 +72,18 @@ def test_pages_follow_the_row_offset(company: Company, status: Any) -> None:
     assert ids == sorted(set(ids))
 
 
+def test_an_answer_that_does_not_tell_of_a_next_page_is_read_to_the_empty_one(company: Company) -> None:
+    company.world.switches.sumit_tells_next = False
+    pages = scan(company)
+    assert [len(page.envelope.records) for page in pages] == [15, 15, 12, 0]
+    assert company.pull("sumit").counts.created == 40
+
+
+def test_an_order_that_is_refused_is_replaced_by_the_documented_one(company: Company) -> None:
+    company.world.switches.sumit_orders_by_id = False
+    assert sum(len(page.envelope.records) for page in scan(company)) == 42
+
+
 def test_the_seed_dialect_lists_all_at_once(company: Company) -> None:
     company.world.switches.sumit_dialect = "seed"
     (page,) = scan(company, dialect="seed")
