@@ -107,8 +107,8 @@ class _Loading:
         self.detail_key = raw.StreamKey(account.account, account.system, stream.detail or "")
         self.mapping: RecordMapping = stream.mapping(account.settings)
         self.mapper = Mapper(self.mapping)
-        self.batch = self._batch()
         self.result = Loaded()
+        self.batch = self._batch()
         self.filled: set[str] = set()
         self.set_aside = {
             row["source_id"]: row["id"]
@@ -133,6 +133,7 @@ class _Loading:
             sync_run_id=self.sync_run_id,
             whole_metadata=self.mapping.absent == "null",
             scanned_at=state.last_full_started_at,
+            rederives=self.result.rebuilt,
             **changes,
         )
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from customer_assets.store.cache import Batch, CacheTable
 from customer_assets.store.database import Connection, scalar
+from customer_assets.store.details import UNLISTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def settle_absences(
         "started_at": scan_started_at,
         "stream": detail_stream,
         "all": allow_mass_delete,
+        "unlisted": UNLISTED,
     }
     with connection.transaction():
         connection.execute(
@@ -81,7 +83,10 @@ def settle_absences(
             f"""
             select
                 r.id,
-                %(all)s or a.scan_id < %(scan_id)s or d.gone_at >= %(started_at)s as is_certain
+                %(all)s
+                    or d.gone_at >= %(started_at)s
+                    -- what only an invoice names is in no list at any time: there only its id tells
+                    or (a.scan_id < %(scan_id)s and d.landed_version is distinct from %(unlisted)s) as is_certain
             from {table.name} r
             left join ops.absences a
                 on a.entity = %(entity)s
