@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 
+from customer_assets.bench_webhooks import bench_webhooks
 from customer_assets.config import project_root
 from customer_assets.store import database, embedded
 
@@ -187,6 +188,8 @@ def run_bench(records: int, *, say: Callable[[str], None]) -> list[Row]:
             peer = bench.peer()
             rows += _compared(scenario, ours, peer)
         rows += _paced(bench, say)
+        say("webhooks")
+        rows += bench_webhooks(bench.server)
         rows.append(("start-up", "s to load the definitions", f"{_import_seconds():.2f}", "", ""))
     finally:
         bench.close()

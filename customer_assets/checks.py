@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from customer_assets.alerts import post_alert
 from customer_assets.resources import StackResource
 from customer_assets.store.database import connect, scalar
+from customer_assets.store.endpoints import silent_accounts
 from customer_assets.store.integrity import RULES, Rule
 
 # Which asset each rule of the integrity report speaks of, by the beginning of its name.
@@ -76,4 +78,26 @@ def null_rates(stack: StackResource) -> dg.AssetCheckResult:
     )
 
 
-CHECKS = [*(_integrity_checks(asset) for asset in sorted({*ASSET_OF.values(), *KEYS})), null_rates]
+@dg.asset_check(
+    asset="customers_cache",
+    description="Deliveries come: warns when none came within a day although syncs found changes. Posts to ALERT_URL.",
+)
+def deliveries_arrive(stack: StackResource) -> dg.AssetCheckResult:
+    """A suspended endpoint looks like quiet customers, but for the changes that the nightly sync finds."""
+    with connect(stack.stack.url) as connection:
+        silent = silent_accounts(connection, source="robaws")
+    if silent:
+        post_alert(
+            stack.stack.configuration.settings,
+            {"alert": "no webhook deliveries for a day", "accounts": silent},
+        )
+    return dg.AssetCheckResult(
+        passed=not silent, severity=dg.AssetCheckSeverity.WARN, metadata={"silent_accounts": silent}
+    )
+
+
+CHECKS = [
+    *(_integrity_checks(asset) for asset in sorted({*ASSET_OF.values(), *KEYS})),
+    null_rates,
+    deliveries_arrive,
+]

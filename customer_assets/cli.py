@@ -5,16 +5,26 @@ With `--json` the last line of stdout is one JSON object, and everything else go
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from customer_assets.commands import webhooks
+from customer_assets.commands.output import (
+    AccountOption,
+    JsonOption,
+    SandboxOption,
+    finish,
+    opened_stack,
+    print_json,
+    say,
+    show_table,
+)
 from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, GoneError
 
 if TYPE_CHECKING:
@@ -32,12 +42,9 @@ app = typer.Typer(
 )
 db_app = typer.Typer(help="The database: schema, address, shell, read-only roles.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
+app.add_typer(webhooks.app, name="webhooks")
+app.command("register-webhook")(webhooks.register_webhook)
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
-SandboxOption = Annotated[
-    bool, typer.Option("--sandbox", help="Use made-up data, into an empty database only.")
-]
-AccountOption = Annotated[str | None, typer.Option("--account", help="Only this account of accounts.toml.")]
 COUNT_COLUMNS = (
     "synced",
     "created",
@@ -73,50 +80,14 @@ def main() -> None:
     try:
         app()
     except CustomerAssetsError as error:
-        _say(f"customer-assets: {error}")
+        say(f"customer-assets: {error}")
         if "--json" in sys.argv:
-            _print_json(
+            print_json(
                 {"status": "failed", "error": str(error), **({"systems": {}} if "sync" in sys.argv else {})}
             )
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 (talking is what a command line does)
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
-    sys.stdout.flush()
-
-
-def _finish(status: int) -> NoReturn:
-    raise typer.Exit(status)
-
-
-def _table(title: str, columns: list[str], rows: list[list[Any]], *, to_stderr: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
-    for row in rows:
-        table.add_row(
-            *("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row)
-        )
-    console = Console(stderr=to_stderr)
-    if not console.is_terminal:
-        console.width = 140  # a pipe has no width of its own, and 80 would cut the headings
-    console.print(table)
-
-
-def _open(*, sandbox: bool = False) -> Stack:
-    from customer_assets.stack import open_stack
-
-    return open_stack(sandbox=sandbox or os.environ.get("CUSTOMER_ASSETS_SANDBOX") in ("1", "true"))
 
 
 # --- the main job -----------------------------------------------------------------------------------------------------
@@ -128,20 +99,20 @@ def run(as_json: JsonOption = False, sandbox: SandboxOption = False) -> None:
     from customer_assets.running import run_everything
 
     with _sandbox_forced(sandbox):
-        report = run_everything(_open(sandbox=sandbox), say=_say)
+        report = run_everything(opened_stack(sandbox=sandbox), say=say)
     rows = [
         [m.asset, m.rows, f"{m.seconds:.1f}", m.metadata.get("calls"), job.job]
         for job in report.jobs
         for m in job.materialized
     ]
-    _table("", ["asset", "rows", "seconds", "calls", "job"], rows, to_stderr=as_json)
+    show_table("", ["asset", "rows", "seconds", "calls", "job"], rows, to_stderr=as_json)
     for job in report.jobs:
-        _say(f"{job.job}: {'done' if job.success else f'FAILED: {job.error}'} (Dagster run {job.run_id})")
+        say(f"{job.job}: {'done' if job.success else f'FAILED: {job.error}'} (Dagster run {job.run_id})")
     for check in report.failed_checks:
-        _say(f"check failed: {check}")
-    _say(f"{report.seconds:.1f} s, {report.calls} API calls. Look: `make dev`, or `customer-assets db psql`")
+        say(f"check failed: {check}")
+    say(f"{report.seconds:.1f} s, {report.calls} API calls. Look: `make dev`, or `customer-assets db psql`")
     if as_json:
-        _print_json(
+        print_json(
             {
                 "status": "ok" if report.success else "failed",
                 "seconds": round(report.seconds, 1),
@@ -155,9 +126,9 @@ def run(as_json: JsonOption = False, sandbox: SandboxOption = False) -> None:
             }
         )
     if report.systems_failed:
-        _finish(3)
+        finish(3)
     if not report.success or report.failed_checks:
-        _finish(1)
+        finish(1)
 
 
 @app.command()
@@ -166,7 +137,7 @@ def dev(sandbox: SandboxOption = False) -> None:
     from customer_assets.running import run_dev
 
     with _sandbox_forced(sandbox):
-        run_dev(_open(sandbox=sandbox), say=_say)
+        run_dev(opened_stack(sandbox=sandbox), say=say)
 
 
 @contextmanager
@@ -206,7 +177,7 @@ def sync(
     from customer_assets.config import SYSTEMS
     from customer_assets.pipeline.land import PullOptions
 
-    stack = _open()
+    stack = opened_stack()
     options = PullOptions(
         full=full, limit=limit, allow_mass_delete=allow_mass_delete, page_size=batch_size, delay_ms=delay
     )
@@ -235,7 +206,7 @@ def sync_customer(
     """Pull one customer by its id."""
     from customer_assets.pipeline.pull import pull_one
 
-    stack = _open()
+    stack = opened_stack()
     accounts = stack.working.of(system.value, account)
     if len(accounts) > 1:
         raise ConfigurationError(f"{system.value} has several accounts: name one with --account")
@@ -280,10 +251,10 @@ def _report_sync(
     systems = {name: _system_json(found) for name, found in results.items()}
     rows = [[name, *(summary[column] for column in COUNT_COLUMNS)] for name, summary in systems.items()]
     title = "Dry run: nothing was changed" if dry_run else ""
-    _table(title, ["", *(column.capitalize() for column in COUNT_COLUMNS)], rows, to_stderr=as_json)
+    show_table(title, ["", *(column.capitalize() for column in COUNT_COLUMNS)], rows, to_stderr=as_json)
     for name, summary in systems.items():
         if summary["message"]:
-            _say(f"{name}: {summary['message']}")
+            say(f"{name}: {summary['message']}")
     every = [r for found in results.values() for r in found]
     exits = {_exit_of(r.error) for r in every if r.error is not None}
     worst = max((r.status for r in every), key=("ok", "partial", "failed").index, default="ok")
@@ -293,13 +264,13 @@ def _report_sync(
         else worst
     )
     if as_json:
-        _print_json({"status": status, "systems": systems})
+        print_json({"status": status, "systems": systems})
     if not dry_run and stack.configuration.settings.report_to_dagster == "on":
         _tell_dagster(results, stack)
     if exits:
-        _finish(3 if 3 in exits else max(exits))
+        finish(3 if 3 in exits else max(exits))
     if worst != "ok":
-        _finish(1)
+        finish(1)
 
 
 def _exit_of(error: CustomerAssetsError) -> int:
@@ -333,7 +304,7 @@ def _system_json(found: list[SyncResult]) -> dict[str, Any]:
 
 def _tell_dagster(results: dict[str, list[SyncResult]], stack: Stack) -> None:
     """One runless materialization for the batch, so that lineage and freshness stay true."""
-    from customer_assets.orchestration import report_in_background
+    from customer_assets.runless import report_in_background
 
     entities = {"customers": "customers_cache", "invoices": "invoices_cache"}
     metadata: dict[str, dict[str, Any]] = {}
@@ -364,31 +335,31 @@ def import_invoices_command(
     as_json: JsonOption = False,
 ) -> None:
     """Import old invoices that carry customer fields."""
-    from customer_assets.orchestration import dagster_instance, record_import
     from customer_assets.pipeline.import_invoices import import_invoices
+    from customer_assets.runless import dagster_instance, record_import
 
     pairs = dict(_pair(item) for item in mapping or [])
-    result = import_invoices(_open().context(), location, table=table, mapping=pairs, account=account)
+    result = import_invoices(opened_stack().context(), location, table=table, mapping=pairs, account=account)
     counts = {
         "created": result.created,
         "updated": result.updated,
         "unchanged": result.unchanged,
         "rejected": result.rejected,
     }
-    _table(
+    show_table(
         "",
         ["", *(name.capitalize() for name in counts)],
         [["legacy_invoices", *counts.values()]],
         to_stderr=as_json,
     )
     if result.ignored_columns:
-        _say(f"columns that nothing reads: {', '.join(result.ignored_columns)} (--map old=new)")
+        say(f"columns that nothing reads: {', '.join(result.ignored_columns)} (--map old=new)")
     if result.rejected:
-        _say(f"{result.rejected} rows rejected, see ops.rejected_records")
+        say(f"{result.rejected} rows rejected, see ops.rejected_records")
     with dagster_instance() as instance:
         record_import(instance, sorted(result.months), counts)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "status": "partial" if result.rejected else "ok",
                 **counts,
@@ -396,7 +367,7 @@ def import_invoices_command(
             }
         )
     if result.rejected:
-        _finish(1)
+        finish(1)
 
 
 @app.command("migrate-invoices")
@@ -415,21 +386,21 @@ def migrate_invoices(
     wrong = [m for m in month or [] if m != "undated" and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", m)]
     if wrong:
         raise ConfigurationError(f"--month {wrong[0]}: write YYYY-MM, or undated")
-    stack = _open()
+    stack = opened_stack()
     result = migrate(stack.context(), month or None, dry_run=dry_run)
     rows = [
         [name, count]
         for name, count in sorted({**result.linked, **result.unlinked}.items(), key=lambda x: -x[1])
     ]
     title = "Dry run: nothing was changed" if dry_run else ""
-    _table(title, ["linked by rule, or not for this reason", "invoices"], rows, to_stderr=as_json)
+    show_table(title, ["linked by rule, or not for this reason", "invoices"], rows, to_stderr=as_json)
     linked = sum(result.linked.values())
-    _say(
+    say(
         f"{result.invoices} invoices of {len(result.months)} months: {linked} linked, {result.invoices - linked} not; "
         f"{result.customers.created} customers created, {result.links_changed} links changed"
     )
     if as_json:
-        _print_json(
+        print_json(
             {
                 "status": "ok",
                 "dry_run": dry_run,
@@ -459,23 +430,23 @@ def verify(as_json: JsonOption = False) -> None:
     from customer_assets.store import integrity
     from customer_assets.store.database import connect
 
-    with connect(_open().url) as connection:
+    with connect(opened_stack().url) as connection:
         found = integrity.violations(connection)
         sums = integrity.sums(connection)
-    _table(
+    show_table(
         "Old invoices by currency", ["", "imported", "linked", "total", "linked total", "unlinked total"],
         [[s["currency"], s["imported"], s["linked"], s["imported_total"], s["linked_total"], s["unlinked_total"]] for s in sums],
         to_stderr=as_json,
     )  # fmt: skip
     for violation in found:
-        _say(
+        say(
             f"VIOLATED {violation.rule}: not so that {violation.meaning}: {violation.count}, such as {', '.join(violation.examples)}"
         )
-    _say(f"{len(integrity.RULES)} rules checked, {len(found)} violated")
+    say(f"{len(integrity.RULES)} rules checked, {len(found)} violated")
     if as_json:
-        _print_json({"ok": not found, "violations": [vars(v) for v in found], "sums": sums})
+        print_json({"ok": not found, "violations": [vars(v) for v in found], "sums": sums})
     if found:
-        _finish(1)
+        finish(1)
 
 
 @app.command()
@@ -483,30 +454,31 @@ def doctor(as_json: JsonOption = False) -> None:
     """Each system: reachable, credentials right, quota left; the database. One line each, with the mend."""
     from customer_assets.running import examine
 
-    findings = examine(_open)
+    findings = examine(opened_stack)
     for finding in findings:
-        _say(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}: {finding.message}")
+        say(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}: {finding.message}")
     if as_json:
-        _print_json({"ok": all(f.ok for f in findings), "findings": [vars(f) for f in findings]})
+        print_json({"ok": all(f.ok for f in findings), "findings": [vars(f) for f in findings]})
     failed = [f for f in findings if not f.ok]
     if failed:
-        _finish(max(f.exit_code for f in failed))
+        finish(max(f.exit_code for f in failed))
 
 
 @app.command()
 def prune(as_json: JsonOption = False) -> None:
-    """Delete raw pages, settled deliveries and Dagster runs that are past their time."""
+    """Delete raw pages, settled deliveries, refusals and Dagster runs that are past their time."""
     from customer_assets.jobs import prune_dagster_runs
-    from customer_assets.orchestration import dagster_instance
     from customer_assets.pipeline.prune import prune as prune_tables
+    from customer_assets.runless import dagster_instance
 
-    stack = _open()
+    stack = opened_stack()
     pruned = prune_tables(stack.context())
     with dagster_instance() as instance:
         runs = prune_dagster_runs(instance, keep_days=stack.configuration.settings.run_keep_days)
-    _say(f"pruned {pruned.raw_pages} raw pages, {pruned.deliveries} deliveries, {runs} Dagster runs")
+    gone = {**vars(pruned), "dagster_runs": runs}
+    say("pruned: " + ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in gone.items()))
     if as_json:
-        _print_json({"raw_pages": pruned.raw_pages, "deliveries": pruned.deliveries, "dagster_runs": runs})
+        print_json(gone)
 
 
 # --- database ---------------------------------------------------------------------------------------------------------
@@ -517,18 +489,18 @@ def db_upgrade(as_json: JsonOption = False) -> None:
     """Bring the schema to this version."""
     from customer_assets.store.database import shown
 
-    stack = _open()
-    _say(f"{shown(stack.url)} is at the newest schema")
+    stack = opened_stack()
+    say(f"{shown(stack.url)} is at the newest schema")
     if as_json:
-        _print_json({"status": "ok"})
+        print_json({"status": "ok"})
 
 
 @db_app.command("url")
 def db_url(as_json: JsonOption = False) -> None:
     """Print the database's URL."""
-    stack = _open()
+    stack = opened_stack()
     if as_json:
-        _print_json({"url": stack.url})
+        print_json({"url": stack.url})
     else:
         sys.stdout.write(f"{stack.url}\n")
 
@@ -538,7 +510,7 @@ def db_psql() -> None:
     """A shell on the database."""
     from customer_assets.store.embedded import binary
 
-    url = _open().url
+    url = opened_stack().url
     os.execv(binary("psql"), ["psql", url])  # noqa: S606 (becomes psql)
 
 
@@ -550,11 +522,11 @@ def db_grant_analyst(
     """A role that may read the public tables and views, and nothing else."""
     from customer_assets.store.database import connect, grant_reading
 
-    with connect(_open().url) as connection:
+    with connect(opened_stack().url) as connection:
         created = grant_reading(connection, role)
-    _say(f"role {role} {'was created and ' if created else ''}may read schema public")
+    say(f"role {role} {'was created and ' if created else ''}may read schema public")
     if as_json:
-        _print_json({"role": role, "created": created})
+        print_json({"role": role, "created": created})
 
 
 @db_app.command("stop")
@@ -567,9 +539,9 @@ def db_stop(as_json: JsonOption = False) -> None:
     if settings.database_url is not None:
         raise ConfigurationError("DATABASE_URL is set: that server is not ours to stop")
     stopped = stop_server(settings.home_path)
-    _say("stopped" if stopped else "it was not running")
+    say("stopped" if stopped else "it was not running")
     if as_json:
-        _print_json({"stopped": stopped})
+        print_json({"stopped": stopped})
 
 
 # --- servers ----------------------------------------------------------------------------------------------------------
@@ -585,7 +557,7 @@ def serve(
 
     from customer_assets.web.app import build_app
 
-    uvicorn.run(build_app(_open()), host=host, port=port, log_level="warning")
+    uvicorn.run(build_app(opened_stack()), host=host, port=port, log_level="warning")
 
 
 @app.command()
@@ -631,9 +603,9 @@ def bench(
     """The pipeline's own benchmark: CPU, WAL, calls and memory, beside a peer in the same run."""
     from customer_assets.bench import run_bench
 
-    rows = run_bench(records, say=_say)
-    _table(
+    rows = run_bench(records, say=say)
+    show_table(
         "", ["scenario", "measure", "ours", "dlt", "ratio"], [list(row) for row in rows], to_stderr=as_json
     )
     if as_json:
-        _print_json({"rows": [list(row) for row in rows]})
+        print_json({"rows": [list(row) for row in rows]})

@@ -76,6 +76,9 @@ class RobawsSettings(_Settings, toml_table="robaws"):
     webhook_tolerance_seconds: int = Field(
         300, ge=1, description="How far a delivery's t may be off, both ways"
     )
+    webhook_refusals_per_minute: int = Field(
+        60, ge=1, description="Refused deliveries of one address, before it is answered without a look"
+    )
     replica_reads: bool = Field(
         False, description="Full scans read the replica, which has a quota of its own"
     )
@@ -107,6 +110,12 @@ class RobawsSettings(_Settings, toml_table="robaws"):
         description="Column -> names of the extra fields that feed it (JSON, or a table in settings.toml)",
     )
     extra_field_ids: dict[str, str] = Field({}, description="Extra field id -> name, for bodies keyed by id")
+
+    @property
+    def webhook_secrets(self) -> list[str]:
+        """The signing secrets, one by one."""
+        given = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
+        return [part.strip() for part in given.split(",") if part.strip()]
 
 
 class ZohoSettings(_Settings, toml_table="zoho"):
@@ -333,6 +342,11 @@ def load_configuration() -> Configuration:
             if _is_configured(system, built := _build(SETTINGS_CLASSES[system], {}), where="")
         ]
     return Configuration(settings, tuple(accounts))
+
+
+def build_settings(system: System) -> SystemSettings:
+    """The settings of a system as environment and files give them, whether it has credentials or not."""
+    return _build(SETTINGS_CLASSES[system], {})
 
 
 SettingsT = TypeVar("SettingsT", bound=_Settings)

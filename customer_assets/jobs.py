@@ -34,14 +34,14 @@ sumit_bidirectional = dg.define_asset_job(
 @dg.op(description="Apply the webhook deliveries that wait, in sets, newest wins.")
 def apply_waiting_deliveries(context: dg.OpExecutionContext, stack: StackResource) -> None:
     """Apply, and report one materialization for the batch."""
-    result = apply_deliveries(stack.context_for(context.run_id), stack.stack.working.accounts)
-    context.log_event(
-        dg.AssetMaterialization(
-            "customers_cache",
-            description=f"{result.total} webhook deliveries",
-            metadata={**result.statuses, "created": result.created, "updated": result.updated},
+    work = stack.stack.context(trigger="dagster", dagster_run_id=context.run_id)
+    result = apply_deliveries(work, stack.stack.receiving)
+    for asset, metadata in result.by_asset().items():
+        context.log_event(
+            dg.AssetMaterialization(
+                asset, description=f"{result.total} webhook deliveries", metadata=metadata
+            )
         )
-    )
 
 
 @dg.job(description="Apply webhook deliveries that the web process did not apply.")

@@ -1,21 +1,13 @@
-"""Running Dagster ourselves: the instance, recorded runs in this process, runless reports, runs whose process died."""
+"""Running Dagster ourselves: recorded runs in this process, and runs whose process died."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psutil
-
-from customer_assets.config import project_root
-from customer_assets.stack import JOINED_URL
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -46,15 +38,6 @@ class JobRun:
     error: str | None
     failed_checks: list[str]
     systems_failed: bool
-
-
-@contextmanager
-def dagster_instance() -> Iterator[dg.DagsterInstance]:
-    """The instance that dagster.yaml in the project root describes, the one that `dagster dev` uses there."""
-    import dagster as dg
-
-    with dg.DagsterInstance.from_config(str(project_root())) as instance:
-        yield instance
 
 
 def run_job(
@@ -116,60 +99,6 @@ def run_job(
     )
 
 
-def report_in_background(
-    dagster_url: str, metadata: Mapping[str, Mapping[str, Any]], *, description: str
-) -> None:
-    """Have a process of its own tell Dagster, so that nobody waits for Dagster's start-up. It ends by itself.
-
-    Args:
-        dagster_url: Dagster's database; the reporter joins it and never starts a server.
-        metadata: asset -> metadata.
-        description: what was done.
-    """
-    payload = json.dumps({"metadata": metadata, "description": description})
-    subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "customer_assets.orchestration", payload],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd=project_root(),
-        env={**os.environ, JOINED_URL: dagster_url},
-    )
-
-
-def report_materializations(metadata: Mapping[str, Mapping[str, Any]], *, description: str) -> None:
-    """Tell Dagster of work done without a run (asset -> metadata), so that lineage and freshness stay true."""
-    with dagster_instance() as instance:
-        _report(instance, metadata, description)
-
-
-def record_import(instance: dg.DagsterInstance, months: list[str], counts: Mapping[str, int]) -> None:
-    """Tell Dagster of imported old invoices: partition keys of their months, and one materialization."""
-    add_months(instance, months)
-    _report(instance, {"legacy_invoices": counts}, "customer-assets import-invoices")
-
-
-def _report(
-    instance: dg.DagsterInstance, metadata: Mapping[str, Mapping[str, Any]], description: str
-) -> None:
-    import dagster as dg
-
-    for asset, entries in metadata.items():
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization(asset, description=description, metadata=dict(entries))
-        )
-
-
-def add_months(instance: dg.DagsterInstance, months: list[str]) -> list[str]:
-    """Add partition keys that are not there yet; returns all of them in their order."""
-    known = set(instance.get_dynamic_partitions("invoice_months"))
-    missing = sorted(set(months) - known)
-    if missing:
-        instance.add_dynamic_partitions("invoice_months", missing)
-    return list(instance.get_dynamic_partitions("invoice_months"))
-
-
 def close_dead_runs(instance: dg.DagsterInstance) -> int:
     """Mark runs whose process is gone as failed; a kill leaves them started for ever. Returns how many."""
     import dagster as dg
@@ -203,7 +132,3 @@ def _is_alive(pid: int, since: datetime) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since.timestamp() + 60
     except psutil.NoSuchProcess:
         return False
-
-
-if __name__ == "__main__":
-    report_materializations(**json.loads(sys.argv[1]))

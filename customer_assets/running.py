@@ -16,9 +16,10 @@ import psutil
 
 from customer_assets.config import project_root
 from customer_assets.errors import ConfigurationError, CustomerAssetsError
-from customer_assets.orchestration import JobRun, add_months, close_dead_runs, dagster_instance, run_job
+from customer_assets.orchestration import JobRun, close_dead_runs, run_job
+from customer_assets.runless import add_months, dagster_instance
 from customer_assets.stack import NEEDS_SYSTEMS, Stack, running_sandbox
-from customer_assets.store import database, embedded
+from customer_assets.store import database, embedded, endpoints
 
 Say = Callable[[str], None]
 
@@ -112,6 +113,7 @@ def run_dev(stack: Stack, *, say: Say) -> None:
     say(f"Dagster UI    http://127.0.0.1:{settings.dagster_port}")
     say(f"JSON API      http://127.0.0.1:{settings.web_port}/api/customers")
     say(f"health        http://127.0.0.1:{settings.web_port}/healthz")
+    say(f"webhooks      http://127.0.0.1:{settings.web_port}/api/webhooks/robaws/customers")
     say(f"database      {database.shown(stack.url)} (customer-assets db psql)")
     if working.sandbox:
         state = running_sandbox(stack.home) or {}
@@ -202,7 +204,23 @@ def examine(open_stack: Callable[[], Stack]) -> list[Finding]:
         if not accounts:
             findings.append(Finding(system, True, f"not configured ({system.upper()}_... settings): skipped"))
         findings += [asyncio.run(_examine(stack, account)) for account in accounts]
+    findings.append(_examine_webhooks(stack))
     return findings
+
+
+def _examine_webhooks(stack: Stack) -> Finding:
+    with database.connect(stack.url) as connection:
+        health = endpoints.delivery_health(connection)
+        silent = endpoints.silent_accounts(connection, source="robaws")
+        known = endpoints.all_endpoints(connection)
+    if silent:
+        message = (
+            f"no delivery within a day for {', '.join(silent)}, although syncs found changes: the endpoint may be suspended; "
+            "`customer-assets register-webhook --url ... --rotate` makes a new one"
+        )
+        return Finding("webhooks", False, message, 1)
+    unregistered = "" if known or health["last_received_at"] else "; none is registered (register-webhook)"
+    return Finding("webhooks", True, endpoints.health_line(health) + unregistered)
 
 
 async def _examine(stack: Stack, account: Any) -> Finding:

@@ -1,17 +1,16 @@
 """Sensors: deliveries that wait, and alerts of failed runs. State of work lives in tables, not in cursors."""
 
-import json
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from customer_assets.alerts import post_alert
 from customer_assets.jobs import apply_webhooks
 from customer_assets.resources import StackResource
 from customer_assets.store import runs
 from customer_assets.store.database import connect
-from customer_assets.store.deliveries import count_waiting
+from customer_assets.store.deliveries import count_left
 
 LOST_AFTER_MINUTES = 5
 IN_FLIGHT = [
@@ -42,7 +41,7 @@ def webhook_sensor(
 ) -> dg.RunRequest | dg.SkipReason:
     """Count what waits and what runs."""
     with connect(stack.stack.url, name="customer_assets webhook_sensor") as connection:
-        waiting = count_waiting(connection)
+        waiting = count_left(connection)
     if not waiting:
         return batch_to_request(0, 0)
     # a run that was killed stays "started": after a while it does not count any more, and deliveries are locked anyway
@@ -63,16 +62,10 @@ def run_failure_alerts(context: dg.RunFailureSensorContext, stack: StackResource
     message = context.failure_event.message or "failed"
     with connect(stack.stack.url, name="customer_assets run_failure_alerts") as connection:
         runs.fail_runs_of(connection, dagster_run_id=run.run_id, job=run.job_name, error=message)
-    url = stack.stack.configuration.settings.alert_url
-    if url is None:
-        yield dg.SkipReason("recorded in sync_runs; ALERT_URL is not set")
-        return
-    body = json.dumps({"job": run.job_name, "run_id": run.run_id, "error": message}).encode()
-    request = urllib.request.Request(  # noqa: S310 (the operator's own address)
-        url.get_secret_value(), data=body, headers={"Content-Type": "application/json"}
+    posted = post_alert(
+        stack.stack.configuration.settings, {"job": run.job_name, "run_id": run.run_id, "error": message}
     )
-    with urllib.request.urlopen(request, timeout=10):  # noqa: S310
-        yield dg.SkipReason("recorded in sync_runs and posted")
+    yield dg.SkipReason("recorded in sync_runs" + (" and posted" if posted else "; ALERT_URL is not set"))
 
 
 SENSORS = [webhook_sensor, run_failure_alerts]

@@ -25,6 +25,7 @@ from customer_assets.config import (
     Account,
     Configuration,
     Settings,
+    build_settings,
     load_configuration,
 )
 from customer_assets.errors import ConfigurationError
@@ -66,6 +67,12 @@ class Stack:
         if not self.configuration.sandbox:
             return self.configuration
         return sandbox_configuration(self.configuration.settings, ensure_sandbox(self.home))
+
+    @cached_property
+    def receiving(self) -> tuple[Account, ...]:
+        """Accounts whose deliveries can be applied: applying makes no call, so it needs no credentials and no sandbox."""
+        found = tuple(self.configuration.of("robaws"))
+        return found or (Account("default", "robaws", build_settings("robaws")),)
 
     def context(
         self,

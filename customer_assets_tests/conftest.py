@@ -184,12 +184,12 @@ class Stage:
 class Serving:
     """An ASGI app on a loopback port, in a thread."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, *, lifespan: str = "off") -> None:
         self._socket = socket.socket()
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.bind(("127.0.0.1", 0))
         self._server = uvicorn.Server(
-            uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False)
+            uvicorn.Config(app, log_level="critical", lifespan=lifespan, access_log=False)
         )
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
@@ -204,7 +204,7 @@ class Serving:
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._server.force_exit = True
+        self._server.force_exit = self._server.config.lifespan == "off"
         self._thread.join(timeout=10)
         self._socket.close()
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
@@ -22,7 +22,17 @@ Record = dict[str, Any]
 _MISSING: Any = object()
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FIELD_PARTS = ("column", "paths", "default", "insert_default", "hold", "required")
+_EXTRA_IDS = ("id", "uuid", "fieldId", "extraFieldId")
 _EXTRA_VALUES = ("stringValue", "dateValue", "decimalValue", "integerValue", "booleanValue")
+INDEXED = (
+    "name",
+    "vat_number",
+    "general_email",
+    "role",
+    "phone",
+    "mobile",
+)  # no index takes more than 2,700 bytes
+LONGEST_INDEXED = 600
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -90,7 +100,12 @@ class RecordMapping:
         unknown = folded.keys() - {f.column for f in self.fields}
         if unknown:
             raise RecordError(f"extra fields are bound to unknown columns: {', '.join(sorted(unknown))}")
-        return replace(self, extra_fields=folded, extra_field_ids=dict(ids))
+        return replace(
+            self,
+            extra_fields=folded,
+            extra_field_ids=dict(ids),
+            prepare=partial(_with_named_extras, dict(ids)),
+        )
 
     def described(self) -> str:
         """The mapping as text, the same in every process: a record read under another mapping is read again."""
@@ -183,6 +198,7 @@ class Mapper:
         source_id = text(record.get(mapping.id_path), mapping.id_path, warnings)
         if source_id is None:
             raise RecordError(f"no {mapping.id_path}")
+        _require_indexable({mapping.id_path: source_id}, (mapping.id_path,))
         modified_at = (
             instant(record.get(mapping.modified_path)) if mapping.modified_path is not None else None
         )
@@ -222,6 +238,7 @@ class Mapper:
                 ):
                     continue
             values[spec.column] = found
+        _require_indexable(values)
         metadata = {k: v for k, v in record.items() if k not in self._known} if mapping.keeps_metadata else {}
         return MappedRecord(source_id, modified_at, values, insert_values, metadata, conflicts, warnings)
 
@@ -248,18 +265,48 @@ class Mapper:
         extras: dict[str, Any] = {}
         unresolved = False
         for key, value in given.items():
-            name = key
             if _UUID.fullmatch(key):
-                name = self._mapping.extra_field_ids.get(key, "")
-                if not name:
-                    unresolved = True
-                    continue
-            extras[_folded(name)] = (
+                unresolved = True
+                continue
+            extras[_folded(key)] = (
                 next((value[k] for k in _EXTRA_VALUES if value.get(k) is not None), None)
                 if isinstance(value, dict)
                 else value
             )
         return extras, unresolved
+
+
+def _require_indexable(values: Mapping[str, Any], columns: Iterable[str] = INDEXED) -> None:
+    for column in columns:
+        value = values.get(column)
+        if value is not None and len(value) > LONGEST_INDEXED:
+            raise RecordError(f"{column} is longer than {LONGEST_INDEXED} characters")
+
+
+def named_extra_fields(record: Record) -> dict[str, str]:
+    """Ids of extra fields with their names, as far as a record tells both: beside a name the id, or the other way."""
+    given = record.get("extraFields")
+    found: dict[str, str] = {}
+    if isinstance(given, dict):
+        for key, value in given.items():
+            if not isinstance(value, dict):
+                continue
+            if not _UUID.fullmatch(key):
+                field_id = next((value[k] for k in _EXTRA_IDS if k in value), None)
+                if isinstance(field_id, str):
+                    found[field_id] = key
+            elif isinstance(name := value.get("name"), str) and name.strip():
+                found[key] = name.strip()
+    return found
+
+
+def _with_named_extras(ids: Mapping[str, str], record: Record) -> Record:
+    """The record with extra fields under their names, where only their ids are given."""
+    given = record.get("extraFields")
+    if not isinstance(given, dict) or not any(_UUID.fullmatch(key) for key in given):
+        return record
+    names = named_extra_fields(record) | dict(ids)
+    return {**record, "extraFields": {names.get(key, key): value for key, value in given.items()}}
 
 
 @lru_cache(maxsize=4096)

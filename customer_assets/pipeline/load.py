@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from customer_assets.config import Account
-from customer_assets.domain.mapping import Mapper, Record, RecordMapping, decode_record
+from customer_assets.domain.mapping import Mapper, Record, RecordMapping, decode_record, named_extra_fields
 from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.sources.registry import Stream
@@ -110,6 +110,7 @@ class _Loading:
         self.result = Loaded()
         self.batch = self._batch()
         self.filled: set[str] = set()
+        self.extra_fields: dict[str, str] = {}
         self.set_aside = {
             row["source_id"]: row["id"]
             for row in runs.open_rejects(
@@ -150,6 +151,7 @@ class _Loading:
                 loaded_before.update(d.source_id for d in earlier)
                 self._load_scan(scan)
             self.apply_details([d for d in answers if d.source_id not in loaded_before])
+        self._learn_extra_fields()
         self._note_never_filled()
 
     def rebuild(self) -> None:
@@ -301,6 +303,12 @@ class _Loading:
             )
         raw.mark_loaded(self.connection, scan.id)
 
+    def _learn_extra_fields(self) -> None:
+        """Deliveries may name extra fields by id alone."""
+        whose = {"account": self.account.account, "source": self.account.system}
+        if self.extra_fields.items() - overlays.extra_field_names(self.connection, **whose).items():
+            overlays.learn_extra_fields(self.connection, self.extra_fields, **whose)
+
     def _note_never_filled(self) -> None:
         """Columns blank in every record of a full scan: a path that the API does not use looks like that."""
         if self.full_records and not self.skipped_reading:
@@ -358,12 +366,15 @@ class _Loading:
         for body, seen_at in records:
             record: Record | None = None
             try:
-                skipped, record = self.mapper.reads(self._decoded(body))
+                received = self._decoded(body)
+                skipped, record = self.mapper.reads(received)
                 if skipped:
                     counts.skipped += 1
                     continue
                 mapped = self.mapper.map(record)
                 mapped.record_hash = self.mapper.record_hash(body)
+                if self.mapping.extra_fields:
+                    self.extra_fields |= named_extra_fields(received)
             except RecordError as error:
                 found = record.get(self.mapping.id_path) if record else None
                 rejects.append(

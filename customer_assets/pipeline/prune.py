@@ -1,11 +1,11 @@
-"""Pruning what is past its time: raw pages, settled deliveries."""
+"""Pruning what is past its time: raw pages, settled deliveries, refusals."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from customer_assets.pipeline.context import Context
-from customer_assets.store import deliveries, raw
+from customer_assets.store import deliveries, endpoints, raw
 from customer_assets.store.database import connect
 
 
@@ -15,12 +15,14 @@ class Pruned:
 
     raw_pages: int
     deliveries: int
+    refusals: int
 
 
 def prune(context: Context) -> Pruned:
-    """Delete raw pages that nothing needs any more, and deliveries that were settled that long ago."""
+    """Delete raw pages that nothing needs any more, deliveries that were settled that long ago, and old refusals."""
     keep = context.settings.raw_keep_days
     with connect(context.url, name="customer_assets prune") as connection:
         pages = raw.prune(connection, keep_days=keep)
         settled = deliveries.prune(connection, keep_days=keep)
-    return Pruned(pages, settled)
+        refused = endpoints.prune_refusals(connection, keep_days=keep)
+    return Pruned(pages, settled, refused)

@@ -6,7 +6,7 @@ Page 0 tells how many there are; the others are fetched concurrently under one p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -46,6 +46,22 @@ class _List(msgspec.Struct):
     items: list[msgspec.Raw]
     totalItems: int | None = None  # noqa: N815 (their names)
     totalPages: int | None = None  # noqa: N815
+
+
+class WebhookEndpoint(msgspec.Struct):
+    """A registered webhook endpoint; only the answer to its registration has the secret."""
+
+    id: str
+    url: str = ""
+    events: list[str] = []
+    secret: str | None = None
+
+
+class _EndpointList(msgspec.Struct):
+    items: list[WebhookEndpoint]
+
+
+_Endpoints = list[WebhookEndpoint] | _EndpointList
 
 
 def open_list(body: bytes) -> Envelope:
@@ -199,6 +215,64 @@ class Robaws:
 
         envelope = await self._http.call("GET", "/api/v2/clients", read=read, params={"page": 0, "size": 1})
         return f"{envelope.total if envelope.total is not None else 'unknown number of'} clients"
+
+    # --- webhook endpoints (sheet, section 6) ---
+
+    async def endpoints(self) -> list[WebhookEndpoint] | None:
+        """The tenant's webhook endpoints; None where this tenant does not list them (404, 405)."""
+
+        def read(response: httpx.Response) -> list[WebhookEndpoint] | None:
+            if response.status_code in (404, 405):
+                return None
+            self._raise_for(response, "webhook endpoints")
+            found = decode(response.content, _Endpoints, system=SYSTEM, what="webhook endpoints")
+            return found if isinstance(found, list) else found.items
+
+        listed: list[WebhookEndpoint] | None = await self._http.call(
+            "GET", "/api/v2/webhook-endpoints", read=read
+        )
+        return listed
+
+    async def create_endpoint(self, url: str, events: Sequence[str]) -> WebhookEndpoint:
+        """Register an endpoint. Its secret is in this answer and nowhere else. Never repeated blindly."""
+
+        def read(response: httpx.Response) -> WebhookEndpoint:
+            if response.status_code != 201:
+                self._raise_for(response, "webhook endpoint")
+            created: WebhookEndpoint = decode(
+                response.content, WebhookEndpoint, system=SYSTEM, what="webhook endpoint"
+            )
+            if not created.id or not created.secret:
+                raise ContractError(
+                    "robaws webhook endpoint: the answer has no id or no secret", system=SYSTEM
+                )
+            return created
+
+        created: WebhookEndpoint = await self._http.call(
+            "POST",
+            "/api/v2/webhook-endpoints",
+            read=read,
+            retry=False,
+            json={"url": url, "events": list(events)},
+        )
+        return created
+
+    async def delete_endpoint(self, endpoint_id: str) -> bool:
+        """Delete an endpoint; False where this tenant does not allow it (405). One that is gone already is fine."""
+        from urllib.parse import quote
+
+        def read(response: httpx.Response) -> bool:
+            if response.status_code in (204, 404):
+                return True
+            if response.status_code == 405:
+                return False
+            self._raise_for(response, f"webhook endpoint {endpoint_id}")
+            return True
+
+        done: bool = await self._http.call(
+            "DELETE", f"/api/v2/webhook-endpoints/{quote(endpoint_id, safe='')}", read=read
+        )
+        return done
 
     def _raise_for(self, response: httpx.Response, what: str) -> None:
         """Sheet, sections 4 and 5: what each answer means."""

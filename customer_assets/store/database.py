@@ -37,9 +37,8 @@ def connect(url: str, *, name: str = "customer_assets", timeout: int = 10) -> Co
             url,
             autocommit=True,
             row_factory=dict_row,
-            application_name=f"{name} pid {os.getpid()}"[:63],
             options="-c timezone=UTC",
-            connect_timeout=timeout,
+            **tuned(name, timeout=timeout),
         )
     except (psycopg.ProgrammingError, UnicodeError):
         raise ConfigurationError(
@@ -57,6 +56,11 @@ def connect(url: str, *, name: str = "customer_assets", timeout: int = 10) -> Co
             f"{shown(url)} is PostgreSQL {version}; 15 or newer is needed (DATABASE_URL)"
         )
     return connection
+
+
+def tuned(name: str, *, timeout: int) -> dict[str, Any]:
+    """Parameters that every connection has: who it is, and how many seconds it waits for the server."""
+    return {"application_name": f"{name} pid {os.getpid()}"[:63], "connect_timeout": timeout}
 
 
 def shown(url: str) -> str:
@@ -157,6 +161,32 @@ def _migrate(url: str) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     engine.dispose()
+
+
+def hold_presence(connection: Connection, key: int) -> None:
+    """Say, for as long as this connection lives, that somebody does this work; any number may."""
+    connection.execute("select pg_advisory_lock_shared(%s)", [key])
+
+
+def is_present(connection: Connection, key: int) -> bool:
+    """Whether a living connection said so."""
+    return bool(
+        scalar(
+            connection,
+            """
+            select exists (
+                select
+                from pg_locks
+                where locktype = 'advisory'
+                    and granted
+                    and objsubid = 1
+                    and (classid::bigint << 32) + objid::bigint = %(key)s
+                    and database = (select oid from pg_database where datname = current_database())
+            )
+            """,
+            {"key": key},
+        )
+    )
 
 
 @contextmanager

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from customer_assets.store.database import Connection, scalar
+from customer_assets.store.database import Connection, is_present, scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,20 @@ class Settled:
 WAITING = """
     (status = 'waiting' or (status = 'failed' and next_attempt_at <= now()))
 """
+APPLIER = 0x6361_6170_706C_7972  # presence of a process that applies deliveries as they land
+GRACE_SECONDS = 10.0  # that process is given, before somebody else takes over
 
 
-def count_waiting(connection: Connection) -> int:
-    """How many deliveries could be applied now."""
-    return int(scalar(connection, f"select count(*) from ops.webhook_deliveries where {WAITING}"))
+def count_left(connection: Connection) -> int:
+    """How many deliveries wait for somebody else than the web process: all, or those it left for over ten seconds."""
+    grace = GRACE_SECONDS if is_present(connection, APPLIER) else 0.0
+    query = f"""
+        select count(*)
+        from ops.webhook_deliveries
+        where {WAITING}
+            and coalesce(next_attempt_at, received_at) <= now() - make_interval(secs => %s)
+    """
+    return int(scalar(connection, query, [grace]))
 
 
 def claim(connection: Connection, *, limit: int) -> list[Delivery]:
@@ -56,6 +66,43 @@ def claim(connection: Connection, *, limit: int) -> list[Delivery]:
         {"limit": limit},
     )
     return [Delivery(**{**row, "body": bytes(row["body"])}) for row in rows]
+
+
+def is_stored(connection: Connection, delivery_id: str) -> bool:
+    """Whether a delivery of this id arrived."""
+    return bool(
+        scalar(connection, "select exists (select from ops.webhook_deliveries where id = %s)", [delivery_id])
+    )
+
+
+def newest(connection: Connection, *, status: str | None, limit: int) -> list[dict[str, Any]]:
+    """The newest deliveries without their bodies, all or those of one status."""
+    return connection.execute(
+        """
+        select id, account, source, event, status, source_customer_id, signed_at, received_at, finished_at, attempts,
+            next_attempt_at, duration_ms, error, octet_length(body) as size
+        from ops.webhook_deliveries
+        where status = %(status)s or %(status)s::text is null
+        order by received_at desc, id
+        limit %(limit)s
+        """,
+        {"status": status, "limit": limit},
+    ).fetchall()
+
+
+def put_back(connection: Connection, *, ids: Sequence[str] | None) -> int:
+    """Have deliveries applied once more: those named, or all failed ones (None). Returns how many."""
+    return connection.execute(
+        """
+        update ops.webhook_deliveries
+        set status = 'waiting',
+            attempts = 0,
+            next_attempt_at = null,
+            error = null
+        where case when %(ids)s::text[] is null then status = 'failed' else id = any(%(ids)s) end
+        """,
+        {"ids": None if ids is None else list(ids)},
+    ).rowcount
 
 
 def wait_again(connection: Connection, *, account: str, source: str) -> int:

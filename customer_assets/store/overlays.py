@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from customer_assets.domain.overlay import Overlays, source_values
@@ -53,6 +54,33 @@ def load_overlays(connection: Connection, *, account: str, source: str, default_
     ):
         edits.setdefault(row["row_id"], {})[row["field"]] = row["value"]
     return Overlays({row["name_contains"].casefold(): row["role"] for row in roles}, edits, default_region)
+
+
+def extra_field_names(connection: Connection, *, account: str, source: str) -> dict[str, str]:
+    """Extra field id -> name, as far as records told."""
+    rows = connection.execute(
+        "select field_id, name from ops.extra_field_names where account = %s and source = %s",
+        [account, source],
+    )
+    return {row["field_id"]: row["name"] for row in rows}
+
+
+def learn_extra_fields(
+    connection: Connection, names: Mapping[str, str], *, account: str, source: str
+) -> None:
+    """Keep ids and names of extra fields that records told."""
+    connection.execute(
+        """
+        insert into ops.extra_field_names (account, source, field_id, name)
+        select %(account)s, %(source)s, n.field_id, n.name
+        from unnest(%(ids)s::text[], %(names)s::text[]) as n (field_id, name)
+        on conflict (account, source, field_id) do update
+        set name = excluded.name,
+            learned_at = now()
+        where extra_field_names.name <> excluded.name
+        """,
+        {"account": account, "source": source, "ids": list(names), "names": list(names.values())},
+    )
 
 
 def reapply_role_overrides(connection: Connection, batch: Batch) -> int:

@@ -574,8 +574,57 @@ webhook_deliveries = Table(
         "received_at",
         postgresql_where=text("status in ('waiting', 'failed')"),
     ),
+    Index(None, "received_at"),
     schema="ops",
     comment="Verified deliveries and what became of them.",
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("source", Text, primary_key=True, server_default=text("'robaws'")),
+    Column("id", Text, primary_key=True, comment="the endpoint's id at the system"),
+    Column("url", Text, nullable=False, comment="where it delivers to"),
+    Column("events", ARRAY(Text), nullable=False),
+    Column("secret", Text, nullable=False, comment="secret; shown once, at registration"),
+    _instant("registered_at", "", default=True),
+    _instant("verified_at", "a delivery that we signed with its secret came back to us"),
+    _instant("retired_at", "replaced or deleted; what is signed with its secret is taken for a day more"),
+    schema="ops",
+    comment="Webhook endpoints that we registered, with their signing secrets.",
+)
+
+webhook_refusals = Table(
+    "webhook_refusals",
+    metadata,
+    _id(),
+    Column("source", Text, nullable=False, server_default=text("'robaws'")),
+    Column(
+        "reason",
+        Text,
+        nullable=False,
+        comment="missing, malformed, wrong, too_old, in_the_future, no_secret, too_large, too_slow, media_type, throttled",
+    ),
+    Column("address", Text, nullable=False, comment="where it came from"),
+    Column("size", Integer, nullable=False, comment="bytes of the body, as far as it was read"),
+    Column("body_hash", LargeBinary, comment="sha256 of the body; the body itself is not kept"),
+    _instant("refused_at", "", default=True),
+    Index(None, "refused_at"),
+    schema="ops",
+    comment="Deliveries that were not believed; the newest 10,000, for as long as raw pages are kept.",
+)
+
+extra_field_names = Table(
+    "extra_field_names",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("field_id", Text, primary_key=True),
+    Column("name", Text, nullable=False, comment="the extra field's name"),
+    _instant("learned_at", "", default=True),
+    schema="ops",
+    comment="Ids of extra fields with their names, as list pages and single records showed them.",
 )
 
 api_tokens = Table(

@@ -1,7 +1,11 @@
-"""The web app: JSON API and health. Reads only; every query is bounded and keyed, so that no page gets slow."""
+"""The web app: webhook receiver, JSON API, health. One ASGI app; the JSON API reads only, and every query is bounded."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
@@ -10,16 +14,56 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from customer_assets.config import RobawsSettings
 from customer_assets.errors import CustomerAssetsError
+from customer_assets.pipeline.apply import AppliedDeliveries
+from customer_assets.runless import Reporter
 from customer_assets.stack import Stack
-from customer_assets.store import reading
+from customer_assets.store import endpoints, reading
 from customer_assets.store.database import connect
+from customer_assets.web.applier import Applier
+from customer_assets.web.landing import GroupWriter
+from customer_assets.web.receiver import PATH, SOURCE, Receiver
+from customer_assets.web.secrets import Secrets
 
 MOST_ROWS = 500
+log = logging.getLogger(__name__)
 
 
 def build_app(stack: Stack) -> Starlette:
-    """The ASGI app of one stack."""
+    """The ASGI app of one stack. Its lifespan runs the writer and the applier of deliveries."""
+    secrets = Secrets(stack.url, stack.receiving, source=SOURCE)
+    writer = GroupWriter(stack.url)
+    reporter = Reporter(stack.dagster_url)
+
+    def report(batch: AppliedDeliveries) -> None:
+        if stack.configuration.settings.report_to_dagster == "on":
+            reporter.report(batch.by_asset(), description="webhook deliveries, applied as they landed")
+
+    applier = Applier(stack.context(trigger="web"), stack.receiving, report)
+    receiver = Receiver(
+        secrets, writer, applier.wake,
+        tolerance_seconds=_receiving(stack).webhook_tolerance_seconds,
+        refusals_per_minute=_receiving(stack).webhook_refusals_per_minute,
+    )  # fmt: skip
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        if not (await secrets.renewed()).values:
+            log.warning(
+                "no webhook secret: every delivery is refused until `customer-assets register-webhook` has run "
+                "or ROBAWS_WEBHOOK_SECRET is set"
+            )
+        tasks = [asyncio.create_task(writer.run()), asyncio.create_task(secrets.run())]
+        applier.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(applier.stop)
+            reporter.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def listing(name: str) -> Any:
         async def endpoint(request: Request) -> Response:
@@ -47,18 +91,28 @@ def build_app(stack: Stack) -> Starlette:
             state = await run_in_threadpool(_health, stack)
         except CustomerAssetsError as error:
             return JSONResponse({"status": "failed", "database": str(error)}, status_code=503)
+        state["webhooks"]["secrets"] = len(secrets.held.values)
         return _json({"status": "ok", **state})
 
     return Starlette(
+        lifespan=lifespan,
         routes=[
+            Route(PATH, receiver),
             Route("/healthz", health),
             Route("/readyz", health),
             Route("/api/customers", listing("customers")),
             Route("/api/customers/{id:int}", customer),
             Route("/api/invoices", listing("invoices")),
             Route("/api/reminders", listing("reminders")),
-        ]
+        ],
     )
+
+
+def _receiving(stack: Stack) -> RobawsSettings:
+    """Settings of the receiver: those of the first account, since one address serves all of them."""
+    settings = stack.receiving[0].settings
+    assert isinstance(settings, RobawsSettings)  # noqa: S101 (what `receiving` promises)
+    return settings
 
 
 def _read(stack: Stack, name: str, filters: dict[str, Any], after: int, limit: int) -> list[dict[str, Any]]:
@@ -68,7 +122,11 @@ def _read(stack: Stack, name: str, filters: dict[str, Any], after: int, limit: i
 
 def _health(stack: Stack) -> dict[str, Any]:
     with connect(stack.url, name="customer_assets web", timeout=2) as connection:
-        return reading.health(connection)
+        return {
+            **reading.health(connection),
+            "webhooks": endpoints.delivery_health(connection)
+            | {"silent_accounts": endpoints.silent_accounts(connection, source=SOURCE)},
+        }
 
 
 def _json(value: Any) -> Response:

@@ -191,7 +191,7 @@ def test_the_webhook_sensor_starts_one_run_for_all_that_waits(
     assert request.tags == {"waiting_deliveries": "3"}
     result = run(defs, instance, "apply_webhooks")
     assert result.success
-    assert metadata(result)["customers_cache"]["applied"] == 3
+    assert metadata(result)["webhook_deliveries"] == {"applied": 3}
     assert company.value("select name from customers_cache where source_customer_id = '77'") == "Via Webhook"
     skipped = webhook_sensor(context)
     assert isinstance(skipped, dg.SkipReason)

@@ -20,11 +20,17 @@ ROBAWS = ROBAWS_CLIENT.with_extra_fields({"role": ["Role"], "whatsapp_client": [
 
 
 def robaws(mapping: Any = ROBAWS, **fields: Any) -> MappedRecord:
-    return Mapper(mapping).map({"id": "1", "name": "Noord BV", **fields})
+    mapper = Mapper(mapping)
+    return mapper.map(mapper.reads({"id": "1", "name": "Noord BV", **fields})[1])
 
 
 def extra(**fields: str) -> dict[str, Any]:
     return {"extraFields": {name: {"type": "SELECT", "stringValue": value} for name, value in fields.items()}}
+
+
+def test_a_value_that_no_index_takes_rejects_its_record() -> None:
+    with pytest.raises(RecordError, match="mobile is longer than 600"):
+        robaws(gsm="0" * 601)
 
 
 def test_real_path_wins_over_seed_path_and_the_conflict_is_counted() -> None:
