@@ -85,7 +85,7 @@ def null_rates(stack: StackResource) -> dg.AssetCheckResult:
 def deliveries_arrive(stack: StackResource) -> dg.AssetCheckResult:
     """A suspended endpoint looks like quiet customers, but for the changes that the nightly sync finds."""
     with connect(stack.stack.url) as connection:
-        silent = silent_accounts(connection, source="robaws")
+        silent = silent_accounts(connection, stack.stack.accounts_with_secrets, source="robaws")
     if silent:
         post_alert(
             stack.stack.configuration.settings,

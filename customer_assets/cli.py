@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from customer_assets.commands import webhooks
+from customer_assets.commands import sumit, webhooks
 from customer_assets.commands.output import (
     AccountOption,
     JsonOption,
@@ -43,7 +43,11 @@ app = typer.Typer(
 db_app = typer.Typer(help="The database: schema, address, shell, read-only roles.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(sumit.app, name="sumit")
 app.command("register-webhook")(webhooks.register_webhook)
+app.command("push")(sumit.push)
+app.command("bidirectional")(sumit.bidirectional)
+app.command("edit")(sumit.edit)
 
 COUNT_COLUMNS = (
     "synced",

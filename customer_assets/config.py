@@ -185,6 +185,32 @@ class SumitSettings(_Settings, toml_table="sumit"):
     block_tries: int = Field(4, ge=1, description="Tries against an empty 403")
     call_budget: int = Field(200, ge=1, description="Calls one run may spend; they are billed")
     absent: Literal["keep", "clear"] = Field("keep", description="What an absent field means in a pull")
+    update_mode: Literal["full", "partial"] = Field(
+        "full",
+        description="What an update sends: all mapped values, since it is unknown whether omitted ones are kept, or the "
+        "changed ones alone",
+    )
+    read_before_push: Literal["on", "off"] = Field(
+        "on",
+        description="Read a customer again before it is written, so that nobody's edit is overwritten; one call each",
+    )
+    cleared_value: Literal["empty", "null"] = Field(
+        "empty", description="How a cleared field is sent: an empty text, or null"
+    )
+    search_mode: int = Field(
+        2,
+        ge=0,
+        le=6,
+        description="SearchMode of a creation: 2 finds by our ExternalIdentifier; never 1, which doubles",
+    )
+    name_from: Literal["name", "company_name"] = Field(
+        "name", description="Which column is sent as the name (real dialect); company_name falls back to name"
+    )
+    push_sources: list[str] = Field(
+        [],
+        description="Systems whose active customers all belong in SUMIT (JSON list); others are there when they came from "
+        "SUMIT or were pushed by an operator",
+    )
     nightly: Literal["off", "on"] = Field(
         "off", description="on: the 03:00 schedule does SUMIT, the 02:00 one leaves it"
     )

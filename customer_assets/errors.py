@@ -78,6 +78,24 @@ class ContractError(SourceError):
     """The answer is well-formed HTTP but not what the API promises; repeating is not expected to help."""
 
 
+class UnknownOutcomeError(SourceError):
+    """A write may have happened or not: its answer did not come, or says neither. Look before writing again."""
+
+
+class RefusedError(SourceError):
+    """The system understood a write and refused it, with its reason: this row fails, the others go on."""
+
+    exit_code = 1
+
+
+class NotFoundError(CustomerAssetsError):
+    """There is no such row here."""
+
+
+class StaleEditError(CustomerAssetsError):
+    """The row was changed since the editor saw it: nothing is written, both versions are there to be looked at."""
+
+
 class IncompleteScanError(SourceError):
     """A full scan ended without all records. What it landed may be loaded; nothing may be deleted by it."""
 

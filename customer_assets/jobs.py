@@ -7,7 +7,7 @@ from customer_assets.pipeline.prune import prune
 from customer_assets.resources import StackResource
 
 PARTITIONED = dg.AssetSelection.assets("migrated_customers", "relinked_invoices")
-SUMIT = dg.AssetSelection.assets("raw_sumit_customer_pages", "customers_cache")
+SUMIT = dg.AssetSelection.assets("raw_sumit_customer_pages", "customers_cache", "sumit_push")
 
 customer_sync = dg.define_asset_job(
     "customer_sync",
@@ -16,7 +16,9 @@ customer_sync = dg.define_asset_job(
 )
 customer_sync_without_sumit = dg.define_asset_job(
     "customer_sync_without_sumit",
-    selection=dg.AssetSelection.all() - PARTITIONED - dg.AssetSelection.assets("raw_sumit_customer_pages"),
+    selection=dg.AssetSelection.all()
+    - PARTITIONED
+    - dg.AssetSelection.assets("raw_sumit_customer_pages", "sumit_push"),
     description="customer_sync where SUMIT has a night of its own (SUMIT_NIGHTLY=on).",
 )
 invoice_migration = dg.define_asset_job(
@@ -27,7 +29,8 @@ invoice_migration = dg.define_asset_job(
 sumit_bidirectional = dg.define_asset_job(
     "sumit_bidirectional",
     selection=SUMIT,
-    description="Pull from SUMIT. (Pushing what changed here joins it with the push itself.)",
+    description="Pull from SUMIT; if that saw everything, push what changed here. With dry_run in the config of sumit_push "
+    "it shows the plan alone.",
 )
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from customer_assets.stack import JOINED_URL
 
 if TYPE_CHECKING:
     import dagster as dg
+
+MOST_FAILURES = 5  # of one batch, some seconds apart
 
 
 @contextmanager
@@ -57,6 +60,19 @@ class Reporter:
 
     def report(self, metadata: Mapping[str, Mapping[str, Any]], *, description: str) -> None:
         """Hand in one batch (asset -> metadata) and return at once."""
+        line = (json.dumps({"metadata": metadata, "description": description}) + "\n").encode()
+        for _ in range(2):  # one that died (its database was restarted) is replaced
+            process = self._running()
+            try:
+                if process.stdin is not None:
+                    process.stdin.write(line)
+                    process.stdin.flush()
+            except BrokenPipeError:
+                self._process = None
+            else:
+                return
+
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "customer_assets.runless"],
@@ -67,13 +83,7 @@ class Reporter:
                 cwd=project_root(),
                 env={**os.environ, JOINED_URL: self._url},
             )
-        line = json.dumps({"metadata": metadata, "description": description}) + "\n"
-        if self._process.stdin is not None:
-            try:
-                self._process.stdin.write(line.encode())
-                self._process.stdin.flush()
-            except BrokenPipeError:
-                self._process = None  # it died: this batch goes unreported, the next finds a new one
+        return self._process
 
     def close(self) -> None:
         """No more batches; it tells what it has and ends by itself."""
@@ -83,9 +93,24 @@ class Reporter:
 
 
 def _report_lines() -> None:
-    with dagster_instance() as instance:
-        for line in sys.stdin:
-            _report(instance, **json.loads(line))
+    """One batch a line; an instance that fails (its database was restarted) is replaced and the batch told again."""
+    lines = iter(sys.stdin)
+    untold: dict[str, Any] | None = None
+    failures = 0
+    while failures < MOST_FAILURES:
+        try:
+            with dagster_instance() as instance:
+                while True:
+                    if untold is None:
+                        line = next(lines, None)
+                        if line is None:
+                            return
+                        untold = json.loads(line)
+                    _report(instance, **untold)
+                    untold, failures = None, 0
+        except Exception:  # noqa: BLE001 (whatever Dagster's storage raises)
+            failures += 1
+            time.sleep(failures)
 
 
 def record_import(instance: dg.DagsterInstance, months: list[str], counts: Mapping[str, int]) -> None:

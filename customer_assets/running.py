@@ -211,7 +211,7 @@ def examine(open_stack: Callable[[], Stack]) -> list[Finding]:
 def _examine_webhooks(stack: Stack) -> Finding:
     with database.connect(stack.url) as connection:
         health = endpoints.delivery_health(connection)
-        silent = endpoints.silent_accounts(connection, source="robaws")
+        silent = endpoints.silent_accounts(connection, stack.accounts_with_secrets, source="robaws")
         known = endpoints.all_endpoints(connection)
     if silent:
         message = (

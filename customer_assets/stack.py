@@ -24,6 +24,7 @@ from customer_assets.config import (
     SYSTEMS,
     Account,
     Configuration,
+    RobawsSettings,
     Settings,
     build_settings,
     load_configuration,
@@ -73,6 +74,15 @@ class Stack:
         """Accounts whose deliveries can be applied: applying makes no call, so it needs no credentials and no sandbox."""
         found = tuple(self.configuration.of("robaws"))
         return found or (Account("default", "robaws", build_settings("robaws")),)
+
+    @property
+    def accounts_with_secrets(self) -> list[str]:
+        """Accounts whose webhook secrets stand in the settings."""
+        return [
+            a.account
+            for a in self.receiving
+            if isinstance(a.settings, RobawsSettings) and a.settings.webhook_secrets
+        ]
 
     def context(
         self,

@@ -275,3 +275,49 @@ def test_dagster_is_told_of_a_sync_in_the_shell(settings_of: dict[str, str], com
             pass
         time.sleep(0.5)
     raise AssertionError("no materialization was reported")
+
+
+def test_editing_pushing_and_both_ways(command: Command, company: Company) -> None:
+    assert command("sync", "sumit", "--json").status == 0
+    customer = company.value("select id from customers_cache where source = 'sumit' order by id limit 1")
+    edited = command("edit", str(customer), "city=Haifa", "--json")
+    assert (edited.status, edited.json["changed"]["city"][1]) == (0, "Haifa")
+    assert command("edit", str(customer), "citty=Haifa").status == 2
+    assert command("edit", "999999", "city=Haifa").status == 1
+    assert command("edit", str(customer), "city=Gent", "--seen", "city=Luik").status == 1
+    assert command("push", "sumit").status == 2
+    planned = command("push", "sumit", "--id", str(customer), "--dry-run", "--json")
+    [row] = planned.json["details"]["push"]["rows"]
+    assert (row["id"], row["outcome"], row["fields"]["city"][1]) == (customer, "planned", "Haifa")
+    pushed = command("push", "sumit", "--all-changed", "--json")
+    assert (pushed.status, pushed.json["success"], pushed.json["message"]) == (0, True, "Pushed 1 customer")
+    done = command("bidirectional", "sumit", "--json")
+    assert done.status == 0
+    assert done.json["details"]["push"]["pushed"] == 0
+    assert done.json["details"]["pull"]["unchanged"] > 0
+    assert command("sumit", "conflicts", "list", "--json").json == {"conflicts": []}
+    assert command("sumit", "conflicts", "resolve", "1", "--use", "local").status == 1
+    refused = command("bidirectional", "sumit", "--json", SUMIT_API_KEY="wrong")
+    assert (refused.status, refused.json["success"]) == (3, False)
+
+
+def test_webhook_commands(command: Command, company: Company) -> None:
+    body = b'{"id":"d1","event":"client.updated","data":{"id":"77","name":"Via Webhook"}}'
+    company.connection.execute(
+        "insert into ops.webhook_deliveries (id, event, body, signed_at, status) values ('d1', 'client.updated', %s, now(), 'failed')",
+        [body],
+    )
+    assert [
+        d["id"] for d in command("webhooks", "list", "--status", "failed", "--json").json["deliveries"]
+    ] == ["d1"]
+    assert command("webhooks", "list", "--status", "odd").status == 2
+    assert command("webhooks", "retry-failed", "--json").json["statuses"] == {"applied": 1}
+    assert command("webhooks", "replay", "d1", "--json").json["put_back"] == 1
+    assert command("webhooks", "replay", "nothing").status == 2
+    registered = command("register-webhook", "--url", "http://127.0.0.1:9/x", "--json")
+    assert (registered.status, registered.json["outcome"], registered.json["verified"]) == (
+        0,
+        "registered",
+        None,
+    )
+    assert command("webhooks", "delete", "--json").json["deleted"] == [registered.json["endpoint_id"]]

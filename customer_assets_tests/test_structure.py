@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -57,10 +58,13 @@ def test_all_sql_is_in_the_store() -> None:
 
 
 def commands() -> list[str]:
-    group = typer.main.get_command(app)
+    return names_in(typer.main.get_command(app))
+
+
+def names_in(group: Any) -> list[str]:
     found = []
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        found += [f"{name} {sub}" for sub in command.commands] if hasattr(command, "commands") else [name]
+    for name, command in group.commands.items():
+        found += [f"{name} {sub}" for sub in names_in(command)] if hasattr(command, "commands") else [name]
     return found
 
 

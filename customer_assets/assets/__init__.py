@@ -13,6 +13,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 from customer_assets.assets.cache import customers_cache, invoices_cache, sync_outcome, webhook_deliveries  # noqa: E402
 from customer_assets.assets.derived import customers, payment_reminders  # noqa: E402
 from customer_assets.assets.legacy import legacy_invoices, migrated_customers, relinked_invoices  # noqa: E402
+from customer_assets.assets.push import sumit_push  # noqa: E402
 from customer_assets.assets.raw import (  # noqa: E402
     raw_robaws_client_pages,
     raw_sumit_customer_pages,
@@ -32,6 +33,7 @@ ASSETS = [
     relinked_invoices,
     customers,
     payment_reminders,
+    sumit_push,
 ]
 EXTERNAL_ASSETS = [webhook_deliveries]
 OUTCOME = sync_outcome

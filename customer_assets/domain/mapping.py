@@ -239,8 +239,19 @@ class Mapper:
                     continue
             values[spec.column] = found
         _require_indexable(values)
-        metadata = {k: v for k, v in record.items() if k not in self._known} if mapping.keeps_metadata else {}
+        metadata = self._metadata(record, values, unresolved=unresolved)
         return MappedRecord(source_id, modified_at, values, insert_values, metadata, conflicts, warnings)
+
+    def _metadata(self, record: Record, values: dict[str, Any], *, unresolved: bool) -> dict[str, Any]:
+        """Keys that no column holds."""
+        if not self._mapping.keeps_metadata:
+            return {}
+        metadata = {k: v for k, v in record.items() if k not in self._known}
+        if unresolved and self._keep_absent:
+            # a body that names extra fields by ids that nobody knows: kept aside, and the named ones left as they are
+            values.pop("extra_fields", None)
+            metadata["extraFields"] = record["extraFields"]
+        return metadata
 
     def _keeps(self, spec: Field, *, said: bool, unresolved: bool, insert_values: dict[str, Any]) -> bool:
         """Whether a blank leaves the stored value alone; notes what a new row gets instead."""

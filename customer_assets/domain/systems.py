@@ -5,7 +5,7 @@ A fourth system is one table here, one module in `sources/`, and one entry in `s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -172,6 +172,52 @@ SUMIT_SEED_CUSTOMER = RecordMapping(
         Field("is_active", (), default=True),
     ),
 )
+
+
+# What is sent to SUMIT, column -> key of its write call; arrays are for reading alone (sheet, sections 3 and 5).
+SUMIT_DETAILS = {
+    "name": "Name",
+    "general_email": "EmailAddress",
+    "phone": "Phone",
+    "vat_number": "CompanyNumber",
+    "street": "Address",
+    "city": "City",
+    "zipcode": "ZipCode",
+}
+SUMIT_SEED_CUSTOMER_KEYS = {
+    "name": "Name",
+    "general_email": "Email",
+    "phone": "Phone",
+    "company_name": "CompanyName",
+    "vat_number": "TaxID",
+    "street": "Address",
+    "city": "City",
+    "state": "State",
+    "zipcode": "ZipCode",
+    "country": "Country",
+}
+
+
+def sumit_writes(dialect: str) -> dict[str, str]:
+    """The columns that a dialect takes, with its keys."""
+    return SUMIT_DETAILS if dialect == "real" else SUMIT_SEED_CUSTOMER_KEYS
+
+
+def as_sumit_customer(row: Mapping[str, Any], *, name_from: str = "name") -> dict[str, Any]:
+    """What a row of another system would be in SUMIT: its columns by their names there.
+
+    Args:
+        row: any cache row.
+        name_from: the column that is the name there; `name` where that is blank.
+
+    A phone is the customer's own, else the mobile, else the one it is reached at (of a contact person).
+    """
+    values = {column: row.get(column) for column in SUMIT_SEED_CUSTOMER_KEYS}
+    values["name"] = row.get(name_from) or row.get("name")
+    values["phone"] = row.get("phone") or row.get("mobile") or row.get("primary_phone")
+    billing = str(row.get("billing_email") or "").replace(",", ";").split(";")[0].strip()
+    values["general_email"] = row.get("general_email") or billing or None
+    return values
 
 
 def sumit_mapping(*, dialect: str, absent: str, builtin_names: Iterable[str]) -> RecordMapping:

@@ -38,11 +38,15 @@ class AppliedDeliveries:
         return sum(self.statuses.values())
 
     def by_asset(self) -> dict[str, dict[str, int]]:
-        """What Dagster is told of a batch: asset -> counts."""
-        return {
-            "webhook_deliveries": dict(self.statuses),
-            "customers_cache": {"created": self.created, "updated": self.updated, "deliveries": self.total},
-        }
+        """What Dagster is told of a batch: asset -> counts. An asset that nothing was done to is not in it."""
+        told = {"webhook_deliveries": dict(self.statuses)} if self.total else {}
+        if applied := self.statuses.get("applied"):
+            told["customers_cache"] = {
+                "created": self.created,
+                "updated": self.updated,
+                "deliveries": applied,
+            }
+        return told
 
     def add(self, other: AppliedDeliveries) -> None:
         """Add those of another set."""
@@ -55,15 +59,18 @@ class AppliedDeliveries:
 def apply_deliveries(context: Context, accounts: Sequence[Account]) -> AppliedDeliveries:
     """Apply all deliveries that wait, over a connection of its own."""
     with connect(context.url, name="customer_assets apply webhooks") as connection:
-        return apply_waiting(connection, context, accounts)
+        total = AppliedDeliveries()
+        apply_waiting(connection, context, accounts, total)
+        return total
 
 
-def apply_waiting(connection: Connection, context: Context, accounts: Sequence[Account]) -> AppliedDeliveries:
-    """Apply all deliveries that wait, oldest first, some hundred in one transaction.
+def apply_waiting(
+    connection: Connection, context: Context, accounts: Sequence[Account], total: AppliedDeliveries
+) -> None:
+    """Apply all deliveries that wait, oldest first, some hundred in one transaction. Adds to `total` as it commits.
 
     Several processes may do so at once: each takes what nobody else holds. From their payloads alone: no API call.
     """
-    total = AppliedDeliveries()
     while True:
         started_at = now_utc()
         with connection.transaction():
@@ -84,7 +91,7 @@ def apply_waiting(connection: Connection, context: Context, accounts: Sequence[A
         for one in settled:
             total.statuses[one.status] = total.statuses.get(one.status, 0) + 1
         if len(claimed) < SETS_OF:
-            return total
+            return
 
 
 class _Applier:

@@ -16,6 +16,7 @@ from customer_assets.config import Account
 from customer_assets.domain.mapping import Mapper, Record, RecordMapping, decode_record, named_extra_fields
 from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.reconcile import reconcile
 from customer_assets.sources.registry import Stream
 from customer_assets.store import absences, cache, details, overlays, raw, runs
 from customer_assets.store.cache import Batch, CacheTable, Counts, Sighting
@@ -89,7 +90,7 @@ def load_detail(
     """Bring the landed answer for one id into the cache."""
     loading = _Loading(context, connection, account, stream, sync_run_id, allow_mass_delete=False)
     answers = details.read_details(connection, loading.detail_key, pending_only=False, ids=[source_id])
-    with loading.overlaid():
+    with loading.overlaid(source_id):
         loading.apply_details(answers, touch=True)
     return loading.result
 
@@ -187,12 +188,25 @@ class _Loading:
         ]
 
     @contextmanager
-    def overlaid(self) -> Iterator[None]:
-        """Before: the lists of role overrides and edits as they are now. After: rows and links that follow from others."""
+    def overlaid(self, source_id: str | None = None) -> Iterator[None]:
+        """Before: the lists of role overrides and edits as they are now. After: rows and links that follow from others.
+
+        Args:
+            source_id: the one record that was loaded; None: many.
+        """
         yield
         if self.table.has_changes:
             with self.connection.transaction():
                 overlays.reapply_role_overrides(self.connection, self.batch)
+        if self.account.system == "sumit":
+            ids = (
+                None
+                if source_id is None
+                else absences.row_ids(self.connection, self.table, self.batch, [source_id])
+            )
+            conflicts = reconcile(self.connection, self.account, self._batch(), row_ids=ids).open_conflicts
+            if conflicts:
+                self.result.messages.append(f"{conflicts} conflicts wait: `sumit conflicts list`")
         with self.connection.transaction():
             overlays.link_invoices(self.connection, account=self.account.account, source=self.account.system)
 

@@ -86,37 +86,41 @@ def pull(
         BusyError: another process syncs this account and system.
         ConfigurationError: the settings do not allow it.
     """
-    result = SyncResult(account.account, account.system)
-    spec = SPECS[account.system]
     _check_page_size(account, options)
     with (
         system_lock(context.url, account=account.account, system=account.system, what="sync"),
-        _working_connection(context.url, undone=dry_run) as connection,
+        working_connection(context.url, undone=dry_run) as connection,
     ):
-        kind = (
-            "rebuild"
-            if from_raw
-            else "limited"
-            if options.limit
-            else "full"
-            if options.full
-            else "incremental"
-        )
-        run_id = _begin(context, connection, account, kind)
-        if not from_raw:
-            _land_or_say(context, connection, account, spec.streams, options, run_id, result)
-        for stream in spec.streams:
-            if result.error is None or any(
-                done.stream is stream and done.status == "complete" for done in result.landed
-            ):
-                load(context, connection, account, stream, run_id, result, rebuild=from_raw, options=options)
-        _end(connection, run_id, result)
-        if from_raw:
-            deliveries.wait_again(connection, account=account.account, source=account.system)
+        result = pull_locked(context, connection, account, options, from_raw=from_raw)
     if from_raw and not dry_run:
-        apply_deliveries(
-            context, [account]
-        )  # what deliveries said since the last scan belongs to the table, too
+        # what deliveries said since the last scan belongs to the table, too
+        apply_deliveries(context, [account])
+    return result
+
+
+def pull_locked(
+    context: Context,
+    connection: Connection,
+    account: Account,
+    options: PullOptions,
+    *,
+    from_raw: bool = False,
+) -> SyncResult:
+    """`pull` for a caller that holds the system's lock and a connection."""
+    result = SyncResult(account.account, account.system)
+    spec = SPECS[account.system]
+    asked = "limited" if options.limit else "full" if options.full else "incremental"
+    run_id = _begin(context, connection, account, "rebuild" if from_raw else asked)
+    if not from_raw:
+        _land_or_say(context, connection, account, spec.streams, options, run_id, result)
+    for stream in spec.streams:
+        if result.error is None or any(
+            done.stream is stream and done.status == "complete" for done in result.landed
+        ):
+            load(context, connection, account, stream, run_id, result, rebuild=from_raw, options=options)
+    _end(connection, run_id, result)
+    if from_raw:
+        deliveries.wait_again(connection, account=account.account, source=account.system)
     return result
 
 
@@ -271,26 +275,31 @@ def pull_one(context: Context, account: Account, source_id: str) -> SyncResult:
 
     A record that is gone at the source is marked so; an id that neither side knows is an error in the result.
     """
-    result = SyncResult(account.account, account.system)
-    stream = SPECS[account.system].stream("customers")
     with (
         system_lock(context.url, account=account.account, system=account.system, what="sync-customer"),
-        _working_connection(context.url, undone=False) as connection,
+        connect(context.url, name="customer_assets sync") as connection,
     ):
-        run_id = _begin(context, connection, account, "single")
-        asyncio.run(_land_one(context, connection, account, stream, source_id, run_id, result))
-        if result.error is None or isinstance(result.error, GoneError):
-            loaded = load_detail(context, connection, account, stream, source_id, sync_run_id=run_id)
-            result.loaded.append(loaded)
-            result.entities[stream.entity] = loaded.counts
-            if loaded.counts.rejected:
-                result.worsen("partial")
-            if isinstance(result.error, GoneError) and loaded.counts.deactivated:
-                result.messages.append(str(result.error))
-                result.error = None
-        if result.error is not None:
-            result.worsen("failed")
-        _end(connection, run_id, result)
+        return pull_one_locked(context, connection, account, source_id)
+
+
+def pull_one_locked(context: Context, connection: Connection, account: Account, source_id: str) -> SyncResult:
+    """`pull_one` for a caller that holds the system's lock and a connection."""
+    result = SyncResult(account.account, account.system)
+    stream = SPECS[account.system].stream("customers")
+    run_id = _begin(context, connection, account, "single")
+    asyncio.run(_land_one(context, connection, account, stream, source_id, run_id, result))
+    if result.error is None or isinstance(result.error, GoneError):
+        loaded = load_detail(context, connection, account, stream, source_id, sync_run_id=run_id)
+        result.loaded.append(loaded)
+        result.entities[stream.entity] = loaded.counts
+        if loaded.counts.rejected:
+            result.worsen("partial")
+        if isinstance(result.error, GoneError) and loaded.counts.deactivated:
+            result.messages.append(str(result.error))
+            result.error = None
+    if result.error is not None:
+        result.worsen("failed")
+    _end(connection, run_id, result)
     return result
 
 
@@ -359,7 +368,7 @@ class _UndoneError(Exception):
 
 
 @contextmanager
-def _working_connection(url: str, *, undone: bool) -> Iterator[Connection]:
+def working_connection(url: str, *, undone: bool) -> Iterator[Connection]:
     """A connection; with `undone`, all that is done on it is rolled back at the end."""
     with connect(url, name="customer_assets sync") as connection:
         if not undone:

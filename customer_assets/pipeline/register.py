@@ -32,7 +32,7 @@ class Registration:
         outcome: registered, already, adopted (its secret is in the settings), or rotated.
         endpoint_id, url, events: the endpoint that is in use now.
         removed: ids of endpoints of the same address that were deleted.
-        verified: our own signed delivery arrived; False: it was refused; None: the address cannot be reached from here.
+        verified: our own signed delivery arrived; False: it was refused; None: that cannot be told from here.
         message: what to do, if anything.
     """
 
@@ -74,8 +74,10 @@ def register_webhook(
         connect(context.url, name="customer_assets register webhook") as connection,
     ):
         outcome, endpoint, removed = asyncio.run(_register(connection, account, url, events, rotate=rotate))
-        secret = endpoint.secret or next(iter(_configured(account)), "")
-        verified, message = asyncio.run(_verify(connection, url, secret))
+        verified: bool | None = None
+        message = "whether its secret is ROBAWS_WEBHOOK_SECRET, its first delivery will show"
+        if endpoint.secret is not None:
+            verified, message = asyncio.run(_verify(connection, url, endpoint.secret))
         if verified:
             endpoints.mark_verified(
                 connection, account=account.account, source=SOURCE, endpoint_id=endpoint.id
@@ -97,11 +99,25 @@ async def _register(
             gone = held.keys() - {e.id for e in there}
             endpoints.retire_endpoints(connection, **ours, ids=sorted(gone))
         good = [e for e in there if e.id in held and set(events) <= set(e.events or held[e.id].events)]
+        good.sort(key=lambda e: held[e.id].registered_at, reverse=True)
         if good and not rotate:
             kept, outcome = good[0], "already"
             kept.secret, kept.events = held[kept.id].secret, kept.events or held[kept.id].events
         elif there and not rotate and not held and _configured(account):
+            if len(there) > 1:
+                raise ConfigurationError(
+                    f"{len(there)} endpoints deliver to {url} ({', '.join(e.id for e in there)}), and nobody knows whose "
+                    "secret ROBAWS_WEBHOOK_SECRET is: delete the others, or unset it to have all of them replaced"
+                )
+            if not set(events) <= set(there[0].events):
+                raise ConfigurationError(
+                    f"endpoint {there[0].id} delivers {', '.join(there[0].events) or 'nothing'}; to have it replaced by one "
+                    f"that delivers {', '.join(events)}, give --rotate"
+                )
             kept, outcome = there[0], "adopted"
+        elif len(good) > 1:  # an earlier rotation could not delete the old one: not yet another
+            kept, outcome = good[0], "rotated"
+            kept.secret, kept.events = held[kept.id].secret, kept.events or held[kept.id].events
         else:
             kept, outcome = await client.create_endpoint(url, events), "rotated" if there else "registered"
             kept.events = kept.events or list(events)
@@ -113,7 +129,7 @@ async def _register(
             if not await client.delete_endpoint(other.id):
                 raise PermanentError(
                     f"robaws: endpoint {other.id} delivers to {url}, too, and this tenant does not let it be deleted: "
-                    "delete it by hand",
+                    f"delete it by hand, and keep {kept.id}",
                     system=SOURCE,
                 )
             removed.append(other.id)
@@ -140,7 +156,7 @@ def delete_endpoints(context: Context, account: Account, endpoint_id: str | None
                         raise PermanentError(
                             f"robaws: this tenant does not let endpoint {one} be deleted", system=SOURCE
                         )
-                    endpoints.retire_endpoints(connection, **ours, ids=[one])
+                    endpoints.forget_endpoints(connection, **ours, ids=[one])
 
         asyncio.run(delete())
     return ids

@@ -85,11 +85,18 @@ class _Faulty:
             )
             await send({"type": "http.response.body", "body": b'{"items":', "more_body": True})
             raise ConnectionResetError("on purpose")
+        elif kind == "late":  # done, but nobody hears of it
+            await self.app(scope, receive, _swallow)
+            await _fault_response("html")(scope, receive, send)
         elif kind == "slow":
             await asyncio.sleep(5)
             await self.app(scope, receive, send)
         else:
             await _fault_response(kind)(scope, receive, send)
+
+
+async def _swallow(_message: Any) -> None:
+    """An answer that never arrives."""
 
 
 async def _cut(body: bytes, send: Send) -> None:
@@ -103,6 +110,9 @@ def _fault_response(kind: str) -> Response:
         code = int(kind.removeprefix("zoho:"))
         status = {57: 401, 44: 429, 45: 429, 1070: 429, 43: 400, 1002: 404, 1000: 500}.get(code, 400)
         return zoho.error(status, code, "on purpose")
+    if kind.startswith("status:"):
+        _, said, message = kind.split(":", 2)
+        return JSONResponse({"Status": int(said), "UserErrorMessage": message, "Data": None})
     match kind:
         case "html":
             return HTMLResponse("<html><body>Bad gateway</body></html>", status_code=502)

@@ -129,6 +129,9 @@ class _Sumit:
             )
         else:
             rows.sort(key=lambda row: hash((row["ID"], time.monotonic_ns())))  # arbitrary without Order
+        for wanted in body.get("Filters") or []:
+            name = {v: k for k, v in ENTITY_NAMES.items()}.get(wanted.get("Property"), "")
+            rows = [row for row in rows if str(row.get(name) or "") == str(wanted.get("Value"))]
         shown = rows[start : start + size]
         load = bool(body.get("LoadProperties"))
         data: dict[str, Any] = {"Entities": [self._entity(row, load) for row in shown]}
@@ -173,14 +176,20 @@ class _Sumit:
     def _written(self, customer_id: int, details: dict[str, Any]) -> Response:
         if any(isinstance(value, list) for value in details.values()):
             return self._answer(None, status=1, user="Value Type not supported")
-        given = {
-            k: v.strip() if isinstance(v, str) else v
-            for k, v in details.items()
-            if k != "ID" and v is not None
-        }
-        self.world.write_sumit({**self.world.sumit.get(customer_id, {}), **given, "ID": customer_id})
+        self._store(customer_id, {k: v for k, v in details.items() if k != "ID" and v is not None})
         url = f"https://sandbox.invalid/customers/{customer_id}"
         return self._answer({"CustomerID": customer_id, "CustomerHistoryURL": url})
+
+    def _store(self, customer_id: int, given: dict[str, Any]) -> None:
+        """What SUMIT makes of what it is given."""
+        switches = self.world.switches
+        given = {k: v.strip() if isinstance(v, str) else v for k, v in given.items()}
+        if switches.sumit_respells and given.get("Phone"):
+            given["Phone"] = given["Phone"].replace(" ", "").replace("-", "").replace("+972", "0")
+        if not switches.sumit_keeps_external_ids:
+            given.pop("ExternalIdentifier", None)
+        held = self.world.sumit.get(customer_id, {}) if switches.sumit_keeps_omitted else {}
+        self.world.write_sumit({**held, **given, "ID": customer_id})
 
     # --- dialect seed ---
 
@@ -207,7 +216,7 @@ class _Sumit:
             record["ID"] = int(str(given).removeprefix("CRM-"))
             if record["ID"] not in self.world.sumit:
                 return self._answer(None, status=1, user="Customer not found")
-        self.world.write_sumit({**self.world.sumit.get(record["ID"], {}), **record})
+        self._store(record["ID"], {k: v for k, v in record.items() if k != "ID" and v is not None})
         return JSONResponse(
             {"Status": "Success", "UserErrorMessage": None, "Data": {"CustomerID": f"CRM-{record['ID']}"}}
         )

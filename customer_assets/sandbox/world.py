@@ -69,6 +69,9 @@ class Switches:
     sumit_nested: bool = False  # values inside Properties
     sumit_two_folders: bool = False
     sumit_tells_next: bool = True  # HasNextPage is in the answer
+    sumit_keeps_omitted: bool = True  # an update leaves what it does not name; else it is wiped
+    sumit_keeps_external_ids: bool = True
+    sumit_respells: bool = False  # phones are stored in another spelling
     sumit_orders_by_id: bool = True  # else ordering by it is a business error
 
 
@@ -76,7 +79,7 @@ class Switches:
 class Fault:
     """One misbehaviour, for the next `times` matching requests after `after` good ones.
 
-    `kind`: 429, 500, 503, html, cut, reset, slow, 401, 403, blocked (temp-blocked), empty403, redirect, quota, or
+    `kind`: late (the request is carried out, the answer lost), 429, 500, 503, html, cut, reset, slow, 401, 403, blocked (temp-blocked), empty403, redirect, quota, or
     zoho:CODE for an error body with that code.
     """
 

@@ -272,7 +272,8 @@ class Http:
         Args:
             method, path: what to call; the path is appended to the base address.
             read: turns the answer into a value, or raises one of our errors.
-            retry: False for calls whose repetition could do harm.
+            retry: False for calls whose repetition could do harm; what was refused for its pace was not done, and is
+                repeated all the same.
             headers: asked anew at each try.
             base_url: another host, such as the accounts server.
             counted: False for calls that spend no quota.
@@ -292,10 +293,12 @@ class Http:
                 throttled += 1
                 wait = error.wait_seconds * error.growth ** (throttled - 1)
                 return throttled < error.tries and wait * random.uniform(1.0, 1.2)  # noqa: S311
-            return isinstance(error, TransientError) and time.monotonic() - started < self._retry_seconds
+            return (
+                retry
+                and isinstance(error, TransientError)
+                and time.monotonic() - started < self._retry_seconds
+            )
 
-        if not retry:
-            return await self._once(method, path, read, headers, base_url, counted, request)
         attempts = stamina.retry_context(
             on=wait_for, attempts=MOST_TRIES, timeout=None, wait_initial=0.3, wait_max=20.0, wait_jitter=1.0
         )

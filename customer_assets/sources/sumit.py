@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,8 +22,10 @@ from customer_assets.errors import (
     CredentialsError,
     GoneError,
     PermanentError,
+    RefusedError,
     ThrottledError,
     TransientError,
+    UnknownOutcomeError,
 )
 from customer_assets.sources.base import Envelope, Http, Meter, Pacer, Page, decode, now_utc
 
@@ -37,6 +39,8 @@ BAD_CREDENTIALS = "Invalid credentials"
 GONE = re.compile(
     r"archived|empty|not found|not exist|n't exist|no such|deleted|לא נמצא|לא קיים", re.IGNORECASE
 )
+# Texts that concern every row, not this one: the plan or the user lacks something.
+NOT_ALLOWED = re.compile(r"permission|module|not allowed|unauthori|הרשא", re.IGNORECASE)
 KNOWN_PROPERTY = "Customers_FullName"  # the one that the documentation orders by
 
 
@@ -224,6 +228,99 @@ class Sumit:
                 )
         raise GoneError(f"sumit customer {source_id} does not exist", system=SYSTEM)
 
+    # --- writes: never repeated blindly ---
+
+    async def create(self, values: Mapping[str, Any], *, external_id: str) -> str:
+        """Create a customer, or find the one that was created with this external id. Returns SUMIT's id.
+
+        Args:
+            values: key of the write call -> text.
+            external_id: our stable key of this customer.
+
+        Raises:
+            RefusedError: SUMIT understood and refused; the reason is its own.
+            UnknownOutcomeError: it may be there or not; `search` first.
+        """
+        if self._settings.dialect == "seed":
+            body = await self._write("/website/customers/update/", {"Customer": dict(values)}, "customer")
+        else:
+            details = {
+                **values,
+                "ExternalIdentifier": external_id,
+                "SearchMode": self._settings.search_mode,
+            }
+            body = await self._write("/accounting/customers/create/", {"Details": details}, "customer")
+        given = _written_id(body)
+        if given is None:
+            raise UnknownOutcomeError("sumit customer: created, but the answer names no id", system=SYSTEM)
+        return given
+
+    async def update(self, source_id: str, values: Mapping[str, Any]) -> None:
+        """Update a customer by its id.
+
+        Raises:
+            RefusedError, UnknownOutcomeError: as for `create`.
+        """
+        if self._settings.dialect == "seed":
+            request = {"Customer": {"CustomerID": source_id, **values}}
+            body = await self._write("/website/customers/update/", request, f"customer {source_id}")
+        else:
+            request = {"Details": {"ID": int(source_id), **values}}
+            body = await self._write("/accounting/customers/update/", request, f"customer {source_id}")
+        given = _written_id(body)
+        if given not in (None, source_id):
+            raise RefusedError(
+                f"sumit customer {source_id}: SUMIT wrote customer {given} instead", system=SYSTEM
+            )
+
+    async def search(self, filters: Mapping[str, str]) -> list[Page]:
+        """Customers that have one of these values, each as `fetch` gives it. The caller compares what it got.
+
+        Args:
+            filters: property of an entity (or key of the other dialect) -> value; tried in this order until one hits.
+        """
+        if self._settings.dialect == "seed":
+            self._list = None  # it was read before the write whose outcome is in doubt
+            page = await self._read_page("/website/customers/getlist/", {}, 0)
+            return [
+                Page(0, b'{"Customers":[' + bytes(r) + b"]}", page.requested_at, Envelope([r]))
+                for r in page.envelope.records
+            ]
+        folder = await self._customers_folder()
+        for name, value in filters.items():
+            request = {
+                "Folder": folder,
+                "IncludeInheritedFolders": True,
+                "LoadProperties": True,
+                "Filters": [{"Property": name, "Value": value}],
+                "Order": {"Property": self._order, "Descending": False},
+                "Paging": {"StartIndex": 0, "PageSize": self._size},
+            }
+            page = await self._read_page("/crm/data/listentities/", request, 0)
+            if page.envelope.records:
+                return [
+                    Page(
+                        0,
+                        b'{"Status":0,"Data":{"Entity":' + bytes(r) + b"}}",
+                        page.requested_at,
+                        Envelope([r]),
+                    )
+                    for r in page.envelope.records
+                ]
+        return []
+
+    async def _write(self, path: str, request: dict[str, Any], what: str) -> bytes:
+        try:
+            return await self._post(path, request, what, retry=False)
+        except ThrottledError:
+            raise  # refused for its pace: not done
+        except (_BusinessError, _TechnicalError) as error:
+            if NOT_ALLOWED.search(str(error)):
+                raise
+            raise RefusedError(str(error), system=SYSTEM) from None
+        except (TransientError, _UnknownStatusError) as error:
+            raise UnknownOutcomeError(str(error), system=SYSTEM) from None
+
     async def check(self) -> str:
         """The key check of the real dialect; the list of the other, which has none."""
         if self._settings.dialect == "seed":
@@ -253,14 +350,15 @@ class Sumit:
         body = await self._post(path, request, "customers")
         return Page(offset, body, requested_at, open_page(body))
 
-    async def _post(self, path: str, request: dict[str, Any], what: str) -> bytes:
-        """One read. Writes are not made with this: they must not be repeated blindly."""
+    async def _post(self, path: str, request: dict[str, Any], what: str, *, retry: bool = True) -> bytes:
+        """One call; `retry=False` for writes, which must not be repeated blindly."""
         if self.meter.calls and self.meter.calls % self._settings.pause_after_calls == 0:
             await asyncio.sleep(self._settings.pause_seconds * random.uniform(0.7, 1.3))  # noqa: S311
         body: bytes = await self._http.call(
             "POST",
             path,
             read=lambda response: self._read(response, path, what),
+            retry=retry,
             json={"Credentials": self._credentials, **request},
         )
         return body
@@ -297,7 +395,7 @@ class Sumit:
             raise _BusinessError(f"sumit {what}: {message}", system=SYSTEM)
         if outcome == "technical":
             raise _TechnicalError(f"sumit {what}: {message}", system=SYSTEM)
-        raise ContractError(
+        raise _UnknownStatusError(
             f"sumit {what}: unknown outcome (HTTP {status}, Status is none of the known)", system=SYSTEM
         )
 
@@ -308,3 +406,16 @@ class _BusinessError(PermanentError):
 
 class _TechnicalError(ContractError):
     """Status 2: our body does not fit."""
+
+
+class _UnknownStatusError(ContractError):
+    """A Status that says neither yes nor no."""
+
+
+def _written_id(body: bytes) -> str | None:
+    """The id in the answer to a write: `Data.CustomerID`, or a top-level one."""
+    answer = msgspec.json.decode(body)
+    data = answer.get("Data")
+    given = data.get("CustomerID") if isinstance(data, dict) else None
+    given = given if given not in (None, "") else answer.get("CustomerID")
+    return None if given in (None, "") else str(given)

@@ -21,13 +21,16 @@ MIGRATION_LOCK = 0x6375_7374_6D69_6772
 OLDEST_SERVER = 150000  # PostgreSQL 15
 
 
-def connect(url: str, *, name: str = "customer_assets", timeout: int = 10) -> Connection:
+def connect(
+    url: str, *, name: str = "customer_assets", timeout: int = 10, statement_seconds: float | None = None
+) -> Connection:
     """Open an autocommit connection; use `connection.transaction()` for what belongs together.
 
     Args:
         url: `postgresql://...`
         name: shown to whoever finds a lock taken; say what runs.
         timeout: seconds to wait for the server.
+        statement_seconds: statements that take longer are given up; None: never.
 
     Raises:
         ConfigurationError: the server cannot be reached or refuses; the message names DATABASE_URL, never the password.
@@ -37,7 +40,8 @@ def connect(url: str, *, name: str = "customer_assets", timeout: int = 10) -> Co
             url,
             autocommit=True,
             row_factory=dict_row,
-            options="-c timezone=UTC",
+            options="-c timezone=UTC"
+            + (f" -c statement_timeout={int(statement_seconds * 1000)}" if statement_seconds else ""),
             **tuned(name, timeout=timeout),
         )
     except (psycopg.ProgrammingError, UnicodeError):

@@ -87,8 +87,16 @@ def store_endpoint(
     )
 
 
+def forget_endpoints(connection: Connection, *, account: str, source: str, ids: Sequence[str]) -> int:
+    """Endpoints that were deleted on purpose: their secrets hold no more. Returns how many were known."""
+    return connection.execute(
+        "delete from ops.webhook_endpoints where account = %s and source = %s and id = any(%s)",
+        [account, source, list(ids)],
+    ).rowcount
+
+
 def retire_endpoints(connection: Connection, *, account: str, source: str, ids: Sequence[str]) -> int:
-    """Note that endpoints are not in use any more; their secrets hold for a day. Returns how many."""
+    """Note that endpoints were replaced; their secrets hold for a day. Returns how many."""
     return connection.execute(
         """
         update ops.webhook_endpoints
@@ -154,23 +162,32 @@ def prune_refusals(connection: Connection, *, keep_days: float) -> int:
     ).rowcount
 
 
-def silent_accounts(connection: Connection, *, source: str) -> list[str]:
+def silent_accounts(connection: Connection, with_secrets: Sequence[str], *, source: str) -> list[str]:
     """Accounts with an endpoint of over a day, whose syncs found changes within a day, while no delivery came.
 
-    Then the endpoint is suspended, its address wrong, or something in between refuses.
+    An account whose secret stands in the settings (`with_secrets`) has had its endpoint since its first sync. Then the endpoint is suspended, its address wrong, or something in between refuses.
     """
     rows = connection.execute(
         """
         select distinct e.account
-        from ops.webhook_endpoints e
-        where e.source = %(source)s
-            and e.retired_at is null
-            and e.registered_at < now() - interval '1 day'
+        from (
+            select account, registered_at
+            from ops.webhook_endpoints
+            where source = %(source)s
+                and retired_at is null
+            union all
+            select account, min(started_at)
+            from sync_runs
+            where source = %(source)s
+                and account = any(%(with_secrets)s)
+            group by account
+        ) e
+        where e.registered_at < now() - interval '1 day'
             and exists (
                 select
                 from sync_runs r
                 where r.account = e.account
-                    and r.source = e.source
+                    and r.source = %(source)s
                     and r.started_at > now() - interval '1 day'
                     and r.created + r.updated > 0
             )
@@ -178,13 +195,13 @@ def silent_accounts(connection: Connection, *, source: str) -> list[str]:
                 select
                 from ops.webhook_deliveries d
                 where d.account = e.account
-                    and d.source = e.source
+                    and d.source = %(source)s
                     and d.event like 'client.%%'
                     and d.received_at > now() - interval '1 day'
             )
         order by e.account
         """,
-        {"source": source},
+        {"source": source, "with_secrets": list(with_secrets)},
     )
     return [row["account"] for row in rows]
 

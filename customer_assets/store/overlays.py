@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
+
+from psycopg.types.json import Jsonb
 
 from customer_assets.domain.overlay import Overlays, source_values
 from customer_assets.store.cache import CUSTOMERS, Batch, changes_of, write_changes, write_updates
@@ -52,8 +55,13 @@ def load_overlays(connection: Connection, *, account: str, source: str, default_
         """,
         {"account": account, "source": source},
     ):
-        edits.setdefault(row["row_id"], {})[row["field"]] = row["value"]
+        edits.setdefault(row["row_id"], {})[row["field"]] = edited_value(row["field"], row["value"])
     return Overlays({row["name_contains"].casefold(): row["role"] for row in roles}, edits, default_region)
+
+
+def edited_value(field: str, value: Any) -> Any:
+    """The value of an edit as its column holds it: jsonb knows no dates."""
+    return date.fromisoformat(value) if field == "follow_up_date" and value is not None else value
 
 
 def extra_field_names(connection: Connection, *, account: str, source: str) -> dict[str, str]:
@@ -105,12 +113,25 @@ def reapply_role_overrides(connection: Connection, batch: Batch) -> int:
         """,
         {"account": batch.account, "source": batch.source},
     ).fetchall()
+    return _shown_anew(connection, batch, rows)
+
+
+def show_anew(connection: Connection, batch: Batch, row_ids: Sequence[int]) -> int:
+    """Bring rows in line with the edits that hold now. Returns how many rows changed."""
+    rows = connection.execute(
+        "select * from customer_rows where id = any(%s) order by source_customer_id for update",
+        [list(row_ids)],
+    ).fetchall()
+    return _shown_anew(connection, batch, rows)
+
+
+def _shown_anew(connection: Connection, batch: Batch, rows: Sequence[dict[str, Any]]) -> int:
     updates: list[dict[str, Any]] = []
     changes: list[tuple[Any, ...]] = []
     for row in rows:
         source = source_values(row, CUSTOMERS.source_columns)
         shown, covered = CUSTOMERS.visible(source, batch.overlays, row["id"], row["deleted_at"] is not None)
-        if shown["role"] != row["role"]:
+        if covered != row["covered"] or any(row[column] != value for column, value in shown.items()):
             update = {**row, **shown, "covered": covered, "updated_at": None}
             updates.append(update)
             changes.extend(changes_of(CUSTOMERS, batch, row["source_customer_id"], row, update))
@@ -118,3 +139,45 @@ def reapply_role_overrides(connection: Connection, batch: Batch) -> int:
     if changes:
         write_changes(connection, changes)
     return len(updates)
+
+
+# --- local edits ------------------------------------------------------------------------------------------------------
+
+
+def store_edit(
+    connection: Connection, row_id: int, field: str, value: Any, base_value: Any, *, by: str
+) -> None:
+    """Keep an edit as a fact: what, over what, by whom, when. Any earlier one of the field must be closed."""
+    connection.execute(
+        "insert into ops.field_edits (row_id, field, value, base_value, edited_by) values (%s, %s, %s, %s, %s)",
+        [row_id, field, Jsonb(value), Jsonb(base_value), by],
+    )
+
+
+def close_edit(connection: Connection, row_id: int, field: str) -> bool:
+    """The open edit of a field does not hold any more; returns whether there was one."""
+    return bool(
+        connection.execute(
+            "update ops.field_edits set released_at = now() where row_id = %s and field = %s and released_at is null",
+            [row_id, field],
+        ).rowcount
+    )
+
+
+def open_edits(connection: Connection, row_id: int) -> list[dict[str, Any]]:
+    """Edits that hold, of one row."""
+    return connection.execute(
+        """
+        select field, value, base_value, edited_by, edited_at
+        from ops.field_edits
+        where row_id = %s
+            and released_at is null
+        order by field
+        """,
+        [row_id],
+    ).fetchall()
+
+
+def as_json(value: Any) -> Any:
+    """A column's value as an edit holds it."""
+    return value.isoformat() if isinstance(value, date) else value

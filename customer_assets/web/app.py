@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import psycopg
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,19 +22,22 @@ from customer_assets.runless import Reporter
 from customer_assets.stack import Stack
 from customer_assets.store import endpoints, reading
 from customer_assets.store.database import connect
+from customer_assets.store.landing import land, store_refusals
 from customer_assets.web.applier import Applier
 from customer_assets.web.landing import GroupWriter
 from customer_assets.web.receiver import PATH, SOURCE, Receiver
 from customer_assets.web.secrets import Secrets
 
 MOST_ROWS = 500
+READ_SECONDS = 5.0  # a query that takes longer is given up
 log = logging.getLogger(__name__)
 
 
 def build_app(stack: Stack) -> Starlette:
     """The ASGI app of one stack. Its lifespan runs the writer and the applier of deliveries."""
     secrets = Secrets(stack.url, stack.receiving, source=SOURCE)
-    writer = GroupWriter(stack.url)
+    landing = GroupWriter(stack.url, land, lanes=2)
+    refusals = GroupWriter(stack.url, store_refusals, lanes=1)
     reporter = Reporter(stack.dagster_url)
 
     def report(batch: AppliedDeliveries) -> None:
@@ -42,7 +46,7 @@ def build_app(stack: Stack) -> Starlette:
 
     applier = Applier(stack.context(trigger="web"), stack.receiving, report)
     receiver = Receiver(
-        secrets, writer, applier.wake,
+        secrets, landing, refusals, applier.wake,
         tolerance_seconds=_receiving(stack).webhook_tolerance_seconds,
         refusals_per_minute=_receiving(stack).webhook_refusals_per_minute,
     )  # fmt: skip
@@ -54,7 +58,7 @@ def build_app(stack: Stack) -> Starlette:
                 "no webhook secret: every delivery is refused until `customer-assets register-webhook` has run "
                 "or ROBAWS_WEBHOOK_SECRET is set"
             )
-        tasks = [asyncio.create_task(writer.run()), asyncio.create_task(secrets.run())]
+        tasks = [asyncio.create_task(part.run()) for part in (landing, refusals, secrets)]
         applier.start()
         try:
             yield
@@ -87,15 +91,13 @@ def build_app(stack: Stack) -> Starlette:
         return _json(rows[0]) if rows else JSONResponse({"error": "no such customer"}, status_code=404)
 
     async def health(request: Request) -> Response:  # noqa: ARG001
-        try:
-            state = await run_in_threadpool(_health, stack)
-        except CustomerAssetsError as error:
-            return JSONResponse({"status": "failed", "database": str(error)}, status_code=503)
-        state["webhooks"]["secrets"] = len(secrets.held.values)
+        state = await run_in_threadpool(_health, stack)
+        state["webhooks"] |= {"secrets": len(secrets.held.values), "applier": applier.is_alive}
         return _json({"status": "ok", **state})
 
     return Starlette(
         lifespan=lifespan,
+        exception_handlers={psycopg.OperationalError: _unavailable, CustomerAssetsError: _unavailable},
         routes=[
             Route(PATH, receiver),
             Route("/healthz", health),
@@ -116,17 +118,34 @@ def _receiving(stack: Stack) -> RobawsSettings:
 
 
 def _read(stack: Stack, name: str, filters: dict[str, Any], after: int, limit: int) -> list[dict[str, Any]]:
-    with connect(stack.url, name="customer_assets web", timeout=2) as connection:
+    with connect(
+        stack.url, name="customer_assets web", timeout=2, statement_seconds=READ_SECONDS
+    ) as connection:
         return reading.page(connection, name, filters=filters, after=after, limit=limit)
 
 
 def _health(stack: Stack) -> dict[str, Any]:
-    with connect(stack.url, name="customer_assets web", timeout=2) as connection:
+    with connect(
+        stack.url, name="customer_assets web", timeout=2, statement_seconds=READ_SECONDS
+    ) as connection:
         return {
             **reading.health(connection),
             "webhooks": endpoints.delivery_health(connection)
-            | {"silent_accounts": endpoints.silent_accounts(connection, source=SOURCE)},
+            | {
+                "silent_accounts": endpoints.silent_accounts(
+                    connection, stack.accounts_with_secrets, source=SOURCE
+                )
+            },
         }
+
+
+def _unavailable(_request: Request, error: Exception) -> Response:
+    said = (
+        str(error).splitlines()[0]
+        if isinstance(error, CustomerAssetsError)
+        else "the database does not answer"
+    )
+    return JSONResponse({"status": "failed", "error": said}, status_code=503, headers={"Retry-After": "5"})
 
 
 def _json(value: Any) -> Response:

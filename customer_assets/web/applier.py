@@ -51,33 +51,40 @@ class Applier:
         self._wake.set()
         self._thread.join(timeout=10)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether deliveries are applied as they land."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
-        connection: Connection | None = None
+        while not self._stopping:
+            try:
+                with connect(
+                    self._context.url, name="customer_assets apply webhooks", timeout=2
+                ) as connection:
+                    hold_presence(connection, APPLIER)
+                    self._apply_until_stopped(connection)
+            except (psycopg.Error, CustomerAssetsError) as error:
+                log.warning("deliveries wait: %s", str(error).splitlines()[0] if str(error) else error)
+            except Exception:
+                log.exception("deliveries wait")  # whatever it was: this thread must go on
+            if not self._stopping:
+                time.sleep(POLL_SECONDS)
+
+    def _apply_until_stopped(self, connection: Connection) -> None:
         while not self._stopping:
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
+            applied = AppliedDeliveries()
             try:
-                if connection is None:
-                    connection = connect(self._context.url, name="customer_assets apply webhooks", timeout=2)
-                    hold_presence(connection, APPLIER)
-                self._note(apply_waiting(connection, self._context, self._accounts))
-            except (psycopg.Error, CustomerAssetsError) as error:
-                log.warning("deliveries wait: %s", str(error).splitlines()[0] if str(error) else error)
-                if connection is not None:
-                    connection.close()
-                connection = None
-                time.sleep(POLL_SECONDS)
+                apply_waiting(connection, self._context, self._accounts, applied)
+            finally:
+                if applied.total:
+                    self._batch_until = time.monotonic()
+                    self._batch_from = self._batch_from or self._batch_until
+                    self._batch.add(applied)
             self._report_batch()
         self._report_batch(now=True)
-        if connection is not None:
-            connection.close()
-
-    def _note(self, applied: AppliedDeliveries) -> None:
-        if applied.total:
-            now = time.monotonic()
-            self._batch_from = self._batch_from or now
-            self._batch_until = now
-            self._batch.add(applied)
 
     def _report_batch(self, *, now: bool = False) -> None:
         if not self._batch.total:
@@ -88,5 +95,5 @@ class Applier:
             or clock - self._batch_until >= QUIET_SECONDS
             or clock - self._batch_from >= LONGEST_BATCH_SECONDS
         ):
-            self._report(self._batch)
-            self._batch, self._batch_from = AppliedDeliveries(), 0.0
+            batch, self._batch, self._batch_from = self._batch, AppliedDeliveries(), 0.0
+            self._report(batch)

@@ -1,55 +1,56 @@
-"""One commit for many requests: while one is on its way to the disk, those that come meanwhile gather for the next."""
+"""One commit for many requests: while one is on its way to the disk, those that come meanwhile gather for the next.
+
+Deliveries and refusals go separate ways, so that what is refused never holds up what is taken.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
 
 import psycopg
 
-from customer_assets.store.landing import Landed, Refusal, connect_landing, land, store_refusals
+from customer_assets.store.landing import Landed, Refusal, connect_landing
 
 WAIT_SECONDS = 1.0  # Robaws waits 2 s in all
 MOST_IN_ONE = 500
 MOST_BYTES = 16 * 1024 * 1024
-LANES = 2
 
 
 class NotStoredError(Exception):
     """The database did not take it in time; the sender is to try again."""
 
 
-Waiting = tuple[Landed | Refusal, "asyncio.Future[None]"]
+Item = TypeVar("Item", Landed, Refusal)
 
 
-class GroupWriter:
-    """Takes deliveries and refusals from requests, and stores them in groups over two connections."""
+class GroupWriter(Generic[Item]):
+    """Takes items from requests, and stores them in groups.
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._waiting: list[Waiting] = []
+    Args:
+        url: database.
+        insert: stores a group and commits.
+        lanes: connections; with two, one group is made while the other waits for the disk.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        insert: Callable[[psycopg.AsyncConnection, Sequence[Item]], Awaitable[object]],
+        *,
+        lanes: int,
+    ) -> None:
+        self._lanes: list[_Lane[Item]] = [_Lane(url, insert) for _ in range(lanes)]
+        self._waiting: list[tuple[Item, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
 
-    async def land(self, delivery: Landed) -> None:
+    async def put(self, item: Item) -> None:
         """Return once it is committed, it or the one of the same id that came before.
 
         Raises:
             NotStoredError: not within a second. It may still be stored; sent again, it is a repetition.
         """
-        await self._put(delivery)
-
-    async def note(self, refusal: Refusal) -> None:
-        """Keep a refusal; where that cannot be done in time, it goes without."""
-        try:
-            await self._put(refusal)
-        except NotStoredError:
-            return
-
-    async def run(self) -> None:
-        """Store what waits, until cancelled."""
-        await asyncio.gather(*(self._work(_Lane(self._url)) for _ in range(LANES)))
-
-    async def _put(self, item: Landed | Refusal) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
         self._wake.set()
@@ -59,7 +60,11 @@ class GroupWriter:
         except TimeoutError:
             raise NotStoredError from None
 
-    async def _work(self, lane: _Lane) -> None:
+    async def run(self) -> None:
+        """Store what waits, until cancelled."""
+        await asyncio.gather(*(self._work(lane) for lane in self._lanes))
+
+    async def _work(self, lane: _Lane[Item]) -> None:
         try:
             while True:
                 while not self._waiting:
@@ -70,7 +75,7 @@ class GroupWriter:
         finally:
             await lane.disconnect()
 
-    def _next_group(self) -> list[Waiting]:
+    def _next_group(self) -> list[tuple[Item, asyncio.Future[None]]]:
         size = number = 0
         for item, _ in self._waiting[:MOST_IN_ONE]:
             size += len(item.body) if isinstance(item, Landed) else 0
@@ -81,14 +86,17 @@ class GroupWriter:
         return [(item, done) for item, done in group if not done.done()]  # nobody waits for the others
 
 
-class _Lane:
-    """One connection: while it waits for the disk, the other one's group is made."""
+class _Lane(Generic[Item]):
+    """One connection, and how a group is stored over it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, insert: Callable[[psycopg.AsyncConnection, Sequence[Item]], Awaitable[object]]
+    ) -> None:
         self._url = url
+        self._insert_group: Callable[[psycopg.AsyncConnection, Sequence[Item]], Awaitable[object]] = insert
         self._connection: psycopg.AsyncConnection | None = None
 
-    async def store(self, group: Sequence[Waiting]) -> None:
+    async def store(self, group: Sequence[tuple[Item, asyncio.Future[None]]]) -> None:
         """Store a group and tell everyone who waits for one of it."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
@@ -115,7 +123,7 @@ class _Lane:
             except (psycopg.Error, TimeoutError, OSError):
                 return
 
-    async def _write(self, items: Sequence[Landed | Refusal]) -> None:
+    async def _write(self, items: Sequence[Item]) -> None:
         was_connected = self._connection is not None
         try:
             await self._insert(items)
@@ -125,16 +133,13 @@ class _Lane:
             await self.disconnect()  # the server was restarted since: once more, which repeats nothing
             await self._insert(items)
 
-    async def _insert(self, items: Sequence[Landed | Refusal]) -> None:
+    async def _insert(self, items: Sequence[Item]) -> None:
         if self._connection is None:
             self._connection = await connect_landing(self._url, seconds=WAIT_SECONDS)
-        if deliveries := [item for item in items if isinstance(item, Landed)]:
-            await land(self._connection, deliveries)
-        if refusals := [item for item in items if isinstance(item, Refusal)]:
-            await store_refusals(self._connection, refusals)
+        await self._insert_group(self._connection, items)
 
 
-def _settle(group: Sequence[Waiting], error: type[NotStoredError] | None) -> None:
+def _settle(group: Sequence[tuple[Item, asyncio.Future[None]]], error: type[NotStoredError] | None) -> None:
     for _, done in group:
         if done.done():
             continue

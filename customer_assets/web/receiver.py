@@ -59,6 +59,7 @@ class Allowance:
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute, self._clock = per_minute, clock
         self._levels: dict[str, tuple[float, float]] = {}
+        self._said: dict[str, float] = {}
 
     def take(self, address: str) -> bool:
         """Whether this address may be refused once more with all that belongs to it."""
@@ -71,6 +72,17 @@ class Allowance:
             del self._levels[next(iter(self._levels))]
         return allowed
 
+    def is_news(self, address: str) -> bool:
+        """Whether nobody said within a minute that this address is refused without a look."""
+        now = self._clock()
+        if now - self._said.get(address, float("-inf")) < 60:
+            return False
+        self._said.pop(address, None)
+        self._said[address] = now
+        if len(self._said) > MOST_ADDRESSES:
+            del self._said[next(iter(self._said))]
+        return True
+
     def is_spent(self, address: str) -> bool:
         """Whether the next `take` would fail; takes nothing."""
         level, at = self._levels.get(address, (float(self._per_minute), self._clock()))
@@ -82,7 +94,7 @@ class Receiver:
 
     Args:
         secrets: the active secrets, and whose they are.
-        writer: stores deliveries and refusals.
+        deliveries, refusals: what stores them.
         landed: called after each commit that stored something to be applied.
         tolerance_seconds: how far t may be off, both ways.
         refusals_per_minute: of one address, before it is answered without a look.
@@ -91,13 +103,15 @@ class Receiver:
     def __init__(
         self,
         secrets: Secrets,
-        writer: GroupWriter,
+        deliveries: GroupWriter[Landed],
+        refusals: GroupWriter[Refusal],
         landed: Callable[[], None],
         *,
         tolerance_seconds: float,
         refusals_per_minute: int,
     ) -> None:
-        self._secrets, self._writer, self._landed = secrets, writer, landed
+        self._secrets, self._deliveries, self._refusals = secrets, deliveries, refusals
+        self._landed = landed
         self._tolerance = tolerance_seconds
         self._allowance = Allowance(refusals_per_minute)
 
@@ -115,7 +129,7 @@ class Receiver:
         except _GoneError:
             return
         try:
-            await self._writer.land(delivery)
+            await self._deliveries.put(delivery)
         except NotStoredError:
             await _answer(
                 send, 503, b'{"error":"could not be stored; send it again"}', (b"retry-after", b"5")
@@ -140,14 +154,14 @@ class Receiver:
         if media_type != b"application/json":
             raise _Refused("media_type")
         body = await _body(receive, headers)
-        account = await self._account_of(signature, body, address)
+        account = await self._account_of(signature, body)
         opened = open_delivery(body, signature.t)
         status = "failed" if opened.error else "waiting" if opened.event in EVENTS else "ignored"
         return Landed(
             opened.id, account, SOURCE, opened.event, body, signature.signed_at, status, opened.error
         )
 
-    async def _account_of(self, signature: Signature, body: bytes, address: str) -> str:
+    async def _account_of(self, signature: Signature, body: bytes) -> str:
         """Whose secret signed it.
 
         Raises:
@@ -158,7 +172,7 @@ class Receiver:
             try:
                 return secrets.accounts[self._which(signature, body, secrets.values)]
             except SignatureError as error:
-                if error.reason not in ("wrong", "no_secret") or self._allowance.is_spent(address):
+                if error.reason not in ("wrong", "no_secret"):
                     raise
                 renewed = await self._secrets.renewed()  # an endpoint may have been registered a moment ago
                 if renewed.values == secrets.values:
@@ -175,14 +189,21 @@ class Receiver:
     async def _refuse(self, send: Send, address: str, refused: _Refused) -> None:
         close = (b"connection", b"close")  # there may be a body that nobody reads
         if not self._allowance.take(address):
+            if self._allowance.is_news(address):
+                await self._note(Refusal("throttled", address, refused.size, None))
             await _answer(
                 send, 429, b'{"error":"too many refused deliveries"}', (b"retry-after", b"60"), close
             )
             return
         body_hash = hashlib.sha256(refused.body).digest() if refused.body is not None else None
-        await self._writer.note(Refusal(refused.reason, address, refused.size, body_hash))
+        await self._note(Refusal(refused.reason, address, refused.size, body_hash))
         status = STATUS_OF.get(refused.reason, 401)
         await _answer(send, status, b'{"error":"%s"}' % MEANING[refused.reason].encode(), close)
+
+    async def _note(self, refusal: Refusal) -> None:
+        """Keep a trace; where that cannot be done in time, it goes without."""
+        with suppress(NotStoredError):
+            await self._refusals.put(refusal)
 
 
 async def _body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:

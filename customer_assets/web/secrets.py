@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psycopg
+
 from customer_assets.config import Account, RobawsSettings
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.store.database import connect
@@ -53,15 +55,17 @@ class Secrets:
             await asyncio.sleep(RENEW_SECONDS)
 
     async def _read(self) -> None:
+        self._read_at = time.monotonic()
         try:
             registered = await asyncio.to_thread(self._registered)
-        except CustomerAssetsError:
+        except (psycopg.Error, CustomerAssetsError):
             return  # the database is away: those we know still hold
-        self._read_at = time.monotonic()
         self.held = _held([*self._configured, *registered])
 
     def _registered(self) -> list[tuple[str, str]]:
-        with connect(self._url, name="customer_assets receiver secrets", timeout=2) as connection:
+        with connect(
+            self._url, name="customer_assets receiver secrets", timeout=2, statement_seconds=1
+        ) as connection:
             return live_secrets(connection, source=self._source)
 
 

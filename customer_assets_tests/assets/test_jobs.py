@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from customer_assets.definitions import build_defs
+from customer_assets.pipeline.edit import edit_customer
 from customer_assets.resources import StackResource
 from customer_assets.sandbox.server import environment, write_legacy_invoices
 from customer_assets.sensors import batch_to_request, run_failure_alerts, webhook_sensor
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.slow
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 ASSETS = {
     "raw_robaws_client_pages", "raw_zoho_contact_pages", "raw_zoho_invoice_pages", "raw_sumit_customer_pages",
-    "customers_cache", "invoices_cache", "legacy_invoices", "customers", "payment_reminders",
+    "customers_cache", "invoices_cache", "legacy_invoices", "customers", "payment_reminders", "sumit_push",
 }  # fmt: skip
 
 
@@ -46,8 +47,11 @@ def defs(company: Company, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> d
 def run(
     defs: dg.Definitions, instance: dg.DagsterInstance, job: str = "customer_sync", **how: Any
 ) -> dg.ExecuteInProcessResult:
+    config: dict[str, Any] = dict(QUIET)
+    if how.pop("dry_run", False):
+        config["ops"] = {"sumit_push": {"config": {"dry_run": True}}}
     return defs.resolve_job_def(job).execute_in_process(
-        run_config=QUIET, instance=instance, raise_on_error=False, **how
+        run_config=config, instance=instance, raise_on_error=False, **how
     )
 
 
@@ -243,3 +247,30 @@ def test_a_failed_run_is_recorded_even_when_no_sync_began(
     ).for_run_failure()
     assert "recorded" in str(list(run_failure_alerts(context)))  # type: ignore[call-overload]
     assert company.value("select source from sync_runs where status = 'failed'") == "customer_sync"
+
+
+def test_sumit_both_ways_as_a_job(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    assert run(defs, instance).success
+    customer = company.value("select id from customers_cache where source = 'sumit' order by id limit 1")
+    remote = int(company.value("select source_customer_id from customers_cache where id = %s", customer))
+    edit_customer(company.context, customer, {"city": "Haifa"}, by="test")
+
+    planned = run(defs, instance)  # the nightly sync shows what would be sent, and sends nothing
+    assert company.world.sumit[remote].get("City") != "Haifa"
+    assert metadata(planned)["sumit_push"]["plan"] == {f"customer {customer}": "update city"}
+    dry = run(defs, instance, "sumit_bidirectional", dry_run=True)
+    assert metadata(dry)["sumit_push"]["planned"] == 1
+    assert company.world.sumit[remote].get("City") != "Haifa"
+
+    company.fault("sumit", "500", match="listentities", times=99)
+    failed = run(defs, instance, "sumit_bidirectional")
+    assert not failed.success
+    assert metadata(failed)["sumit_push"]["messages"] == {"default": "Pull failed: nothing was pushed"}
+    company.world.faults.clear()
+
+    done = run(defs, instance, "sumit_bidirectional")
+    assert done.success
+    assert (metadata(done)["sumit_push"]["pushed"], checks(done)["sumit_push.nothing_failed"]) == (1, True)
+    assert company.world.sumit[remote]["City"] == "Haifa"

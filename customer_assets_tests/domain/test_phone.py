@@ -104,6 +104,7 @@ def test_a_country_in_any_spelling(name: str) -> None:
     region=st.sampled_from(["BE", "NL", "FR", "DE", "GB", "IL", "IN", "AE", "US"]),
 )
 @settings(max_examples=1500)
+@pytest.mark.slow
 def test_plainly_written_numbers_are_read_as_the_parser_reads_them(number: str, region: str) -> None:
     plain = _plainly_written(number, region)
     if plain is not None:

@@ -8,12 +8,15 @@ import pytest
 
 from customer_assets.errors import ConfigurationError, PermanentError
 from customer_assets.pipeline.register import Registration, delete_endpoints, register_webhook
+from customer_assets.store.endpoints import silent_accounts
 from customer_assets.web.receiver import PATH
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import Web, serving, until
 
 NOWHERE = "http://127.0.0.1:9/api/webhooks/robaws/customers"
 EVENTS = ("client.created", "client.updated")
+
+pytestmark = pytest.mark.slow
 
 
 def register(company: Company, url: str = NOWHERE, **how: Any) -> Registration:
@@ -58,6 +61,49 @@ def test_one_whose_secret_is_in_the_settings_is_adopted(company: Company) -> Non
         lost.endpoint_id,
         [lost.endpoint_id],
     )
+    assert found.verified is None
+    with pytest.raises(ConfigurationError, match="give --rotate"):
+        register_webhook(company.context, account, url=NOWHERE, events=["client.deleted"])
+    company.world.webhooks["other"] = {"id": "other", "secret": "?", "url": NOWHERE, "events": list(EVENTS)}
+    with pytest.raises(ConfigurationError, match="nobody knows whose"):
+        register_webhook(company.context, account, url=NOWHERE, events=EVENTS)
+    assert len(endpoints(company)) == 2
+
+
+def test_a_rotation_that_cannot_delete_adds_no_more(company: Company) -> None:
+    register(company)
+    for _ in range(2):
+        company.fault("robaws", "405", match="webhook-endpoints/")
+        with pytest.raises(PermanentError, match="and keep"):
+            register(company, rotate=True)
+    assert len(endpoints(company)) == 2
+    assert register(company, rotate=True).outcome == "rotated"
+    assert len(endpoints(company)) == 1
+
+
+def test_silence_although_syncs_find_changes_is_seen(company: Company) -> None:
+    company.pull("robaws")
+    with_secrets: list[str] = []
+
+    def silent() -> list[str]:
+        return silent_accounts(company.connection, with_secrets, source="robaws")
+
+    register(company)
+    assert silent() == []  # it is new
+    company.connection.execute("update ops.webhook_endpoints set registered_at = now() - interval '2 days'")
+    assert silent() == ["default"]
+    company.connection.execute("delete from ops.webhook_endpoints")
+    assert silent() == []
+    with_secrets.append("default")
+    assert silent() == []  # its first sync was a moment ago
+    company.connection.execute(
+        "insert into sync_runs (source, kind, trigger, status, started_at) values ('robaws', 'full', 'cli', 'ok', now() - interval '2 days')"
+    )
+    assert silent() == ["default"]
+    company.connection.execute(
+        "insert into ops.webhook_deliveries (id, event, body, signed_at) values ('d', 'client.updated', '', now())"
+    )
+    assert silent() == []
 
 
 def test_of_doubled_endpoints_the_known_one_stays(company: Company) -> None:
@@ -145,7 +191,7 @@ def test_deleting_takes_what_we_registered(company: Company) -> None:
     company.world.webhooks["theirs"] = {"id": "theirs", "secret": "?", "url": "http://x", "events": []}
     assert delete_endpoints(company.context, company.account("robaws")) == [found.endpoint_id]
     assert endpoints(company) == ["theirs"]
-    assert company.value("select retired_at is not null from ops.webhook_endpoints")
+    assert company.value("select count(*) from ops.webhook_endpoints") == 0  # its secret holds no more
 
 
 def _sent_by_robaws(web: Web, client_id: str) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,11 +13,16 @@ from typing import Any
 import httpx
 import pytest
 
+from customer_assets.pipeline.apply import AppliedDeliveries
 from customer_assets.store.database import connect
+from customer_assets.store.landing import Landed, connect_landing, land
+from customer_assets.web.applier import Applier
 from customer_assets.web.receiver import LARGEST_BODY, PATH, Allowance
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.domain.test_signature import CASES
 from customer_assets_tests.web.conftest import SECRET, Web, serving, until
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_delivery_is_stored_and_applied(web: Web) -> None:
@@ -141,7 +148,7 @@ def test_refusals_are_throttled_and_verified_deliveries_never(company: Company) 
         assert refused == [401, 401, 401, 429, 429]
         assert [web.deliver().status_code for _ in range(5)] == [202] * 5
         assert web.post(b"{}", secret="wrong").status_code == 429
-        assert web.reasons() == ["missing"] * 3
+        assert web.reasons() == ["missing"] * 3 + ["throttled"]
 
 
 def test_the_allowance_fills_again() -> None:
@@ -234,14 +241,70 @@ def test_extra_fields_by_id_are_read_by_what_list_pages_taught(web: Web) -> None
         data = {**client, "extraFields": extra, "updatedAt": f"2031-01-0{delivery_id[1]}T00:00:00.000Z"}
         web.post({"id": delivery_id, "event": "client.updated", "data": data})
         web.settled()
-    row = web.company.rows(
-        "select role, extra_fields from customers_cache where source_customer_id = '1001'"
-    )[0]
+    row = web.company.rows("select * from customers_cache where source_customer_id = '1001'")[0]
     assert row["role"] == "RORO"
-    assert row["extra_fields"] == {other: {"type": "SELECT", "stringValue": "POV"}}
+    assert row["extra_fields"] == {"Role": {"type": "SELECT", "stringValue": "RORO"}}
+    assert row["metadata"]["extraFields"] == {other: {"type": "SELECT", "stringValue": "POV"}}
 
 
-@pytest.mark.slow
+def test_repeated_ids_in_any_order_do_not_hold_each_other_up(company: Company) -> None:
+    async def both(prefix: int) -> list[Any]:
+        items = [
+            Landed(f"{prefix}-{n}", "default", "robaws", "x", b"{}", datetime.now(UTC), "ignored", None)
+            for n in range(3000)
+        ]
+        one, other = [await connect_landing(company.url, seconds=5) for _ in range(2)]
+        async with one, other:
+            return await asyncio.gather(land(one, items), land(other, items[::-1]), return_exceptions=True)
+
+    for prefix in range(5):
+        assert sum(asyncio.run(both(prefix))) == 3000
+
+
+def test_refusals_that_cannot_be_stored_hold_nothing_up(web: Web) -> None:
+    with connect(web.company.url) as holder, holder.transaction():
+        holder.execute("lock table ops.webhook_refusals in access exclusive mode")
+        refused = Web(web.company, web.address)
+        thread = threading.Thread(target=refused.post, args=(b"{}",), kwargs={"signature": None})
+        thread.start()
+        assert [web.deliver(f"d{n}").status_code for n in range(20)] == [202] * 20
+        thread.join()
+        refused.client.close()
+    assert len(web.settled()) == 20
+
+
+def test_secrets_that_cannot_be_read_break_nothing(web: Web) -> None:
+    time.sleep(1.1)
+    with connect(web.company.url) as holder, holder.transaction():
+        holder.execute("lock table ops.webhook_endpoints in access exclusive mode")
+        assert web.post(b"{}", secret="other").status_code == 401
+        assert web.deliver().status_code == 202
+        assert web.client.get("/healthz").status_code == 503
+    assert web.client.get("/healthz").json()["webhooks"]["applier"] is True
+
+
+def test_the_applier_survives_whatever_happens(company: Company) -> None:
+    reports: list[int] = []
+
+    def report(batch: AppliedDeliveries) -> None:
+        reports.append(batch.total)
+        raise OSError("out of descriptors")
+
+    applier = Applier(company.context, [company.account("robaws")], report)
+    applier.start()
+    body = b'{"id":"d","event":"client.updated","data":{"id":"1","name":"B"}}'
+    for number in range(2):
+        company.connection.execute(
+            "insert into ops.webhook_deliveries (id, event, body, signed_at) values (%s, 'client.updated', %s, now())",
+            [f"d{number}", body],
+        )
+        applier.wake()
+        until(lambda expected=number + 1: len(reports) == expected)
+    applier.stop()
+    assert not applier.is_alive
+    assert company.value("select count(*) from ops.webhook_deliveries where status = 'applied'") == 2
+
+
 def test_no_request_breaks_it(web: Web) -> None:
     import schemathesis
     from hypothesis import HealthCheck, given, settings

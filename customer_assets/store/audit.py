@@ -1,0 +1,27 @@
+"""The audit log: what people did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from customer_assets.store.database import Connection
+
+
+def record(
+    connection: Connection, *, who: str, action: str, target: str, details: Mapping[str, Any] | None = None
+) -> None:
+    """Note what somebody did, in the transaction that does it."""
+    connection.execute(
+        "insert into ops.audit_log (who, action, target, details) values (%s, %s, %s, %s)",
+        [who, action, target, Jsonb(dict(details or {}))],
+    )
+
+
+def newest(connection: Connection, *, limit: int) -> list[dict[str, Any]]:
+    """The newest entries first."""
+    return connection.execute(
+        "select at, who, action, target, details from ops.audit_log order by id desc limit %s", [limit]
+    ).fetchall()

@@ -1,0 +1,30 @@
+"""Single cache rows: reading them whole, finding them by their source's id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from customer_assets.store.database import Connection, scalar
+
+
+def read_rows(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Rows by id; those that do not exist are left out."""
+    rows = connection.execute("select * from customer_rows where id = any(%s)", [list(ids)])
+    return {row["id"]: row for row in rows}
+
+
+def lock_row(connection: Connection, row_id: int) -> dict[str, Any] | None:
+    """One row, locked until the transaction ends."""
+    return connection.execute("select * from customer_rows where id = %s for update", [row_id]).fetchone()
+
+
+def row_id_of(connection: Connection, *, account: str, source: str, source_id: str) -> int:
+    """The id of a row that is there."""
+    return int(
+        scalar(
+            connection,
+            "select id from customer_rows where account = %s and source = %s and source_customer_id = %s",
+            [account, source, source_id],
+        )
+    )

@@ -1,0 +1,78 @@
+"""The three-way merge, by cases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from customer_assets.domain.merge import Policy, merge, same
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("base", "local", "remote", "outcome"),
+    [
+        ("a", "a", "a", "settled"),
+        ("a", "b", "b", "settled"),
+        ("a", "b", "a", "push"),
+        ("a", "a", "b", "pull"),
+        ("a", None, "a", "push"),
+        (None, "", None, "settled"),
+        ("a ", "a", " a", "settled"),
+    ],
+)
+@pytest.mark.parametrize("policy", ["newest", "local", "remote", "review"])
+def test_what_one_side_changed_needs_no_policy(
+    base: Any, local: Any, remote: Any, outcome: str, policy: Policy
+) -> None:
+    decided = merge(base, local, remote, field="city", policy=policy, local_at=NOON, remote_at=NOON)
+    assert (decided.outcome, decided.both_changed) == (outcome, False)
+
+
+@pytest.mark.parametrize(
+    ("policy", "later", "outcome"),
+    [
+        ("newest", 1, "push"),
+        ("newest", 0, "pull"),
+        ("newest", -1, "pull"),
+        ("local", -1, "push"),
+        ("remote", 1, "pull"),
+        ("review", 1, "conflict"),
+    ],
+)
+def test_what_both_changed_is_decided_by_policy(policy: Policy, later: int, outcome: str) -> None:
+    local_at = NOON + timedelta(minutes=later)
+    decided = merge("a", "b", "c", field="city", policy=policy, local_at=local_at, remote_at=NOON)
+    assert (decided.outcome, decided.both_changed) == (outcome, True)
+
+
+@pytest.mark.parametrize("policy", ["newest", "remote", "review"])
+def test_a_difference_to_the_origin_is_nobodys_to_decide(policy: Policy) -> None:
+    how: Any = {"field": "city", "policy": policy, "local_at": NOON, "remote_at": None, "from_origin": True}
+    assert merge("a", "a", "c", **how).outcome == "conflict"
+    assert merge("a", "b", "a", **how).outcome == "push"
+
+
+def test_under_local_the_origin_wins() -> None:
+    decided = merge(
+        "a", "a", "c", field="city", policy="local", local_at=None, remote_at=NOON, from_origin=True
+    )
+    assert decided.outcome == "push"
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other", "alike"),
+    [
+        ("phone", "050-123 4567", "+972501234567", True),
+        ("phone", "050-1234567", "050-1234568", False),
+        ("phone", "call me", "CALL-ME", True),
+        ("general_email", "A@b.be", "a@b.be ", True),
+        ("name", "Orly Ltd", "orly ltd", False),
+        ("name", "Orly  Ltd", "Orly Ltd", True),
+    ],
+)
+def test_rewritten_values_are_no_edits(field: str, one: str, other: str, alike: bool) -> None:
+    assert same(field, one, other) is alike
