@@ -1,173 +1,601 @@
-"""Who is who: records of customers are joined by declared rules, never across two different valid VAT ids.
+"""Who is who: records of customers are joined by weighed evidence, never across two different valid VAT ids.
 
-The result depends on the set of records alone, not on their order: rules are tried in their order, keys and records in
-theirs.
+In stages: equal records are one profile; valid VAT ids and source ids join at once; what shares a phone, a mailbox, an
+address, a domain or a name is compared pair by pair, and the weights of what agrees and what does not are added up. Pairs
+above the upper threshold join, best first, under vetoes; those between the thresholds are for a person to decide. The result
+depends on the set of records alone, not on their order.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+from customer_assets.domain.contacts import (
+    Address,
+    is_role,
+    mail_domain,
+    mail_keys,
+    parse_address,
+    phone_keys,
+    same_street,
+    vat_key,
+)
+from customer_assets.domain.country import country_code
+from customer_assets.domain.names import Agreement, Name, agreement, parse_name
 
 Key = tuple[str, ...]
 RANK = {"robaws": 0, "zoho": 1, "sumit": 2, "invoice": 3}  # whose row stands for a customer that several have
 
-_POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|\d{4,7})\b")
-_PLACEHOLDER_MAIL = re.compile(r"(test|none|no-?reply|n/?a|unknown|x+)@|@(example|test)\.com$")
+ACCEPT = 9.0  # weight from which a pair is joined
+REVIEW = 6.5  # weight from which a person is asked
+LARGEST_BLOCK = 60  # profiles that share a value; more of them share it by accident
+MOST_NAMES = 3  # of one source id: more of them, and it is a record for walk-in customers
+
+# Weights of evidence: about the logarithm (base 2) of how much likelier it is among records of one customer.
+WEIGHTS = {
+    "name_same": 6.0, "name_alike": 5.0, "name_part": 3.0, "name_family": -4.0, "name_other": -6.0,
+    "phone": 5.0, "mail": 6.0, "mail_of_office": 5.0, "domain": 3.0, "address": 4.5, "postcode": 1.0,
+    "postcode_of_street": 3.0, "phone_near": 3.0,
+    "phone_shared": 1.5, "mail_shared": 1.0, "domain_shared": 0.5, "address_shared": 2.0,
+    "phone_differs": -0.5, "mail_differs": -0.5, "address_differs": -1.0, "country_differs": -3.0,
+    "vat_misspelt": 5.0, "only_of_its_name": 3.0, "only_person_of_its_name": 1.5,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is known of one record's customer, normalized; None where nothing is.
+    """What is known of one record's customer, normalized; blanks where nothing is.
 
     Attributes:
         key: natural key of the record; orders the work and names it in results.
         source: (system, source id) that it belongs to.
         born_of: source_invoice_id that an invoice-born customer is named after; the invoice itself carries it too.
-        vat: VAT id whose check digits hold.
-        name, email, phone, postcode: as `domain.names`, `domain.phone` and this module normalize them.
+        vat: VAT id whose check digits hold; vat_typo: what was written where they do not.
+        name, phones, mails, address, country: as `domain.names` and `domain.contacts` take them apart.
     """
 
     key: Key
     source: tuple[str, str] | None = None
     born_of: str | None = None
     vat: str | None = None
-    name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    postcode: str | None = None
+    vat_typo: str | None = None
+    name: Name | None = None
+    phones: tuple[str, ...] = ()
+    mails: tuple[str, ...] = ()
+    address: Address | None = None
+    country: str | None = None
+
+    @property
+    def born_of_row(self) -> bool:
+        """Whether it is an invoice-born row: it says nothing of its own and goes where its invoice goes."""
+        return self.born_of is not None and self.key[0] == "0 row"
+
+    @property
+    def says(self) -> tuple[object, ...]:
+        """All but the record's own key: equal ones are one customer as far as anybody can tell."""
+        return (
+            self.source,
+            self.vat,
+            self.vat_typo,
+            self.name,
+            self.phones,
+            self.mails,
+            self.address,
+            self.country,
+        )
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether it says more than a name."""
+        return bool(
+            self.source or self.vat or self.phones or self.mails or (self.address and self.address.key)
+        )
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One reason to join: records with the same key belong together.
-
-    Attributes:
-        name: stands with each link that it made.
-        score: how sure it is, 0 to 1.
-        key: the profile's key under this rule, None where it says nothing.
-    """
-
-    name: str
-    score: float
-    key: Callable[[Profile], Key | None]
-
-
-def _both(*parts: str | None) -> Key | None:
-    return tuple(part for part in parts if part is not None) if all(parts) else None
+def profile(
+    key: Key, *, name: str | None = None, vat: str | None = None, phones: Sequence[str | None] = (),
+    mails: Sequence[str | None] = (), address: str | None = None, postcode: str | None = None, city: str | None = None,
+    country: str | None = None, source: tuple[str, str] | None = None, born_of: str | None = None,
+) -> Profile:  # fmt: skip
+    """A profile of values as people wrote them."""
+    code = country_code(country)
+    found_mails = tuple(dict.fromkeys(m for text in mails for m in mail_keys(text)))
+    valid, typo = vat_key(vat, code or _country_of(found_mails))
+    return Profile(
+        key, source, born_of, valid, typo, parse_name(name),
+        tuple(dict.fromkeys(p for text in phones for p in phone_keys(text))), found_mails,
+        parse_address(address, postcode, city), code,
+    )  # fmt: skip
 
 
-NEW_CUSTOMER = Rule("new_customer", 1.0, lambda p: _both(p.born_of))
-SOURCE_ID = Rule("source_id", 1.0, lambda p: p.source)
-# The order is that of explanations, too: an invoice is "new_customer" only when nothing else ties it to another record.
-RULES: tuple[Rule, ...] = (
-    SOURCE_ID,
-    Rule("vat_id", 0.99, lambda p: _both(p.vat)),
-    Rule("email_name", 0.95, lambda p: _both(p.email, p.name)),
-    Rule("phone_name", 0.93, lambda p: _both(p.phone, p.name)),
-    Rule("name_postcode", 0.9, lambda p: _both(p.name, p.postcode)),
-    NEW_CUSTOMER,
-)
+def _country_of(mails: Sequence[str]) -> str | None:
+    """The country of a national domain."""
+    for mail in mails:
+        suffix = mail.rpartition(".")[2].upper()
+        if len(suffix) == 2 and suffix not in ("CO", "IO", "AI", "ME", "TV", "EU"):
+            return "GB" if suffix == "UK" else suffix
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why two records are one customer, or are not: the rule, its weight, and what weighed."""
+
+    rule: str
+    weight: float
+    parts: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def score(self) -> float:
+        """How sure it is, 0 to 1."""
+        return {"source_id": 1.0, "vat_id": 0.99, "operator": 1.0, "new_customer": 1.0, "equal": 1.0}.get(
+            self.rule, round(1 / (1 + 2 ** -(self.weight - ACCEPT + 4)), 4)
+        )
+
+
+NEW_CUSTOMER = Evidence("new_customer", 99.0)
+SOURCE_ID = Evidence("source_id", 99.0)
+VAT_ID = Evidence("vat_id", 98.0)
+EQUAL = Evidence("equal", 97.0)
+OPERATOR = Evidence("operator", 100.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Two records of different clusters that may be one customer."""
+
+    one: Key
+    other: Key
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Accepted evidence between two records."""
+
+    one: Key
+    other: Key
+    evidence: Evidence
 
 
 @dataclass
 class Clusters:
-    """The result: which records belong together, and by which rule each was joined.
+    """The result: which records belong together, and why.
 
     Attributes:
         members: cluster's smallest key -> keys of its members, sorted.
         of: record -> its cluster's smallest key.
-        rule: record -> the strongest rule that ties it to another member; absent for a record alone.
+        edges: the evidence that was accepted; within a cluster it connects all members.
+        reviews: pairs for a person to decide, the best one of each pair of clusters.
+        rule: record -> the strongest evidence that ties it to another member; absent for a record alone.
     """
 
     members: dict[Key, list[Key]] = field(default_factory=dict)
     of: dict[Key, Key] = field(default_factory=dict)
-    rule: dict[Key, Rule] = field(default_factory=dict)
+    edges: list[Edge] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
+    rule: dict[Key, Evidence] = field(default_factory=dict)
+
+    def path(self, one: Key, other: Key) -> list[Edge]:
+        """The accepted evidence that leads from one record to another of its cluster; empty where there is none."""
+        if self.of.get(one) != self.of.get(other) or one == other:
+            return []
+        neighbours: dict[Key, list[Edge]] = defaultdict(list)
+        for edge in self.edges:
+            neighbours[edge.one].append(edge)
+            neighbours[edge.other].append(edge)
+        came: dict[Key, Edge | None] = {one: None}
+        queue = [one]
+        for here in queue:
+            if here == other:
+                break
+            for edge in neighbours[here]:
+                there = edge.other if edge.one == here else edge.one
+                if there not in came:
+                    came[there] = edge
+                    queue.append(there)
+        path: list[Edge] = []
+        at = other
+        while (edge := came.get(at)) is not None:
+            path.append(edge)
+            at = edge.one if edge.other == at else edge.other
+        return path[::-1]
 
 
-def resolve(profiles: Iterable[Profile], rules: Sequence[Rule] = RULES) -> Clusters:
-    """Join profiles by the rules, in their order.
+@dataclass(frozen=True)
+class Decisions:
+    """What people decided of pairs of records; replayed by every resolution.
 
-    Two clusters with different valid VAT ids are never joined, whatever else they share.
+    Attributes:
+        same, different: pairs of record keys, the smaller one first.
     """
-    ordered = sorted(profiles, key=lambda profile: profile.key)
-    union = _Union(ordered)
-    groups: list[tuple[Rule, list[Key]]] = []
-    for rule in rules:
-        by_key: dict[Key, list[Key]] = defaultdict(list)
-        for profile in ordered:
-            if (value := rule.key(profile)) is not None:
-                by_key[value].append(profile.key)
-        for value in sorted(by_key):
-            group = by_key[value]
-            if len(group) > 1:
-                groups.append((rule, group))
-                for other in group[1:]:
-                    union.join(group[0], other)
-    return _explained(ordered, union, groups)
+
+    same: frozenset[tuple[Key, Key]] = frozenset()
+    different: frozenset[tuple[Key, Key]] = frozenset()
 
 
-def _explained(
-    ordered: Sequence[Profile], union: _Union, groups: Iterable[tuple[Rule, list[Key]]]
+def resolve(
+    profiles: Iterable[Profile],
+    *,
+    accept: float = ACCEPT,
+    review: float = REVIEW,
+    decisions: Decisions | None = None,
 ) -> Clusters:
-    clusters = Clusters()
-    for profile in ordered:
-        root = union.root(profile.key)
-        clusters.of[profile.key] = root
-        clusters.members.setdefault(root, []).append(profile.key)
-    for rule, group in groups:
-        together: dict[Key, list[Key]] = defaultdict(list)
-        for key in group:
-            together[clusters.of[key]].append(key)
-        for keys in together.values():
-            if len(keys) > 1:
-                for key in keys:
-                    clusters.rule.setdefault(key, rule)
-    return clusters
+    """Join records.
+
+    Args:
+        profiles: one per record.
+        accept: weight from which a pair is joined.
+        review: weight from which a person is asked.
+        decisions: what people said of pairs.
+    """
+    return _Resolution(profiles, accept, review, decisions or Decisions()).run()
+
+
+def weigh(one: Profile, other: Profile, shared: Shared | None = None) -> Evidence:
+    """The evidence that two records are one customer, by the weights above. VAT and source ids are not looked at."""
+    shared = shared or Shared()
+    named = agreement(one.name, other.name) if one.name and other.name else None
+    parts: list[tuple[str, float]] = []
+
+    def add(name: str) -> None:
+        parts.append((name, WEIGHTS[name]))
+
+    if named is not None:
+        add(f"name_{named.name.lower()}")
+    _weigh_phone(add, one, other, shared)
+    common = set(one.mails) & set(other.mails)
+    if common:
+        mail = min(common)
+        add("mail_shared" if shared.mails[mail] > 2 else "mail_of_office" if is_role(mail) else "mail")
+    elif one.mails and other.mails:
+        domains = {mail_domain(m) for m in one.mails} & {mail_domain(m) for m in other.mails} - {None}
+        if domains:
+            add("domain_shared" if any(shared.domains[d or ""] > 2 for d in domains) else "domain")
+        else:
+            add("mail_differs")
+    _weigh_address(add, one, other, shared)
+    if one.country and other.country and one.country != other.country:
+        add("country_differs")
+    if _is_misspelt(one, other):
+        add("vat_misspelt")
+    weight = sum(value for _, value in parts)
+    if named in (Agreement.OTHER, Agreement.FAMILY):
+        # whatever else they share, an accountant, a spouse or a sister company shares it, too: never without a person
+        weight = min(weight, ACCEPT - 0.5)
+    elif named is None:
+        weight = min(weight, ACCEPT + 1)
+    rule = "+".join(name for name, value in parts if value > 0) or "nothing"
+    return Evidence(rule, round(weight, 2), tuple(parts))
+
+
+def _weigh_phone(add, one: Profile, other: Profile, shared: Shared) -> None:  # type: ignore[no-untyped-def]
+    from rapidfuzz.distance import OSA
+
+    common = set(one.phones) & set(other.phones)
+    if common:
+        add("phone_shared" if min(shared.phones[phone] for phone in common) > 2 else "phone")
+    elif one.phones and other.phones:
+        near = any(OSA.distance(a, b) <= 1 for a in one.phones for b in other.phones)
+        add("phone_near" if near else "phone_differs")
+
+
+def _weigh_address(add, one: Profile, other: Profile, shared: Shared) -> None:  # type: ignore[no-untyped-def]
+    here, there = one.address, other.address
+    if here is None or there is None:
+        return
+    if same_street(here, there):
+        crowded = here.key is not None and shared.addresses[here.key] > 2
+        add("address_shared" if crowded else "address")
+    elif here.postcode and here.postcode == there.postcode:
+        # a Dutch or British one is a street, others are a town
+        add("postcode" if here.postcode.isdigit() else "postcode_of_street")
+    elif here.street and there.street:
+        add("address_differs")
+
+
+def _is_misspelt(one: Profile, other: Profile) -> bool:
+    from rapidfuzz.distance import OSA
+
+    for typo, vat in ((one.vat_typo, other.vat or other.vat_typo), (other.vat_typo, one.vat)):
+        if typo and vat and OSA.distance(typo, vat) <= 1:
+            return True
+    return False
+
+
+@dataclass
+class Shared:
+    """How many different names stand behind a value: a switchboard, an accountant's mailbox, a business centre."""
+
+    phones: Counter[str] = field(default_factory=Counter)
+    mails: Counter[str] = field(default_factory=Counter)
+    domains: Counter[str] = field(default_factory=Counter)
+    addresses: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, nodes: Sequence[Profile]) -> Shared:
+        """Count distinct groups of names for each value."""
+        names: dict[tuple[str, object], set[Name]] = defaultdict(set)
+        for node in nodes:
+            if node.name is None:
+                continue
+            for phone in node.phones:
+                names["phone", phone].add(node.name)
+            for mail in node.mails:
+                names["mail", mail].add(node.name)
+                if domain := mail_domain(mail):
+                    names["domain", domain].add(node.name)
+            if node.address is not None and node.address.key is not None:
+                names["address", node.address.key].add(node.name)
+        shared = cls()
+        counters: dict[str, Counter[object]] = {
+            "phone": shared.phones, "mail": shared.mails, "domain": shared.domains, "address": shared.addresses,
+        }  # type: ignore[dict-item]  # fmt: skip
+        for (kind, value), found in names.items():
+            counters[kind][value] = len(_name_groups(found))
+        return shared
+
+
+def _name_groups(names: Iterable[Name]) -> list[Name]:
+    """One name of each group of names that agree; a few are enough to know."""
+    groups: list[Name] = []
+    for name in sorted(names, key=lambda n: n.key):
+        if all((agreement(name, other) or 0) < Agreement.PART for other in groups):
+            groups.append(name)
+            if len(groups) > MOST_NAMES:
+                break
+    return groups
+
+
+class _Resolution:
+    """One resolution: nodes are profiles that say the same, with all the records behind them."""
+
+    def __init__(
+        self, profiles: Iterable[Profile], accept: float, review: float, decisions: Decisions
+    ) -> None:
+        self.accept, self.review = accept, review
+        ordered = sorted(profiles, key=lambda p: p.key)
+        self.records: list[list[Key]] = []
+        self.nodes: list[Profile] = []
+        numbers: dict[object, int] = {}
+        self.number_of: dict[Key, int] = {}
+        apart = {key for pair in decisions.different for key in pair}
+        for one in ordered:
+            # what says nothing, or of which somebody said that it is not another, stands alone
+            alone = one.name is None and not one.has_evidence
+            says: object = (one.key,) if alone or one.key in apart or one.born_of_row else one.says
+            number = numbers.setdefault(says, len(self.nodes))
+            if number == len(self.nodes):
+                self.nodes.append(one)
+                self.records.append([])
+            self.records[number].append(one.key)
+            self.number_of[one.key] = number
+        self.born = {
+            p.born_of: self.number_of[p.key] for p in ordered if p.born_of is not None and not p.born_of_row
+        }
+        self.rows_born = [(p.born_of, self.number_of[p.key]) for p in ordered if p.born_of_row]
+        self.shared = Shared.of(self.nodes)
+        self.union = _Union(self.nodes)
+        self.edges: list[Edge] = []
+        self.decisions = decisions
+
+    def run(self) -> Clusters:
+        for one, other in sorted(self.decisions.different):
+            if one in self.number_of and other in self.number_of:
+                self.union.forbid(self.number_of[one], self.number_of[other])
+        for one, other in sorted(self.decisions.same):
+            if one in self.number_of and other in self.number_of:
+                self._join(self.number_of[one], self.number_of[other], OPERATOR, forced=True)
+        for born_of, row in self.rows_born:
+            if born_of in self.born:
+                self._join(row, self.born[born_of], NEW_CUSTOMER)
+        for evidence, groups in ((SOURCE_ID, self._by_source()), (VAT_ID, self._by_vat())):
+            for group in groups:
+                for other in group[1:]:
+                    self._join(group[0], other, evidence)
+        weighed = sorted(self._weighed(), key=lambda found: (-found[0].weight, found[1], found[2]))
+        for evidence, one, other in weighed:
+            if evidence.weight >= self.accept:
+                self._join(one, other, evidence)
+        alone = self._only_of_their_names()
+        for evidence, one, other in alone:
+            if evidence.weight >= self.accept:
+                self._join(one, other, evidence)
+        doubtful = [found for found in (*weighed, *alone) if self.review <= found[0].weight < self.accept]
+        return self._clusters(sorted(doubtful, key=lambda found: (-found[0].weight, found[1], found[2])))
+
+    def _only_of_their_names(self) -> list[tuple[Evidence, int, int]]:
+        """Clusters whose name one single other cluster has, and that nothing else tells apart."""
+        members: dict[int, list[Profile]] = defaultdict(list)
+        by_name: dict[str, dict[int, int]] = defaultdict(dict)
+        for number, node in enumerate(self.nodes):
+            members[self.union.root(number)].append(node)
+            if node.name is not None and len(node.name.joined) >= 6:
+                by_name[node.name.key].setdefault(self.union.root(number), number)
+        found: list[tuple[Evidence, int, int]] = []
+        for name in sorted(by_name):
+            if len(by_name[name]) != 2:
+                continue
+            (root, one), (other_root, other) = sorted(by_name[name].items())
+            evidence = weigh(
+                _summed(self.nodes[one], members[root]),
+                _summed(self.nodes[other], members[other_root]),
+                self.shared,
+            )
+            is_company = any(
+                n.name and (n.name.forms or n.name.trades) for n in members[root] + members[other_root]
+            )
+            extra = "only_of_its_name" if is_company else "only_person_of_its_name"
+            weight = round(evidence.weight + WEIGHTS[extra], 2)
+            found.append(
+                (Evidence(f"name+{extra}", weight, (*evidence.parts, (extra, WEIGHTS[extra]))), one, other)
+            )
+        return found
+
+    def _join(self, one: int, other: int, evidence: Evidence, *, forced: bool = False) -> None:
+        if self.union.join(one, other, forced=forced):
+            self.edges.append(Edge(self.records[one][0], self.records[other][0], evidence))
+
+    def _by_source(self) -> Iterator[list[int]]:
+        """Nodes of one source id, unless it carries many names: a record for walk-in customers."""
+        groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for number, node in enumerate(self.nodes):
+            if node.source is not None:
+                groups[node.source].append(number)
+        for source in sorted(groups):
+            group = groups[source]
+            names = {node.name for number in group if (node := self.nodes[number]).name is not None}
+            if len(_name_groups(n for n in names if n is not None)) < MOST_NAMES:
+                yield group
+
+    def _by_vat(self) -> Iterator[list[int]]:
+        groups: dict[str, list[int]] = defaultdict(list)
+        for number, node in enumerate(self.nodes):
+            if node.vat is not None:
+                groups[node.vat].append(number)
+        for vat in sorted(groups):
+            yield groups[vat]
+
+    def _weighed(self) -> Iterator[tuple[Evidence, int, int]]:
+        """Every pair that shares something, with its weight, where that is enough for a person."""
+        seen: set[tuple[int, int]] = set()
+        for group in self._blocks():
+            for pair in combinations(group, 2):
+                if pair in seen:
+                    continue
+                seen.add(pair)
+                one, other = pair
+                if self.union.root(one) == self.union.root(other):
+                    continue
+                a, b = self.nodes[one], self.nodes[other]
+                if a.vat and b.vat and differ(a.vat, b.vat):
+                    continue
+                evidence = weigh(a, b, self.shared)
+                if evidence.weight >= self.review:
+                    yield evidence, one, other
+
+    def _blocks(self) -> Iterator[list[int]]:
+        """Nodes that share a phone, a mailbox, a domain, an address, or a name."""
+        blocks: dict[tuple[object, ...], list[int]] = defaultdict(list)
+        for number, node in enumerate(self.nodes):
+            for phone in node.phones:
+                blocks["phone", phone].append(number)
+            for mail in node.mails:
+                blocks["mail", mail].append(number)
+                if domain := mail_domain(mail):
+                    blocks["domain", domain].append(number)
+            if node.address is not None and node.address.key is not None:
+                blocks["address", *node.address.key[1:]].append(number)
+            if node.name is not None:
+                blocks["name", node.name.key].append(number)
+                longest = max(node.name.core, key=len)
+                if node.address is not None and node.address.postcode:
+                    blocks["word", longest[:5], node.address.postcode].append(number)
+        for block in sorted(blocks, key=repr):
+            group = blocks[block]
+            if len(group) <= LARGEST_BLOCK:
+                yield group
+            else:  # shared by many: only those whose names begin alike
+                parts: dict[str, list[int]] = defaultdict(list)
+                for number in group:
+                    name = self.nodes[number].name
+                    parts[name.core[0][:4] if name is not None else ""].append(number)
+                for part in sorted(parts):
+                    if part and len(parts[part]) <= LARGEST_BLOCK:
+                        yield parts[part]
+
+    def _clusters(self, doubtful: Sequence[tuple[Evidence, int, int]]) -> Clusters:
+        clusters = Clusters(edges=self.edges)
+        smallest: dict[int, Key] = {}
+        for number, records in enumerate(self.records):
+            root = self.union.root(number)
+            smallest[root] = min(smallest.get(root, records[0]), records[0])
+            for other in records[1:]:
+                self.edges.append(Edge(records[0], other, EQUAL))
+        for number, records in enumerate(self.records):
+            root = smallest[self.union.root(number)]
+            clusters.members.setdefault(root, []).extend(records)
+            for key in records:
+                clusters.of[key] = root
+        for members in clusters.members.values():
+            members.sort()
+        clusters.members = dict(sorted(clusters.members.items()))
+        for edge in self.edges:
+            for key in (edge.one, edge.other):
+                held = clusters.rule.get(key)
+                if held is None or edge.evidence.weight > held.weight:
+                    clusters.rule[key] = edge.evidence
+        asked: set[tuple[int, int]] = set()
+        for evidence, one, other in doubtful:
+            pair = tuple(sorted((self.union.root(one), self.union.root(other))))
+            if pair[0] != pair[1] and pair not in asked and self.union.may_join(*pair):
+                asked.add(pair)  # type: ignore[arg-type]
+                clusters.reviews.append(Review(self.records[one][0], self.records[other][0], evidence))
+        return clusters
+
+
+def differ(one: str, other: str) -> bool:
+    """Whether two valid VAT ids are those of two customers; where no check digit is known, a slip may be in either."""
+    from rapidfuzz.distance import OSA
+
+    if one == other:
+        return False
+    return not (len(one) == len(other) == 15 and one.isdigit() and OSA.distance(one, other) <= 2)
+
+
+def _summed(one: Profile, members: Sequence[Profile]) -> Profile:
+    """All that a cluster says, under the name of one of it."""
+    return replace(
+        one,
+        phones=tuple(sorted({phone for m in members for phone in m.phones})),
+        mails=tuple(sorted({mail for m in members for mail in m.mails})),
+        address=next((m.address for m in members if m.address is not None and m.address.key), one.address),
+        country=next((m.country for m in members if m.country), None),
+    )
 
 
 class _Union:
-    """Union-find that refuses to bring two VAT ids together; the smallest key is the root."""
+    """Union-find that refuses to bring two VAT ids, or what somebody told apart, together."""
 
-    def __init__(self, profiles: Iterable[Profile]) -> None:
-        self.parent: dict[Key, Key] = {}
-        self.vat: dict[Key, str | None] = {}
-        for profile in profiles:
-            self.parent[profile.key] = profile.key
-            self.vat[profile.key] = profile.vat
+    def __init__(self, nodes: Sequence[Profile]) -> None:
+        self.parent = list(range(len(nodes)))
+        self.vats: list[set[str]] = [{node.vat} if node.vat else set() for node in nodes]
+        self.apart: list[set[int]] = [set() for _ in nodes]
 
-    def root(self, key: Key) -> Key:
-        while self.parent[key] != key:
-            self.parent[key] = self.parent[self.parent[key]]
-            key = self.parent[key]
-        return key
+    def root(self, number: int) -> int:
+        while self.parent[number] != number:
+            self.parent[number] = self.parent[self.parent[number]]
+            number = self.parent[number]
+        return number
 
-    def join(self, one: Key, other: Key) -> None:
+    def forbid(self, one: int, other: int) -> None:
+        one, other = self.root(one), self.root(other)
+        if one != other:
+            self.apart[one].add(other)
+            self.apart[other].add(one)
+
+    def may_join(self, one: int, other: int) -> bool:
+        one, other = self.root(one), self.root(other)
+        if any(self.root(number) == other for number in self.apart[one]):
+            return False
+        both = self.vats[one] & self.vats[other]
+        return bool(both) or not any(differ(a, b) for a in self.vats[one] for b in self.vats[other])
+
+    def join(self, one: int, other: int, *, forced: bool = False) -> bool:
+        """Join two nodes; `forced` (somebody said so) passes over VAT ids. Returns whether they were two and are one."""
         low, high = sorted((self.root(one), self.root(other)))
         if low == high:
-            return
-        vats = {vat for vat in (self.vat[low], self.vat[high]) if vat is not None}
-        if len(vats) > 1:
-            return
+            return False
+        if any(self.root(number) == high for number in self.apart[low]):
+            return False
+        if not forced and not self.may_join(low, high):
+            return False
         self.parent[high] = low
-        self.vat[low] = next(iter(vats), None)
-
-
-def email_key(email: str | None) -> str | None:
-    """An address for comparison: the first of several, lower case; placeholders are no evidence."""
-    if not email:
-        return None
-    first = re.split(r"[;,\s]+", email.strip())[0].casefold()
-    return None if "@" not in first or _PLACEHOLDER_MAIL.search(first) else first
-
-
-def postcode_key(address: str | None, zipcode: str | None = None) -> str | None:
-    """The postcode of an address: its own column, else the last thing in the text that looks like one."""
-    text = zipcode or address
-    if not text:
-        return None
-    found = _POSTCODE.findall(text.upper())
-    compact = found[-1].replace(" ", "") if found else None
-    return None if compact is None or not compact.strip("0") else compact
+        self.vats[low] |= self.vats[high]
+        self.apart[low] |= self.apart[high]
+        for number in self.apart[high]:
+            self.apart[self.root(number)].add(low)
+        return True

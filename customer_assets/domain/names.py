@@ -1,81 +1,285 @@
-"""Names for comparison: scripts folded, punctuation and legal forms gone, words in one order."""
+"""Names for comparison: scripts folded, legal forms and marks set apart, words for a trade translated.
+
+The lists are data files (`domain/data`). Raw names are kept where they are; nothing here is shown to users.
+"""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache, lru_cache
 
 from anyascii import anyascii
 
-# Legal forms of the countries that our customers are of, folded as `fold` does.
-LEGAL_FORMS = frozenset(
-    [
-        "bv",
-        "bvba",
-        "nv",
-        "sa",
-        "srl",
-        "sprl",
-        "cv",
-        "cvba",
-        "vof",
-        "commv",
-        "comm",
-        "gcv",
-        "ebvba",
-        "vzw",
-        "asbl",
-        "sarl",
-        "sas",
-        "sasu",
-        "eurl",
-        "snc",
-        "sci",
-        "gmbh",
-        "ag",
-        "kg",
-        "ohg",
-        "ug",
-        "ev",
-        "mbh",
-        "ltd",
-        "limited",
-        "llc",
-        "llp",
-        "lp",
-        "plc",
-        "inc",
-        "corp",
-        "co",
-        "pvt",
-        "private",
-        "fze",
-        "fzco",
-        "fzc",
-        "pjsc",
-        "baam",
-        "bam",
-    ]
-)
+from customer_assets.domain.wordlists import entries
+
 _WORD = re.compile(r"[a-z0-9]+")
 _INITIALS = re.compile(r"\b((?:[a-z]\.\s?){1,5}[a-z]?)(?=\W|$)")
-_BAAM = re.compile(r"בע\W{0,2}מ")
+_BAAM = re.compile(r"[בע]{1,2}\W{0,2}[עבמ]{0,1}\W{0,2}מ(?!\w)")
+_ARTICLE = re.compile(r"\b\u0627\u0644(?=\w{3})")  # Arabic al-, written together with its word
+_PARENTHESES = re.compile(r"\(([^)]*)\)")
+_MARKS = str.maketrans("", "", "'`\u2018\u2019\"")
+# Sounds that scripts without vowels write in one way: what is left of a word when they are folded.
+_SOUNDS = (
+    ("sch", "s"),
+    ("sh", "s"),
+    ("tz", "z"),
+    ("ts", "z"),
+    ("ck", "k"),
+    ("ch", "k"),
+    ("kh", "k"),
+    ("ph", "p"),
+    ("th", "t"),
+    ("dj", "g"),
+)
+_BONES = str.maketrans(
+    {**dict.fromkeys("aeiouywvh", ""), "q": "k", "c": "k", "f": "p", "j": "g", "b": "b", "g": "g", "x": "ks"}
+)
+# Trades of a family's head: a company that has one and a company of that name that has none are two companies.
+_FAMILY_TRADES = frozenset(
+    {"holding", "group", "investments", "international", "management", "estate", "rental"}
+)
+_LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
+
+
+class Agreement(IntEnum):
+    """How far two names agree, the better the higher."""
+
+    OTHER = 0  # nothing in common
+    FAMILY = 1  # something in common, and something that tells them apart: sister companies, spouses
+    PART = 2  # one says less than the other, and nothing against it
+    ALIKE = 3  # the same but for spelling
+    SAME = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name taken apart.
+
+    Attributes:
+        key: what equal names share.
+        core: words that are nobody else's, sorted.
+        trades: what it does, as entries of the list of activities.
+        forms: legal forms.
+        joined: all its words in their order, without spaces: where a space slipped.
+        is_foreign: written in a script that leaves vowels out, at least in part.
+    """
+
+    key: str
+    core: tuple[str, ...]
+    trades: frozenset[str]
+    forms: frozenset[str]
+    joined: str
+    is_foreign: bool
+
+
+def is_latin(text: str) -> bool:
+    """Whether a text is written in Latin script alone."""
+    return _LATIN.match(text) is not None
 
 
 def fold(text: str) -> str:
     """Lower-case ASCII; abbreviations with dots become one word (`B.V.` -> `bv`)."""
-    ascii_text = anyascii(_BAAM.sub(" ltd ", text)).casefold()
+    ascii_text = (
+        anyascii(_ARTICLE.sub("", _BAAM.sub(" ltd ", text)).replace("\u0629", "\u0647"))
+        .casefold()
+        .translate(_MARKS)
+    )
     return _INITIALS.sub(lambda match: match.group(1).replace(".", "").replace(" ", "") + " ", ascii_text)
 
 
-@lru_cache(maxsize=131072)
-def name_key(name: str | None) -> str | None:
-    """What two spellings of one name have in common: its words without legal forms, sorted. None for a blank.
-
-    A name of nothing but legal forms keeps them, so that it does not match everything.
-    """
-    if not name:
+@lru_cache(maxsize=262144)
+def parse_name(text: str | None) -> Name | None:
+    """Take a name apart; None for a blank or a placeholder. A name of nothing but forms or trades keeps them."""
+    if not text:
         return None
-    words = _WORD.findall(fold(name))
-    core = [word for word in words if word not in LEGAL_FORMS] or words
-    return " ".join(sorted(core)) or None
+    words = _words(text)
+    if not words or "".join(words) in _placeholders():
+        return None
+    forms, rest = _without_forms(words)
+    kept = [word for word in rest if word not in _noise()] or rest or sorted(forms)
+    trades: set[str] = set()
+    core: list[str] = []
+    for word in kept:
+        trade = _trade(word)
+        if trade is None:
+            core.append(word)
+        else:
+            trades.add(trade)
+    if not core:
+        core, trades = kept, set()
+    core = sorted(set(core))
+    return Name(
+        " ".join([*core, *sorted(f"~{trade}" for trade in trades)]),
+        tuple(core),
+        frozenset(trades),
+        frozenset(forms),
+        "".join(rest),
+        not is_latin(text),
+    )
+
+
+def name_key(text: str | None) -> str | None:
+    """What two spellings of one name have in common; None for a blank."""
+    name = parse_name(text)
+    return name.key if name is not None else None
+
+
+@lru_cache(maxsize=524288)
+def agreement(one: Name, other: Name) -> Agreement | None:
+    """How far two names agree; None where they are in scripts that cannot be compared well and do not look alike."""
+    if one.key == other.key:
+        return Agreement.SAME
+    left, right = _unmatched(one, other)
+    apart = bool(one.trades and other.trades and not one.trades & other.trades)
+    less = bool(one.trades ^ other.trades) and (not one.trades or not other.trades)
+    if _slipped(one.joined, other.joined):
+        left = right = 0
+    matched = len(one.core) - left
+    if not matched:
+        return None if one.is_foreign != other.is_foreign else Agreement.OTHER
+    heads = less and bool((one.trades | other.trades) & _FAMILY_TRADES)
+    if (left and right) or apart or heads:
+        return Agreement.FAMILY
+    if left or right:
+        shorter = one.core if len(one.core) <= len(other.core) else other.core
+        return Agreement.PART if max(len(word) for word in shorter) >= 4 else Agreement.FAMILY
+    return Agreement.PART if less else Agreement.ALIKE
+
+
+def _slipped(one: str, other: str) -> bool:
+    from rapidfuzz.distance import OSA
+
+    return one == other or (
+        len(one) >= 8 and abs(len(one) - len(other)) <= 1 and OSA.distance(one, other) <= 1
+    )
+
+
+def _unmatched(one: Name, other: Name) -> tuple[int, int]:
+    """Core words of either side that have no counterpart on the other."""
+    foreign = one.is_foreign != other.is_foreign
+    left = [word for word in one.core if word not in other.core]
+    right = [word for word in other.core if word not in one.core]
+    for word in list(left):
+        found = next((o for o in right if _alike(word, o, foreign=foreign)), None)
+        if found is not None:
+            left.remove(word)
+            right.remove(found)
+    return (
+        sum(1 for word in left if not _is_trade_of(word, other)),
+        sum(1 for word in right if not _is_trade_of(word, one)),
+    )
+
+
+def _is_trade_of(word: str, name: Name) -> bool:
+    """Whether a word is a misspelt trade that the other name has."""
+    from rapidfuzz.distance import OSA
+
+    return len(word) >= 3 and any(
+        trade in name.trades and abs(len(word) - len(known)) <= 1 and OSA.distance(word, known) <= 1
+        for known, trade in _trades().items()
+    )
+
+
+def _alike(one: str, other: str, *, foreign: bool) -> bool:
+    """Whether two words are one but for a typo, an abbreviation, or another script."""
+    from rapidfuzz.distance import OSA
+
+    shorter, longer = (one, other) if len(one) <= len(other) else (other, one)
+    if len(shorter) == 1 or (len(shorter) >= 4 and longer.startswith(shorter)):
+        return longer.startswith(shorter)
+    if len(shorter) >= 4 and OSA.distance(one, other) <= (2 if len(shorter) >= 8 else 1):
+        return True
+    return foreign and not bones(one).isdisjoint(bones(other))
+
+
+@lru_cache(maxsize=131072)
+def bones(word: str) -> frozenset[str]:
+    """A word without its vowels, in sounds that every script writes. A Hebrew v may be a vowel, or a b."""
+    for sound, written in _SOUNDS:
+        word = word.replace(sound, written)
+    found = {_single(word.translate(_BONES)), _single(word.replace("v", "b").translate(_BONES))}
+    return frozenset(found - {""})
+
+
+def _single(text: str) -> str:
+    return "".join(c for n, c in enumerate(text) if n == 0 or text[n - 1] != c)
+
+
+def _words(text: str) -> list[str]:
+    """Folded words, without what names somebody else (`c/o`, `t.a.v.`) and without bracketed marks."""
+    lowered = text.casefold()
+    for mark in entries("care_of"):
+        at = lowered.find(mark)
+        while at > 0 and (
+            lowered[at - 1].isalnum() or lowered[at + len(mark) : at + len(mark) + 1].isalnum()
+        ):
+            at = lowered.find(mark, at + 1)
+        if at > 0:
+            text, lowered = text[:at], lowered[:at]
+    return _WORD.findall(fold(_PARENTHESES.sub(r" \1 ", text)).replace("real estate", "estate"))
+
+
+def _without_forms(words: list[str]) -> tuple[set[str], list[str]]:
+    """(legal forms, the other words); forms of several words are found as such."""
+    known = _forms()
+    forms: set[str] = set()
+    rest: list[str] = []
+    number = 0
+    while number < len(words):
+        for length in (4, 3, 2, 1):
+            joined = " ".join(words[number : number + length])
+            if joined in known and number + length <= len(words):
+                forms.add(joined.replace(" ", ""))
+                number += length
+                break
+        else:
+            rest.append(words[number])
+            number += 1
+    return forms, rest
+
+
+@lru_cache(maxsize=65536)
+def _trade(word: str) -> str | None:
+    """The entry of the list of activities that a word belongs to; abbreviations and typos of long words, too."""
+    from rapidfuzz.distance import OSA
+
+    known = _trades()
+    if word in known:
+        return known[word]
+    if len(word) >= 3:
+        begun = {trade for other, trade in known.items() if other.startswith(word)}
+        if len(begun) == 1:
+            return begun.pop()
+    if len(word) >= 6:
+        near = {trade for other, trade in known.items() if len(other) >= 7 and OSA.distance(word, other) <= 1}
+        if len(near) == 1:
+            return near.pop()
+    return None
+
+
+@cache
+def _forms() -> frozenset[str]:
+    return frozenset(" ".join(_WORD.findall(fold(entry))) for entry in entries("legal_forms"))
+
+
+@cache
+def _noise() -> frozenset[str]:
+    return frozenset("".join(_WORD.findall(fold(entry))) for entry in entries("name_noise"))
+
+
+@cache
+def _placeholders() -> frozenset[str]:
+    return frozenset("".join(_WORD.findall(fold(entry))) for entry in entries("placeholders"))
+
+
+@cache
+def _trades() -> dict[str, str]:
+    known: dict[str, str] = {}
+    for line in entries("activities"):
+        words = line.split()
+        for word in words:
+            known["".join(_WORD.findall(fold(word)))] = words[0]
+    known.pop("", None)
+    return known
