@@ -20,15 +20,57 @@ _PLACEHOLDER_MAIL = re.compile(
     r"^(test|none|no-?reply|n-?a|unknown|geen|x+|info)@(test|none|example|x+|na|unknown)\b|@(example|test)\.[a-z]+$|^(test|none|noreply|no-reply|unknown|n/a|geen|x+)@"
 )
 _ROLES = frozenset(
-    "info admin office sales finance accounting accounts invoices invoice facturatie facturen boekhouding billing contact "
-    "administratie compta comptabilite mail post service support hello".split()
+    [
+        "info",
+        "admin",
+        "office",
+        "sales",
+        "finance",
+        "accounting",
+        "accounts",
+        "invoices",
+        "invoice",
+        "facturatie",
+        "facturen",
+        "boekhouding",
+        "billing",
+        "contact",
+        "administratie",
+        "compta",
+        "comptabilite",
+        "mail",
+        "post",
+        "service",
+        "support",
+        "hello",
+    ]
 )
 _POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|\d{4,7})\b")
 _BOX = re.compile(r"\b(?:bus|box|bte|boite|apt|unit|suite|flat)\.?\s*\w+|(?<=\d)\s*/\s*\w+", re.IGNORECASE)
 _NUMBER = re.compile(r"\b(\d+)\s?([a-z])?\b")
 _LETTERS = re.compile(r"[a-z]+")
 _STREET_TYPES = frozenset(
-    "straat str laan ln steenweg stwg weg rue avenue av ave road rd street st strasse rehov rchvb sh".split()
+    [
+        "straat",
+        "str",
+        "laan",
+        "ln",
+        "steenweg",
+        "stwg",
+        "weg",
+        "rue",
+        "avenue",
+        "av",
+        "ave",
+        "road",
+        "rd",
+        "street",
+        "st",
+        "strasse",
+        "rehov",
+        "rchvb",
+        "sh",
+    ]
 )
 
 

@@ -9,9 +9,10 @@ depends on the set of records alone, not on their order.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from typing import Any
 
 from customer_assets.domain.contacts import (
     Address,
@@ -90,9 +91,8 @@ class Profile:
     @property
     def has_evidence(self) -> bool:
         """Whether it says more than a name."""
-        return bool(
-            self.source or self.vat or self.phones or self.mails or (self.address and self.address.key)
-        )
+        place = self.address is not None and bool(self.address.key or self.address.postcode)
+        return bool(self.source or self.vat or self.phones or self.mails or place)
 
 
 def profile(
@@ -136,10 +136,10 @@ class Evidence:
         )
 
 
-NEW_CUSTOMER = Evidence("new_customer", 99.0)
+NEW_CUSTOMER = Evidence("new_customer", 0.0)  # the weakest: said only where nothing else ties a record
 SOURCE_ID = Evidence("source_id", 99.0)
 VAT_ID = Evidence("vat_id", 98.0)
-EQUAL = Evidence("equal", 97.0)
+EQUAL = Evidence("equal", 1.0)
 OPERATOR = Evidence("operator", 100.0)
 
 
@@ -199,9 +199,9 @@ class Clusters:
                     queue.append(there)
         path: list[Edge] = []
         at = other
-        while (edge := came.get(at)) is not None:
-            path.append(edge)
-            at = edge.one if edge.other == at else edge.other
+        while (step := came.get(at)) is not None:
+            path.append(step)
+            at = step.one if step.other == at else step.other
         return path[::-1]
 
 
@@ -272,7 +272,7 @@ def weigh(one: Profile, other: Profile, shared: Shared | None = None) -> Evidenc
     return Evidence(rule, round(weight, 2), tuple(parts))
 
 
-def _weigh_phone(add, one: Profile, other: Profile, shared: Shared) -> None:  # type: ignore[no-untyped-def]
+def _weigh_phone(add: Callable[[str], None], one: Profile, other: Profile, shared: Shared) -> None:
     from rapidfuzz.distance import OSA
 
     common = set(one.phones) & set(other.phones)
@@ -283,7 +283,7 @@ def _weigh_phone(add, one: Profile, other: Profile, shared: Shared) -> None:  # 
         add("phone_near" if near else "phone_differs")
 
 
-def _weigh_address(add, one: Profile, other: Profile, shared: Shared) -> None:  # type: ignore[no-untyped-def]
+def _weigh_address(add: Callable[[str], None], one: Profile, other: Profile, shared: Shared) -> None:
     here, there = one.address, other.address
     if here is None or there is None:
         return
@@ -331,9 +331,9 @@ class Shared:
             if node.address is not None and node.address.key is not None:
                 names["address", node.address.key].add(node.name)
         shared = cls()
-        counters: dict[str, Counter[object]] = {
+        counters: dict[str, Counter[Any]] = {
             "phone": shared.phones, "mail": shared.mails, "domain": shared.domains, "address": shared.addresses,
-        }  # type: ignore[dict-item]  # fmt: skip
+        }  # fmt: skip
         for (kind, value), found in names.items():
             counters[kind][value] = len(_name_groups(found))
         return shared
@@ -348,6 +348,14 @@ def _name_groups(names: Iterable[Name]) -> list[Name]:
             if len(groups) > MOST_NAMES:
                 break
     return groups
+
+
+Weighed = tuple[Evidence, int, int]  # of two nodes, by number
+
+
+def _best_first(found: Weighed) -> tuple[float, int, int]:
+    evidence, one, other = found
+    return -evidence.weight, one, other
 
 
 class _Resolution:
@@ -383,31 +391,36 @@ class _Resolution:
         self.decisions = decisions
 
     def run(self) -> Clusters:
-        for one, other in sorted(self.decisions.different):
-            if one in self.number_of and other in self.number_of:
-                self.union.forbid(self.number_of[one], self.number_of[other])
-        for one, other in sorted(self.decisions.same):
-            if one in self.number_of and other in self.number_of:
-                self._join(self.number_of[one], self.number_of[other], OPERATOR, forced=True)
+        self._replay_decisions()
         for born_of, row in self.rows_born:
             if born_of in self.born:
                 self._join(row, self.born[born_of], NEW_CUSTOMER)
-        for evidence, groups in ((SOURCE_ID, self._by_source()), (VAT_ID, self._by_vat())):
+        for certain, groups in ((SOURCE_ID, self._by_source()), (VAT_ID, self._by_vat())):
             for group in groups:
-                for other in group[1:]:
-                    self._join(group[0], other, evidence)
-        weighed = sorted(self._weighed(), key=lambda found: (-found[0].weight, found[1], found[2]))
-        for evidence, one, other in weighed:
-            if evidence.weight >= self.accept:
-                self._join(one, other, evidence)
+                for number in group[1:]:
+                    self._join(group[0], number, certain)
+        weighed = sorted(self._weighed(), key=_best_first)
+        self._join_all(weighed)
         alone = self._only_of_their_names()
-        for evidence, one, other in alone:
+        self._join_all(alone)
+        doubtful = [found for found in (*weighed, *alone) if self.review <= found[0].weight < self.accept]
+        return self._clusters(sorted(doubtful, key=_best_first))
+
+    def _replay_decisions(self) -> None:
+        number_of = self.number_of
+        for one, other in sorted(self.decisions.different):
+            if one in number_of and other in number_of:
+                self.union.forbid(number_of[one], number_of[other])
+        for one, other in sorted(self.decisions.same):
+            if one in number_of and other in number_of:
+                self._join(number_of[one], number_of[other], OPERATOR, forced=True)
+
+    def _join_all(self, found: Iterable[Weighed]) -> None:
+        for evidence, one, other in found:
             if evidence.weight >= self.accept:
                 self._join(one, other, evidence)
-        doubtful = [found for found in (*weighed, *alone) if self.review <= found[0].weight < self.accept]
-        return self._clusters(sorted(doubtful, key=lambda found: (-found[0].weight, found[1], found[2])))
 
-    def _only_of_their_names(self) -> list[tuple[Evidence, int, int]]:
+    def _only_of_their_names(self) -> list[Weighed]:
         """Clusters whose name one single other cluster has, and that nothing else tells apart."""
         members: dict[int, list[Profile]] = defaultdict(list)
         by_name: dict[str, dict[int, int]] = defaultdict(dict)
@@ -415,7 +428,7 @@ class _Resolution:
             members[self.union.root(number)].append(node)
             if node.name is not None and len(node.name.joined) >= 6:
                 by_name[node.name.key].setdefault(self.union.root(number), number)
-        found: list[tuple[Evidence, int, int]] = []
+        found: list[Weighed] = []
         for name in sorted(by_name):
             if len(by_name[name]) != 2:
                 continue
@@ -431,7 +444,11 @@ class _Resolution:
             extra = "only_of_its_name" if is_company else "only_person_of_its_name"
             weight = round(evidence.weight + WEIGHTS[extra], 2)
             found.append(
-                (Evidence(f"name+{extra}", weight, (*evidence.parts, (extra, WEIGHTS[extra]))), one, other)
+                (
+                    Evidence(f"{evidence.rule}+{extra}", weight, (*evidence.parts, (extra, WEIGHTS[extra]))),
+                    one,
+                    other,
+                )
             )
         return found
 
@@ -459,7 +476,7 @@ class _Resolution:
         for vat in sorted(groups):
             yield groups[vat]
 
-    def _weighed(self) -> Iterator[tuple[Evidence, int, int]]:
+    def _weighed(self) -> Iterator[Weighed]:
         """Every pair that shares something, with its weight, where that is enough for a person."""
         seen: set[tuple[int, int]] = set()
         for group in self._blocks():
@@ -507,19 +524,17 @@ class _Resolution:
                     if part and len(parts[part]) <= LARGEST_BLOCK:
                         yield parts[part]
 
-    def _clusters(self, doubtful: Sequence[tuple[Evidence, int, int]]) -> Clusters:
+    def _clusters(self, doubtful: Sequence[Weighed]) -> Clusters:
         clusters = Clusters(edges=self.edges)
         smallest: dict[int, Key] = {}
         for number, records in enumerate(self.records):
             root = self.union.root(number)
             smallest[root] = min(smallest.get(root, records[0]), records[0])
-            for other in records[1:]:
-                self.edges.append(Edge(records[0], other, EQUAL))
+            self.edges.extend(Edge(records[0], record, EQUAL) for record in records[1:])
         for number, records in enumerate(self.records):
-            root = smallest[self.union.root(number)]
-            clusters.members.setdefault(root, []).extend(records)
-            for key in records:
-                clusters.of[key] = root
+            first = smallest[self.union.root(number)]
+            clusters.members.setdefault(first, []).extend(records)
+            clusters.of.update(dict.fromkeys(records, first))
         for members in clusters.members.values():
             members.sort()
         clusters.members = dict(sorted(clusters.members.items()))
@@ -530,9 +545,9 @@ class _Resolution:
                     clusters.rule[key] = edge.evidence
         asked: set[tuple[int, int]] = set()
         for evidence, one, other in doubtful:
-            pair = tuple(sorted((self.union.root(one), self.union.root(other))))
-            if pair[0] != pair[1] and pair not in asked and self.union.may_join(*pair):
-                asked.add(pair)  # type: ignore[arg-type]
+            low, high = sorted((self.union.root(one), self.union.root(other)))
+            if low != high and (low, high) not in asked and self.union.may_join(low, high):
+                asked.add((low, high))
                 clusters.reviews.append(Review(self.records[one][0], self.records[other][0], evidence))
         return clusters
 

@@ -18,15 +18,12 @@ from customer_assets.domain.identity import (
     Clusters,
     Key,
     Profile,
-    email_key,
-    postcode_key,
+    profile,
     resolve,
 )
 from customer_assets.domain.mapping import MappedRecord
-from customer_assets.domain.names import name_key
-from customer_assets.domain.phone import region_of, to_e164
-from customer_assets.domain.vat import valid_vat
 from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.profiles import row_key, row_profile
 from customer_assets.sources.base import now_utc
 from customer_assets.store import cache, legacy, overlays
 from customer_assets.store.cache import Batch, Counts, Sighting
@@ -156,10 +153,9 @@ class _Resolution:
         profiles: dict[str, list[Profile]] = {}
         self.has_evidence: dict[int, bool] = {}
         for invoice in self.invoices:
-            profile = self._invoice_profile(invoice)
-            profiles.setdefault(invoice["account"], []).append(profile)
-            known = (profile.source, profile.vat, profile.email, profile.phone, profile.postcode)
-            self.has_evidence[invoice["id"]] = any(known)
+            said = self._invoice_profile(invoice)
+            profiles.setdefault(invoice["account"], []).append(said)
+            self.has_evidence[invoice["id"]] = said.has_evidence
         for row in self.rows:
             profiles.setdefault(row["account"], []).append(self._row_profile(row))
         # accounts stay apart: the same id in two organizations is two customers
@@ -183,12 +179,12 @@ class _Resolution:
             (invoice["account"], invoice["source_system"], invoice["source_customer_id"])
         )
         if own is not None:
-            return legacy.Link(invoice["id"], own["id"], SOURCE_ID.name, SOURCE_ID.score, None)
+            return legacy.Link(invoice["id"], own["id"], SOURCE_ID.rule, SOURCE_ID.score, None)
         cluster = self.cluster(invoice)
         if cluster.row is None:
             return legacy.Link(invoice["id"], None, None, None, _why_unlinked(invoice, cluster))
         rule = self.clusters[invoice["account"]].rule.get(_invoice_key(invoice), NEW_CUSTOMER)
-        return legacy.Link(invoice["id"], cluster.row["id"], rule.name, rule.score, None)
+        return legacy.Link(invoice["id"], cluster.row["id"], rule.rule, rule.score, None)
 
     def _gather(self) -> dict[tuple[str, Key], _Cluster]:
         gathered: dict[tuple[str, Key], _Cluster] = {}
@@ -199,7 +195,7 @@ class _Resolution:
             cluster.origin = min(cluster.origin, invoice["source_invoice_id"])
             cluster.has_evidence |= self.has_evidence[invoice["id"]]
         for row in sorted(self.rows, key=lambda r: (r["deleted_at"] is not None, RANK[r["source"]], r["id"])):
-            at = (row["account"], self.clusters[row["account"]].of[_row_key(row)])
+            at = (row["account"], self.clusters[row["account"]].of[row_key(row)])
             if at in gathered and gathered[at].row is None:
                 gathered[at].row = row
         for cluster in gathered.values():
@@ -213,28 +209,17 @@ class _Resolution:
             if invoice["source_system"] and invoice["source_customer_id"]
             else None
         )
-        name, email = name_key(invoice["customer_name"]), email_key(invoice["customer_email"])
-        vat = valid_vat(invoice["customer_vat_number"], invoice["customer_country"])
-        facts = {"country": invoice["customer_country"], "vat_number": invoice["customer_vat_number"]}
-        phone = _phone(invoice["customer_phone"], region_of(facts, self.region))
-        born_of = invoice["source_invoice_id"]
-        postcode = postcode_key(invoice["customer_address"])
-        return Profile(_invoice_key(invoice), source, born_of, vat, name, email, phone, postcode)
+        return profile(
+            _invoice_key(invoice), name=invoice["customer_name"], vat=invoice["customer_vat_number"],
+            phones=[invoice["customer_phone"]], mails=[invoice["customer_email"]], address=invoice["customer_address"],
+            country=invoice["customer_country"], source=source, born_of=invoice["source_invoice_id"],
+        )  # fmt: skip
 
     def _row_profile(self, row: dict[str, Any]) -> Profile:
         if row["source"] == INVOICE:
             # an invoice-born customer says nothing of its own: it goes where the invoice went that it is named after
-            return Profile(_row_key(row), born_of=row["source_customer_id"])
-        return Profile(
-            _row_key(row),
-            (row["source"], row["source_customer_id"]),
-            None,
-            valid_vat(row["vat_number"], row["country"]),
-            name_key(row["name"]),
-            email_key(row["general_email"]),
-            _phone(row["primary_phone"], region_of(row, self.region)),
-            postcode_key(None, row["zipcode"]),
-        )
+            return Profile(row_key(row), born_of=row["source_customer_id"])
+        return row_profile(row)
 
 
 def _why_unlinked(invoice: dict[str, Any], cluster: _Cluster) -> str:
@@ -252,16 +237,8 @@ def _why_unlinked(invoice: dict[str, Any], cluster: _Cluster) -> str:
     return "no customer was made for it yet"
 
 
-def _phone(number: str | None, region: str) -> str | None:
-    return to_e164(number, region) if number else None
-
-
 def _invoice_key(invoice: dict[str, Any]) -> Key:
     return ("1 invoice", invoice["source_invoice_id"])
-
-
-def _row_key(row: dict[str, Any]) -> Key:
-    return ("0 row", row["source"], row["source_customer_id"])
 
 
 def _newest_first(invoice: dict[str, Any]) -> tuple[int, str]:

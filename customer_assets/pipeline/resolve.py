@@ -7,11 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from customer_assets.domain.identity import RANK, Clusters, Key, Profile, email_key, postcode_key, resolve
-from customer_assets.domain.names import name_key
-from customer_assets.domain.phone import region_of, to_e164
-from customer_assets.domain.vat import valid_vat
+from customer_assets.domain.identity import RANK, Clusters, Profile, resolve
 from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.profiles import row_key, row_profile
 from customer_assets.store import golden
 from customer_assets.store.database import connect
 
@@ -37,10 +35,10 @@ def resolve_customers(context: Context) -> Resolved:
     """Resolve all cache rows; ids that exist are kept."""
     with connect(context.url, name="customer_assets customers") as connection:
         rows = golden.rows_to_resolve(connection)
-        by_key = {_key(row): row for row in rows}
+        by_key = {(row["account"], *row_key(row)): row for row in rows}
         parts = [
-            [by_key[key] for key in keys]
-            for clusters in _clusters(rows, context.settings.default_region).values()
+            [by_key[account, *key] for key in keys]
+            for account, clusters in _clusters(rows).items()
             for keys in clusters.members.values()
         ]
         ids = _stable_ids(parts)
@@ -54,19 +52,10 @@ def resolve_customers(context: Context) -> Resolved:
     return Resolved(len(records), len(rows), counts)
 
 
-def _clusters(rows: Iterable[dict[str, Any]], default_region: str) -> dict[str, Clusters]:
+def _clusters(rows: Iterable[dict[str, Any]]) -> dict[str, Clusters]:
     profiles: dict[str, list[Profile]] = {}
     for row in rows:
-        phone = row["primary_phone"]
-        profile = Profile(
-            _key(row),
-            vat=valid_vat(row["vat_number"], row["country"]),
-            name=name_key(row["name"]),
-            email=email_key(row["general_email"]),
-            phone=to_e164(phone, region_of(row, default_region)) if phone else None,
-            postcode=postcode_key(row["street"] if row["source"] == "invoice" else None, row["zipcode"]),
-        )
-        profiles.setdefault(row["account"], []).append(profile)
+        profiles.setdefault(row["account"], []).append(row_profile(row))
     return {account: resolve(found) for account, found in sorted(profiles.items())}
 
 
@@ -107,7 +96,3 @@ def golden_record(customer_id: int, rows: Sequence[dict[str, Any]]) -> dict[str,
             if record[field] is not None:
                 provenance[field] = chosen["id"]
     return record | {"provenance": provenance}
-
-
-def _key(row: dict[str, Any]) -> Key:
-    return (f"{RANK[row['source']]}", row["source"], row["source_customer_id"])
