@@ -199,7 +199,7 @@ class SumitSettings(_Settings, toml_table="sumit"):
     )
     search_mode: int = Field(
         2,
-        ge=0,
+        ge=2,
         le=6,
         description="SearchMode of a creation: 2 finds by our ExternalIdentifier; never 1, which doubles",
     )

@@ -9,6 +9,8 @@ from customer_assets.errors import BusyError
 from customer_assets.pipeline.pull import failed_systems
 from customer_assets.pipeline.push import PushResult, push
 from customer_assets.resources import StackResource
+from customer_assets.store import runs
+from customer_assets.store.database import connect
 
 PLANNING_JOB = "customer_sync"  # it pulls; what would be pushed is shown, and sumit_bidirectional sends it
 
@@ -38,16 +40,23 @@ def sumit_push(
     """Push all that changed, account by account; none where this run's pull failed."""
     started = time.monotonic()
     dry_run = config.dry_run or context.run.job_name == PLANNING_JOB
-    failed = failed_systems(stack.stack.url, context.run.run_id)
+    run_id = context.run.run_id
+    failed = failed_systems(stack.stack.url, run_id)
+    with connect(stack.stack.url) as connection:
+        incomplete = runs.incomplete_accounts(connection, dagster_run_id=run_id, source="sumit")
     work = stack.context_for(context.run.run_id)
     results: list[PushResult] = []
     messages: dict[str, str] = {}
     for account in stack.accounts("sumit"):
-        if f"sumit/{account.account}" in failed:
+        if f"sumit/{account.account}" in failed or account.account in incomplete:
             messages[account.account] = "Pull failed: nothing was pushed"
             continue
         try:
-            results.append(push(work, account, ids=None, dry_run=dry_run))
+            with connect(stack.stack.url) as connection:
+                spent = runs.calls_of(
+                    connection, dagster_run_id=run_id, account=account.account, source="sumit"
+                )
+            results.append(push(work, account, ids=None, dry_run=dry_run, calls_spent=spent))
             messages[account.account] = results[-1].message
         except BusyError as error:
             messages[account.account] = str(error)

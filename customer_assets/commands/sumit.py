@@ -194,12 +194,23 @@ def resolve_conflict(
     """Decide a conflict; the next sync carries it out."""
     from customer_assets.config import SumitSettings
     from customer_assets.pipeline import edit as edits
+    from customer_assets.store import links
+    from customer_assets.store.database import connect
 
     stack = opened_stack()
-    settings = _account(stack, None).settings
-    assert isinstance(settings, SumitSettings)  # noqa: S101 (what _account gives)
+    by_account = {
+        a.account: a.settings.name_from
+        for a in stack.configuration.accounts
+        if isinstance(a.settings, SumitSettings)
+    }
+    with connect(stack.url) as connection:
+        owner = links.account_of_conflict(connection, conflict_id)
     done = edits.resolve_conflict(
-        stack.context(), conflict_id, use=use.value, by=getpass.getuser(), settings=settings
+        stack.context(),
+        conflict_id,
+        use=use.value,
+        by=getpass.getuser(),
+        name_from=by_account.get(owner or "", "name"),
     )
     say(f"{done['field']}: the {use.value} value holds; the next sync settles it")
     if as_json:

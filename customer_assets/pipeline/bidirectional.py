@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from customer_assets.config import Account
+from customer_assets.errors import GoneError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.land import PullOptions
 from customer_assets.pipeline.pull import SyncResult, pull_locked, pull_one_locked, working_connection
 from customer_assets.pipeline.push import PushResult, push_locked
-from customer_assets.store import links
-from customer_assets.store.database import Connection, system_lock
+from customer_assets.store import links, runs
+from customer_assets.store.database import Connection, connect, system_lock
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class BothWays:
     @property
     def success(self) -> bool:
         """All was read, and nothing failed."""
-        return self.push is not None and self.push.success and all(p.error is None for p in self.pulls)
+        return self.push is not None and self.push.success and all(p.status == "ok" for p in self.pulls)
 
     @property
     def synced(self) -> int:
@@ -85,18 +86,25 @@ def bidirectional(
         else:
             remote = _remote_ids(connection, account, ids)
             pulls = tuple(pull_one_locked(context, connection, account, one) for one in remote)
-        if not all(_is_complete(pull) for pull in pulls):
-            return BothWays(pulls, None)
         spent = sum(pull.calls for pull in pulls)
-        return BothWays(
-            pulls, push_locked(context, connection, account, ids=ids, dry_run=dry_run, calls_spent=spent)
-        )
+        pushed = None
+        if all(_is_complete(pull) for pull in pulls):
+            pushed = push_locked(context, connection, account, ids=ids, dry_run=dry_run, calls_spent=spent)
+    if dry_run and spent:
+        with connect(context.url, name="customer_assets bidirectional") as connection:
+            runs.record_dry_calls(
+                connection, account=account.account, source="sumit", trigger=context.trigger, calls=spent
+            )
+    return BothWays(pulls, pushed)
 
 
 def _is_complete(pull: SyncResult) -> bool:
+    if isinstance(pull.error, GoneError):
+        return True  # one customer that is not there any more says nothing of the others
     return pull.error is None and all(landed.status == "complete" for landed in pull.landed)
 
 
 def _remote_ids(connection: Connection, account: Account, ids: Sequence[int]) -> list[str]:
     found = links.load_links(connection, account=account.account, row_ids=ids)
-    return [str(link.row["source_customer_id"]) for link in found if link.row is not None]
+    alive = [link.row for link in found if link.row is not None and link.row["deleted_at"] is None]
+    return [str(row["source_customer_id"]) for row in alive]

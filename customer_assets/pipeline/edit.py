@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from customer_assets.config import SumitSettings
 from customer_assets.domain.edits import parse_edit
 from customer_assets.domain.overlay import source_values
 from customer_assets.domain.systems import as_sumit_customer
@@ -79,9 +78,9 @@ def _refuse_stale(row: Mapping[str, Any], seen: Mapping[str, Any] | None, seen_a
         raise StaleEditError(
             f"customer {row['id']} was changed at {row['updated_at']:%Y-%m-%d %H:%M:%S} UTC, after you saw it: look again"
         )
-    for name, value in (seen or {}).items():
-        held = overlays.as_json(row[name])
-        if (held or None) != (value or None):
+    for name, text in (seen or {}).items():
+        held, value = overlays.as_json(row[name]), parse_edit(name, text) if text not in (None, "") else None
+        if held != value:
             raise StaleEditError(f"customer {row['id']}: {name} is {held!r} now, not {value!r} as you saw it")
 
 
@@ -96,9 +95,16 @@ def _batch(connection: Connection, context: Context, row: Mapping[str, Any]) -> 
 
 
 def resolve_conflict(
-    context: Context, conflict_id: int, *, use: Literal["local", "remote"], by: str, settings: SumitSettings
+    context: Context, conflict_id: int, *, use: Literal["local", "remote"], by: str, name_from: str = "name"
 ) -> dict[str, Any]:
     """Decide an open conflict; the next sync carries it out. Returns the conflict.
+
+    Args:
+        context: database and settings.
+        conflict_id: which one.
+        use: whose value holds.
+        by: who decides.
+        name_from: the setting SUMIT_NAME_FROM of the account.
 
     Raises:
         NotFoundError: there is no such open conflict.
@@ -120,7 +126,7 @@ def resolve_conflict(
             if edit is not None:
                 links.release_edits(connection, [edit.id])
             if link.origin is not None:
-                taken = as_sumit_customer(link.origin, name_from=settings.name_from)
+                taken = as_sumit_customer(link.origin, name_from=name_from)
                 origin_values[name] = taken.get(name)
         links.write_base(connection, link.id, base, origin_values)
         links.close_conflict(connection, link.id, name, resolution=use, by=by)

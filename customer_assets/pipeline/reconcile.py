@@ -13,7 +13,7 @@ from typing import Any
 from customer_assets.config import Account, SumitSettings
 from customer_assets.domain.merge import Decision, Outcome, merge, same
 from customer_assets.domain.systems import as_sumit_customer, sumit_writes
-from customer_assets.store import links, overlays
+from customer_assets.store import links, overlays, rows
 from customer_assets.store.cache import Batch
 from customer_assets.store.database import Connection
 from customer_assets.store.links import Conflict, Edit, Link
@@ -63,7 +63,7 @@ def field_states(link: Link, settings: SumitSettings) -> Iterator[FieldState]:
         local, local_at, from_origin = base, None, False
         if edit is not None:
             local, local_at = edit.value, edit.at
-        elif origin.get(name) is not None:
+        elif origin.get(name) is not None or link.origin_values.get(name) is not None:
             from_origin = True
             if not same(name, origin[name], link.origin_values.get(name)):
                 local, local_at = origin[name], link.origin["updated_at"] if link.origin else None
@@ -101,6 +101,7 @@ def reconcile(
             if link.id is not None and _is_alive(link):
                 released += _reconcile(connection, link, settings, result)
         if released:
+            rows.lock_rows(connection, result.shown_anew)
             links.release_edits(connection, released)
             laid = overlays.load_overlays(
                 connection,
@@ -122,8 +123,10 @@ def _reconcile(connection: Connection, link: Link, settings: SumitSettings, resu
     base, origin_values = dict(link.base), dict(link.origin_values)
     released: list[int] = []
     agreed_anew = False
+    is_pending = False
     for state in field_states(link, settings):
         outcome = state.decision.outcome
+        is_pending |= outcome is Outcome.PUSH
         if state.decision.both_changed and outcome is not Outcome.CONFLICT:
             winner = "local" if outcome is Outcome.PUSH else "remote"
             links.store_conflict(
@@ -149,6 +152,8 @@ def _reconcile(connection: Connection, link: Link, settings: SumitSettings, resu
             base[state.field], agreed_anew = state.remote, True
             if outcome is Outcome.PUSH and state.from_origin:
                 origin_values.pop(state.field, None)
+    if link.state == "failed" and not is_pending:
+        links.mark_state(connection, link.id, "linked", None)
     if agreed_anew:
         links.write_base(connection, link.id, base, origin_values)
     return released

@@ -40,7 +40,7 @@ GONE = re.compile(
     r"archived|empty|not found|not exist|n't exist|no such|deleted|לא נמצא|לא קיים", re.IGNORECASE
 )
 # Texts that concern every row, not this one: the plan or the user lacks something.
-NOT_ALLOWED = re.compile(r"permission|module|not allowed|unauthori|הרשא", re.IGNORECASE)
+NOT_ALLOWED = re.compile(r"permission|module|unauthori|הרשא", re.IGNORECASE)
 KNOWN_PROPERTY = "Customers_FullName"  # the one that the documentation orders by
 
 
@@ -203,7 +203,9 @@ class Sumit:
         if self._settings.dialect == "seed":
             return await self._found_in_list(source_id)
         if not source_id.isdigit():
-            raise GoneError(f"sumit customer {source_id}: ids are numbers in the real dialect", system=SYSTEM)
+            raise ConfigurationError(
+                f"sumit customer {source_id}: ids are numbers in the real dialect; SUMIT_DIALECT is {self._settings.dialect}"
+            )
         requested_at = now_utc()
         try:
             body = await self._post(
@@ -213,7 +215,11 @@ class Sumit:
         except _BusinessError as error:
             if GONE.search(str(error)):
                 raise GoneError(f"sumit customer {source_id}: {error}", system=SYSTEM) from None
-            raise
+            if NOT_ALLOWED.search(str(error)):
+                raise
+            raise RefusedError(str(error), system=SYSTEM) from None  # this customer alone cannot be read
+        except _TechnicalError as error:
+            raise RefusedError(str(error), system=SYSTEM) from None
         return Page(0, body, requested_at, envelope)
 
     async def _found_in_list(self, source_id: str) -> Page:
@@ -273,23 +279,20 @@ class Sumit:
                 f"sumit customer {source_id}: SUMIT wrote customer {given} instead", system=SYSTEM
             )
 
-    async def search(self, filters: Mapping[str, str]) -> list[Page]:
-        """Customers that have one of these values, each as `fetch` gives it. The caller compares what it got.
+    async def search(self, name: str, value: str) -> list[Page]:
+        """Customers that have this value, each as `fetch` gives it. The caller compares what it got.
 
         Args:
-            filters: property of an entity (or key of the other dialect) -> value; tried in this order until one hits.
+            name: property of an entity. The other dialect cannot filter: it gives all customers.
+            value: what it is to be.
         """
         if self._settings.dialect == "seed":
             self._list = None  # it was read before the write whose outcome is in doubt
             page = await self._read_page("/website/customers/getlist/", {}, 0)
-            return [
-                Page(0, b'{"Customers":[' + bytes(r) + b"]}", page.requested_at, Envelope([r]))
-                for r in page.envelope.records
-            ]
-        folder = await self._customers_folder()
-        for name, value in filters.items():
+            wrapped = b'{"Customers":[%s]}'
+        else:
             request = {
-                "Folder": folder,
+                "Folder": await self._customers_folder(),
                 "IncludeInheritedFolders": True,
                 "LoadProperties": True,
                 "Filters": [{"Property": name, "Value": value}],
@@ -297,19 +300,11 @@ class Sumit:
                 "Paging": {"StartIndex": 0, "PageSize": self._size},
             }
             page = await self._read_page("/crm/data/listentities/", request, 0)
-            if page.envelope.records:
-                return [
-                    Page(
-                        0,
-                        b'{"Status":0,"Data":{"Entity":' + bytes(r) + b"}}",
-                        page.requested_at,
-                        Envelope([r]),
-                    )
-                    for r in page.envelope.records
-                ]
-        return []
+            wrapped = b'{"Status":0,"Data":{"Entity":%s}}'
+        return [Page(0, wrapped % bytes(r), page.requested_at, Envelope([r])) for r in page.envelope.records]
 
     async def _write(self, path: str, request: dict[str, Any], what: str) -> bytes:
+        self._list = None  # what was read before is old from here on
         try:
             return await self._post(path, request, what, retry=False)
         except ThrottledError:

@@ -192,9 +192,10 @@ def record_push(
         update ops.sumit_links
         set row_id = %(row_id)s,
             remote_id = %(remote_id)s,
-            base = %(base)s,
+            -- what was decided of other fields while the call was under way stays
+            base = base || %(base)s,
             base_hash = %(hash)s,
-            origin_values = %(origin_values)s,
+            origin_values = origin_values || %(origin_values)s,
             state = 'linked',
             last_error = null,
             last_pushed_at = now()
@@ -213,13 +214,15 @@ def join_links(connection: Connection, *, wanted: int, existing: int) -> None:
     connection.execute("update ops.sumit_links set origin_id = %s where id = %s", [origin, existing])
 
 
-def release_edits(connection: Connection, ids: Sequence[int]) -> None:
-    """These edits do not hold any more."""
-    if ids:
-        connection.execute(
-            "update ops.field_edits set released_at = now() where id = any(%s) and released_at is null",
-            [list(ids)],
-        )
+def release_edits(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """These edits do not hold any more; returns those that did until now. Lock their rows before."""
+    if not ids:
+        return []
+    rows = connection.execute(
+        "update ops.field_edits set released_at = now() where id = any(%s) and released_at is null returning id",
+        [list(ids)],
+    )
+    return [row["id"] for row in rows]
 
 
 # --- conflicts --------------------------------------------------------------------------------------------------------
@@ -319,6 +322,16 @@ def open_conflict(connection: Connection, conflict_id: int) -> dict[str, Any] | 
     ).fetchone()
 
 
+def account_of_conflict(connection: Connection, conflict_id: int) -> str | None:
+    """Whose conflict it is."""
+    found = scalar(
+        connection,
+        "select l.account from ops.sumit_conflicts c join ops.sumit_links l on l.id = c.link_id where c.id = %s",
+        [conflict_id],
+    )
+    return None if found is None else str(found)
+
+
 # --- results ----------------------------------------------------------------------------------------------------------
 
 
@@ -356,13 +369,14 @@ def wanted_rows(connection: Connection, *, account: str, sources: Sequence[str])
     return [row["id"] for row in rows]
 
 
-def twin_row(connection: Connection, origin_id: int) -> list[int]:
-    """SUMIT rows of the same real customer, as the resolution sees it."""
-    rows = connection.execute(
+def twins(connection: Connection, origin_id: int) -> list[dict[str, Any]]:
+    """SUMIT rows of the same real customer, as the resolution sees it, with the row that each was pushed from."""
+    return connection.execute(
         """
-        select s.id
+        select s.id, s.source_customer_id, l.origin_id
         from customer_rows o
         join customer_rows s on s.customer_id = o.customer_id
+        left join ops.sumit_links l on l.row_id = s.id
         where o.id = %s
             and s.account = o.account
             and s.source = 'sumit'
@@ -370,8 +384,7 @@ def twin_row(connection: Connection, origin_id: int) -> list[int]:
         order by s.id
         """,
         [origin_id],
-    )
-    return [row["id"] for row in rows]
+    ).fetchall()
 
 
 def calls_this_month(connection: Connection, *, account: str) -> int:

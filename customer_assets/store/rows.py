@@ -28,3 +28,26 @@ def row_id_of(connection: Connection, *, account: str, source: str, source_id: s
             [account, source, source_id],
         )
     )
+
+
+def lock_rows(connection: Connection, ids: Sequence[int]) -> None:
+    """Lock rows until the transaction ends, in the order that everybody takes."""
+    connection.execute(
+        "select from customer_rows where id = any(%s) order by source_customer_id for update", [list(ids)]
+    )
+
+
+def join_customer(connection: Connection, row_id: int, *, origin_id: int) -> None:
+    """A row that was made of another one is the same real customer, until the resolution says otherwise."""
+    connection.execute(
+        """
+        update customer_rows r
+        set customer_id = o.customer_id
+        from customer_rows o
+        where r.id = %s
+            and o.id = %s
+            and r.customer_id is null
+            and o.customer_id is not null
+        """,
+        [row_id, origin_id],
+    )

@@ -174,6 +174,44 @@ def failures_of(connection: Connection, *, dagster_run_id: str) -> dict[str, str
     return {f"{row['source']}/{row['account']}": row["reason"] for row in rows}
 
 
+def incomplete_accounts(connection: Connection, *, dagster_run_id: str, source: str) -> dict[str, str]:
+    """Accounts of a system whose scan of this Dagster run is not complete: account -> why."""
+    rows = connection.execute(
+        """
+        select r.account, coalesce(s.error, 'the scan is ' || s.status) as reason
+        from sync_runs r
+        join ops.raw_scans s on s.sync_run_id = r.id
+        where r.dagster_run_id = %s
+            and r.source = %s
+            and s.status <> 'complete'
+        """,
+        [dagster_run_id, source],
+    )
+    return {row["account"]: row["reason"] for row in rows}
+
+
+def calls_of(connection: Connection, *, dagster_run_id: str, account: str, source: str) -> int:
+    """Calls that a Dagster run has spent so far on an account."""
+    return int(
+        scalar(
+            connection,
+            "select coalesce(sum(calls), 0) from sync_runs where dagster_run_id = %s and account = %s and source = %s",
+            [dagster_run_id, account, source],
+        )
+    )
+
+
+def record_dry_calls(connection: Connection, *, account: str, source: str, trigger: str, calls: int) -> None:
+    """A dry run is undone, but its calls were made and are billed."""
+    connection.execute(
+        """
+        insert into sync_runs (account, source, kind, trigger, status, finished_at, calls)
+        values (%s, %s, 'dry', %s, 'ok', now(), %s)
+        """,
+        [account, source, trigger, calls],
+    )
+
+
 def fail_runs_of(connection: Connection, *, dagster_run_id: str, job: str, error: str) -> None:
     """Close what a failed Dagster run left open; a failure before any sync began gets a row of its own."""
     closed = connection.execute(

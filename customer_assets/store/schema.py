@@ -389,7 +389,7 @@ sync_runs = Table(
         "kind",
         Text,
         nullable=False,
-        comment="full, incremental, limited, single, rebuild; refused (lock taken), job (failed before any sync)",
+        comment="full, incremental, limited, single, rebuild, push; dry (undone, but its calls count), refused (lock taken), job (failed before any sync)",
     ),
     Column("trigger", Text, nullable=False, comment="cli, dagster, web"),
     Column("status", Text, nullable=False, comment="running, ok, partial or failed"),

@@ -12,6 +12,7 @@ from customer_assets.pipeline.bidirectional import BothWays, bidirectional
 from customer_assets.pipeline.edit import edit_customer, resolve_conflict
 from customer_assets.pipeline.push import PushResult, push
 from customer_assets.sandbox.world import SUMIT_KEY, Sizes
+from customer_assets.sources.sumit import Sumit
 from customer_assets.store import links
 from customer_assets.store.database import system_lock
 from customer_assets_tests.conftest import Company
@@ -108,7 +109,9 @@ def test_an_edit_is_pushed_and_ends(company: Company, dialect: str) -> None:
     assert company.world.calls["sumit"] - calls <= 2
 
 
-def test_300_unchanged_customers_cost_two_calls_and_no_write(company: Company) -> None:
+def test_unchanged_customers_cost_two_calls_and_no_write(company: Company) -> None:
+    for number in range(1, 261):
+        company.world.sumit[920_000 + number] = {"ID": 920_000 + number, "Name": f"Customer {number}"}
     company.pull("sumit")
     before, calls = writes(company), company.world.calls["sumit"]
     assert both(company).success
@@ -199,8 +202,7 @@ def test_a_reviewed_conflict_is_settled_by_the_next_sync(company: Company, use: 
     assert first.push is not None
     assert [(r.outcome, r.id) for r in first.push.rows] == [("conflict", customer)]
     [conflict] = links.list_conflicts(company.connection)
-    account: Any = company.account("sumit").settings
-    resolve_conflict(company.context, conflict["id"], use=use, by="test", settings=account)
+    resolve_conflict(company.context, conflict["id"], use=use, by="test")
     both(company, conflict_policy="review")
     both(company, conflict_policy="review")
     wanted = {"local": "Haifa", "remote": "Eilat"}[use]
@@ -208,7 +210,7 @@ def test_a_reviewed_conflict_is_settled_by_the_next_sync(company: Company, use: 
     assert company.world.sumit[910_005]["City"] == wanted
     assert links.list_conflicts(company.connection) == []
     with pytest.raises(NotFoundError, match="no open conflict"):
-        resolve_conflict(company.context, conflict["id"], use=use, by="test", settings=account)
+        resolve_conflict(company.context, conflict["id"], use=use, by="test")
 
 
 def test_a_cleared_field_is_cleared_there(company: Company) -> None:
@@ -276,8 +278,7 @@ def test_a_remote_edit_of_a_pushed_row_stays_in_sumits_row(company: Company) -> 
     unchanged = writes(company)
     both(company)
     assert writes(company)[:4] == unchanged[:4]
-    settings: Any = company.account("sumit").settings
-    resolve_conflict(company.context, conflict["id"], use="remote", by="test", settings=settings)
+    resolve_conflict(company.context, conflict["id"], use="remote", by="test")
     assert both(company).push.rows == []  # type: ignore[union-attr]
 
 
@@ -368,6 +369,9 @@ def test_several_that_match_wait_for_a_person(company: Company) -> None:
     assert "several SUMIT customers match: 990001, 990002" in str(result.rows[0].reason)
     assert "several" in str(do_push(company, [origin]).rows[0].reason)
     assert do_push(company).rows == []
+    del company.world.sumit[990_002]
+    assert [r.outcome for r in do_push(company, [origin]).rows] == ["created"]
+    assert max(company.world.sumit) == 990_001
 
 
 def test_a_lost_answer_to_an_update_is_looked_up(company: Company) -> None:
@@ -557,3 +561,173 @@ def test_a_stale_edit_is_refused_whole(company: Company) -> None:
     with pytest.raises(StaleEditError, match="'Gent' now, not 'Brugge'"):
         edit_customer(company.context, customer, {"city": "Luik"}, by="late", seen={"city": "Brugge"})
     assert company.value("select count(*) from ops.field_edits where edited_by = 'late'") == 0
+
+
+# --- found by a review -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keys", [{}, {"tel": "03 999 12 12"}])
+def test_a_lost_creation_is_found_by_name_where_no_key_helps(company: Company, keys: dict[str, str]) -> None:
+    blank = dict.fromkeys(("vatIdNumber", "email", "invoiceEmail", "tel", "gsm"))
+    company.world.robaws["1003"] |= blank | keys
+    company.world.switches.sumit_keeps_external_ids = False
+    company.world.switches.sumit_respells = True
+    company.pull("robaws")
+    company.pull("sumit")
+    count = len(company.world.sumit)
+    company.fault("sumit", "late", match="customers/create")
+    assert [r.outcome for r in do_push(company, [robaws_id(company)]).rows] == ["created"]
+    assert len(company.world.sumit) == count + 1
+
+
+def test_the_same_customer_is_never_created_twice(company: Company) -> None:
+    company.pull("robaws")
+    company.pull("sumit")
+    one, other = robaws_id(company), robaws_id(company, "1004")
+    golden = company.value("insert into customers (name) values ('x') returning id")
+    company.connection.execute(
+        "update customer_rows set customer_id = %s where id in (%s, %s)", [golden, one, other]
+    )
+    count = len(company.world.sumit)
+    result = do_push(company, [one, one, other])
+    assert [(r.id, r.outcome) for r in result.rows] == [(one, "created"), (other, "failed")]
+    assert f"pushed from customer {one}" in str(result.rows[1].reason)
+    assert len(company.world.sumit) == count + 1
+
+
+def during(company: Company, monkeypatch: pytest.MonkeyPatch, method: str, action: Any) -> None:
+    """Have something happen while a write is under way."""
+    real = getattr(Sumit, method)
+    done: list[bool] = []
+
+    async def write(self: Any, *args: Any, **how: Any) -> Any:
+        if not done:
+            done.append(True)
+            action()
+        return await real(self, *args, **how)
+
+    monkeypatch.setattr(Sumit, method, write)
+
+
+def test_an_origin_that_changes_during_its_creation_is_pushed_by_the_next(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.pull("robaws")
+    company.pull("sumit")
+
+    def change() -> None:
+        company.world.robaws["1003"] |= {"tel": "03 999 99 99", "updatedAt": "2031-01-01T00:00:00.000Z"}
+        company.connection.execute(
+            "update customer_rows set phone = '03 999 99 99' where id = %s", [robaws_id(company)]
+        )
+
+    during(company, monkeypatch, "create", change)
+    do_push(company, [robaws_id(company)])
+    assert [r.outcome for r in do_push(company).rows] == ["updated"]
+    assert company.world.sumit[max(company.world.sumit)]["Phone"] == "03 999 99 99"
+
+
+def test_an_edit_taken_back_while_it_is_pushed_is_taken_back_there(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.pull("sumit")
+    customer = row_id(company)
+    before = company.value("select city from customers_cache where id = %s", customer)
+    edit(company, customer, city="Haifa")
+    during(company, monkeypatch, "update", lambda: edit(company, customer, city=before or ""))
+    do_push(company)
+    both(company)
+    assert (company.world.sumit[910_005].get("City") or None) == before
+    assert company.value("select city from customers_cache where id = %s", customer) == before
+
+
+def test_a_poisonous_record_breaks_no_look_up(company: Company, dialect: str) -> None:
+    company.pull("robaws")
+    company.pull("sumit", dialect=dialect)
+    row = company.rows("select phone from customers_cache where id = %s", robaws_id(company))[0]
+    company.world.sumit[990_001] = {"ID": 990_001, "Phone": row["phone"]}
+    company.fault("sumit", "html", match="customers/create" if dialect == "real" else "customers/update")
+    assert [r.outcome for r in do_push(company, [robaws_id(company)], dialect=dialect).rows] == ["created"]
+
+
+def test_one_that_cannot_be_read_blocks_nothing(company: Company) -> None:
+    company.pull("sumit")
+    for remote in (910_005, 910_006):
+        edit(company, row_id(company, remote), city="Haifa")
+    company.fault("sumit", "status:2:EntityID: Error converting value", match="getentity")
+    assert sorted(r.outcome for r in do_push(company).rows) == ["failed", "updated"]
+
+
+def test_what_was_named_and_not_reached_is_pushed_by_the_next(company: Company) -> None:
+    company.pull("robaws")
+    company.pull("sumit")
+    ids = [robaws_id(company, client) for client in ("1003", "1004", "1005")]
+    assert [r.outcome for r in do_push(company, ids, call_budget=1).rows] == ["created", "pending", "pending"]
+    assert [r.outcome for r in do_push(company).rows] == ["created", "created"]
+
+
+def test_one_that_somebody_entered_there_is_completed(company: Company) -> None:
+    company.pull("robaws")
+    company.pull("sumit")
+    origin = company.rows("select * from customers_cache where id = %s", robaws_id(company))[0]
+    company.world.sumit[990_001] = {
+        "ID": 990_001,
+        "Name": origin["name"],
+        "CompanyNumber": origin["vat_number"],
+        "Phone": origin["phone"],
+    }
+    company.fault("sumit", "html", match="customers/create")
+    result = do_push(company, [origin["id"]])
+    assert [r.outcome for r in result.rows] == ["created"], result.rows
+    assert company.world.sumit[990_001]["City"] == origin["city"]
+
+
+def test_the_other_dialect_reads_again_before_each_write(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.pull("sumit", dialect="seed")
+    for remote in (910_005, 910_006):
+        edit(company, row_id(company, remote), city="Haifa")
+    during(company, monkeypatch, "update", lambda: company.world.sumit[910_006].update(Address="Elsewhere 1"))
+    do_push(company, dialect="seed")
+    assert company.world.sumit[910_006]["Address"] == "Elsewhere 1"
+
+
+def test_a_pushed_customer_keeps_its_country_here(company: Company) -> None:
+    company.pull("robaws")
+    company.pull("sumit")
+    origin = robaws_id(company)
+    do_push(company, [origin])
+    query = "select country, primary_phone from customers_cache where id = %s"
+    own = company.value("select row_id from ops.sumit_links where origin_id = %s", origin)
+    pushed, held = company.rows(query, own)[0], company.rows(query, origin)[0]
+    assert pushed["country"] == held["country"]
+    assert pushed["primary_phone"][:3] == held["primary_phone"][:3] == "+32"
+
+
+def test_a_field_cleared_at_the_origin_is_cleared_there(company: Company) -> None:
+    company.pull("robaws")
+    company.pull("sumit")
+    origin = robaws_id(company)
+    do_push(company, [origin])
+    edit(company, origin, city="")
+    assert [r.outcome for r in do_push(company).rows] == ["updated"]
+    assert not company.world.sumit[max(company.world.sumit)].get("City")
+
+
+def test_the_calls_of_a_dry_run_are_counted(company: Company) -> None:
+    company.pull("sumit")
+    before = company.value("select sum(calls) from sync_runs where source = 'sumit'")
+    both(company, dry_run=True)
+    assert company.value("select sum(calls) from sync_runs where source = 'sumit'") == before + 2
+
+
+def test_a_link_that_needs_nothing_any_more_is_not_failed(company: Company) -> None:
+    company.pull("sumit")
+    customer = row_id(company)
+    edit(company, customer, city="Haifa")
+    company.fault("sumit", "status:1:no", match="customers/update")
+    do_push(company)
+    edit_customer(company.context, customer, {}, by="test", release=["city"])
+    both(company)
+    assert company.value("select count(*) from ops.sumit_links where state = 'failed'") == 0

@@ -143,9 +143,11 @@ def test_one_customer_by_id_in_both_dialects(company: Company) -> None:
     customer_id = next(iter(company.world.sumit))
     assert fetch(company, str(customer_id)).envelope.records
     assert fetch(company, f"CRM-{customer_id}", dialect="seed").envelope.records
-    for missing, dialect in (("5", "real"), ("CRM-5", "seed"), ("CRM-1", "real")):
+    for missing, dialect in (("5", "real"), ("CRM-5", "seed")):
         with pytest.raises(GoneError):
             fetch(company, missing, dialect=dialect)
+    with pytest.raises(ConfigurationError, match="SUMIT_DIALECT is real"):
+        fetch(company, "CRM-1")  # a wrong setting must not look like a deleted customer
 
 
 def test_the_paid_call_budget_is_kept(company: Company) -> None:
