@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from customer_assets.commands import sumit, webhooks
+from customer_assets.commands import identity, sumit, webhooks
 from customer_assets.commands.output import (
     AccountOption,
     JsonOption,
@@ -44,6 +44,9 @@ db_app = typer.Typer(help="The database: schema, address, shell, read-only roles
 app.add_typer(db_app, name="db")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(sumit.app, name="sumit")
+app.add_typer(identity.app, name="review")
+app.command("explain")(identity.explain)
+app.command("dedupe")(identity.dedupe)
 app.command("register-webhook")(webhooks.register_webhook)
 app.command("push")(sumit.push)
 app.command("bidirectional")(sumit.bidirectional)

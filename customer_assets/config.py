@@ -244,6 +244,12 @@ class Settings(_Settings, toml_table="general"):
         alias="DELETE_SHARE",
         description="Largest share of a source one run may mark deleted, in whole rows rounded up",
     )
+    identity_accept: float = Field(
+        9.0, alias="IDENTITY_ACCEPT", description="Weight of evidence from which two records are one customer"
+    )
+    identity_review: float = Field(
+        6.5, alias="IDENTITY_REVIEW", description="Weight of evidence from which a person is asked"
+    )
     delete_confirmations: int = Field(
         50, ge=0, alias="DELETE_CONFIRMATIONS", description="Missing records one run asks for by id"
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from customer_assets.config import Settings
 from customer_assets.domain.identity import (
     NEW_CUSTOMER,
     RANK,
@@ -23,9 +24,11 @@ from customer_assets.domain.identity import (
 )
 from customer_assets.domain.mapping import MappedRecord
 from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.profiles import INVOICE as INVOICE_KEY
 from customer_assets.pipeline.profiles import row_key, row_profile
+from customer_assets.pipeline.resolve import as_review, decisions_of
 from customer_assets.sources.base import now_utc
-from customer_assets.store import cache, legacy, overlays
+from customer_assets.store import cache, identity, legacy, overlays
 from customer_assets.store.cache import Batch, Counts, Sighting
 from customer_assets.store.database import Connection, connect
 
@@ -71,7 +74,7 @@ def migrate(context: Context, months: Sequence[str] | None = None, *, dry_run: b
 
 def migrate_customers(context: Context, connection: Connection, months: Sequence[str] | None) -> Migration:
     """Write the customers that only old invoices know, for clusters with an invoice of the chosen months."""
-    resolution = _Resolution(connection, context.settings.default_region)
+    resolution = _Resolution(connection, context.settings)
     chosen = resolution.chosen(months)
     result = Migration(sorted({invoice["month"] for invoice in chosen}), invoices=len(chosen))
     by_account: dict[str, dict[str, MappedRecord]] = {}
@@ -92,10 +95,16 @@ def migrate_customers(context: Context, connection: Connection, months: Sequence
 
 def relink_invoices(context: Context, connection: Connection, months: Sequence[str] | None) -> Migration:
     """Write the links of the chosen months' invoices, and fill empty links of the invoice cache."""
-    resolution = _Resolution(connection, context.settings.default_region)
+    resolution = _Resolution(connection, context.settings)
     chosen = resolution.chosen(months)
     result = Migration(sorted({invoice["month"] for invoice in chosen}), invoices=len(chosen))
     links = [resolution.link(invoice) for invoice in chosen]
+    for account, clusters in resolution.clusters.items():
+        # pairs of cache rows are the resolution of customers' to ask about
+        doubtful = [r for r in clusters.reviews if INVOICE_KEY in (r.one[0], r.other[0])]
+        identity.store_reviews(
+            connection, [as_review(r) for r in doubtful], account=account, scope="invoices"
+        )
     result.links_changed = legacy.write_links(connection, links)
     for link in links:
         tally = result.linked if link.rule else result.unlinked
@@ -145,21 +154,26 @@ class _Cluster:
 class _Resolution:
     """All invoices and cache rows, resolved."""
 
-    def __init__(self, connection: Connection, default_region: str) -> None:
-        self.region = default_region
+    def __init__(self, connection: Connection, settings: Settings) -> None:
         self.invoices = legacy.all_invoices(connection)
         self.rows = legacy.cached_customers(connection)
         self.by_source = {(r["account"], r["source"], r["source_customer_id"]): r for r in self.rows}
         profiles: dict[str, list[Profile]] = {}
         self.has_evidence: dict[int, bool] = {}
         for invoice in self.invoices:
-            said = self._invoice_profile(invoice)
+            said = invoice_profile(invoice)
             profiles.setdefault(invoice["account"], []).append(said)
             self.has_evidence[invoice["id"]] = said.has_evidence
         for row in self.rows:
             profiles.setdefault(row["account"], []).append(self._row_profile(row))
         # accounts stay apart: the same id in two organizations is two customers
-        self.clusters: dict[str, Clusters] = {account: resolve(found) for account, found in profiles.items()}
+        self.clusters: dict[str, Clusters] = {
+            account: resolve(
+                found, accept=settings.identity_accept, review=settings.identity_review,
+                decisions=decisions_of(connection, account),
+            )
+            for account, found in profiles.items()
+        }  # fmt: skip
         self._gathered = self._gather()
 
     def chosen(self, months: Sequence[str] | None) -> list[dict[str, Any]]:
@@ -203,23 +217,25 @@ class _Resolution:
                 cluster.origin = cluster.row["source_customer_id"]  # kept for ever
         return gathered
 
-    def _invoice_profile(self, invoice: dict[str, Any]) -> Profile:
-        source = (
-            (invoice["source_system"], invoice["source_customer_id"])
-            if invoice["source_system"] and invoice["source_customer_id"]
-            else None
-        )
-        return profile(
-            _invoice_key(invoice), name=invoice["customer_name"], vat=invoice["customer_vat_number"],
-            phones=[invoice["customer_phone"]], mails=[invoice["customer_email"]], address=invoice["customer_address"],
-            country=invoice["customer_country"], source=source, born_of=invoice["source_invoice_id"],
-        )  # fmt: skip
-
     def _row_profile(self, row: dict[str, Any]) -> Profile:
         if row["source"] == INVOICE:
             # an invoice-born customer says nothing of its own: it goes where the invoice went that it is named after
             return Profile(row_key(row), born_of=row["source_customer_id"])
         return row_profile(row)
+
+
+def invoice_profile(invoice: dict[str, Any]) -> Profile:
+    """What an old invoice says of its customer."""
+    source = (
+        (invoice["source_system"], invoice["source_customer_id"])
+        if invoice["source_system"] and invoice["source_customer_id"]
+        else None
+    )
+    return profile(
+        _invoice_key(invoice), name=invoice["customer_name"], vat=invoice["customer_vat_number"],
+        phones=[invoice["customer_phone"]], mails=[invoice["customer_email"]], address=invoice["customer_address"],
+        country=invoice["customer_country"], source=source, born_of=invoice["source_invoice_id"],
+    )  # fmt: skip
 
 
 def _why_unlinked(invoice: dict[str, Any], cluster: _Cluster) -> str:
@@ -238,7 +254,7 @@ def _why_unlinked(invoice: dict[str, Any], cluster: _Cluster) -> str:
 
 
 def _invoice_key(invoice: dict[str, Any]) -> Key:
-    return ("1 invoice", invoice["source_invoice_id"])
+    return (INVOICE_KEY, invoice["source_invoice_id"])
 
 
 def _newest_first(invoice: dict[str, Any]) -> tuple[int, str]:

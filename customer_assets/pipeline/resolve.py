@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from customer_assets.domain.identity import RANK, Clusters, Profile, resolve
+from customer_assets.domain.contacts import mail_keys, vat_key
+from customer_assets.domain.country import country_code
+from customer_assets.domain.identity import RANK, Clusters, Decisions, Edge, Profile, Review, resolve
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.profiles import row_key, row_profile
-from customer_assets.store import golden
-from customer_assets.store.database import connect
+from customer_assets.pipeline.profiles import key_of, ref_of, row_key, row_profile
+from customer_assets.store import golden, identity
+from customer_assets.store.database import Connection, connect
 
-# Survivorship: these come together from the first row that has the first of them; every other field on its own.
+# Survivorship. These come together from the first row that has the first of them; every other field on its own.
 TOGETHER = (
     ("name", "legal_form", "company_name"),
     ("street", "street2", "city", "state", "zipcode", "country"),
 )
 ALONE = ("vat_number", "phone", "primary_phone", "email", "billing_email", "website", "role")
 FROM = {"email": "general_email"}  # golden field <- column of the cache, where the names differ
+NEVER_SHARED = (
+    "phone",
+    "primary_phone",
+    "email",
+)  # what customers with different VAT ids have is nobody's primary one
 
 
 @dataclass(frozen=True)
@@ -28,39 +35,96 @@ class Resolved:
 
     customers: int
     rows: int
+    reviews: int
     counts: golden.GoldenCounts
 
 
 def resolve_customers(context: Context) -> Resolved:
-    """Resolve all cache rows; ids that exist are kept."""
-    with connect(context.url, name="customer_assets customers") as connection:
+    """Resolve all cache rows; ids that exist are kept, and a merged customer's old id becomes an alias."""
+    with connect(context.url, name="customer_assets customers") as connection, connection.transaction():
         rows = golden.rows_to_resolve(connection)
         by_key = {(row["account"], *row_key(row)): row for row in rows}
+        clusters = _clusters(connection, context, rows)
         parts = [
             [by_key[account, *key] for key in keys]
-            for account, clusters in _clusters(rows).items()
-            for keys in clusters.members.values()
+            for account, found in clusters.items()
+            for keys in found.members.values()
         ]
-        ids = _stable_ids(parts)
+        ids, aliases = stable_ids(parts)
         fresh = iter(golden.new_ids(connection, ids.count(None)))
-        records, assignments = [], []
+        shared = shared_values(parts)
+        records, assignments, contacts = [], [], []
         for part, kept in zip(parts, ids, strict=True):
             customer_id = kept if kept is not None else next(fresh)
-            records.append(golden_record(customer_id, part))
+            records.append(golden_record(customer_id, part, shared))
             assignments += [(row["id"], customer_id) for row in part]
+            contacts += list(contacts_of(customer_id, part, shared))
         counts = golden.store(connection, records, assignments)
-    return Resolved(len(records), len(rows), counts)
+        identity.store_aliases(connection, aliases)
+        identity.store_contacts(connection, contacts)
+        reviews = 0
+        for account, found in clusters.items():
+            reviews += identity.store_reviews(
+                connection, [as_review(r) for r in found.reviews], account=account, scope="customers"
+            )
+            identity.store_edges(connection, [as_edge(e) for e in found.edges], account=account)
+    return Resolved(len(records), len(rows), reviews, counts)
 
 
-def _clusters(rows: Iterable[dict[str, Any]]) -> dict[str, Clusters]:
+def decisions_of(connection: Connection, account: str) -> Decisions:
+    """What people decided of pairs of an account's records."""
+    same, different = identity.decisions(connection, account=account)
+    return Decisions(_pairs(same), _pairs(different))
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> frozenset[Any]:
+    return frozenset(
+        (min(a, b), max(a, b)) for a, b in ((key_of(one), key_of(other)) for one, other in pairs)
+    )
+
+
+def as_review(review: Review) -> dict[str, Any]:
+    """A review as it is stored."""
+    one, other = sorted((ref_of(review.one), ref_of(review.other)))
+    evidence = review.evidence
+    return {
+        "one_ref": one, "other_ref": other, "score": evidence.score, "weight": evidence.weight,
+        "reasons": [list(part) for part in evidence.parts],
+    }  # fmt: skip
+
+
+def as_edge(edge: Edge) -> dict[str, Any]:
+    """Accepted evidence as it is stored."""
+    one, other = sorted((ref_of(edge.one), ref_of(edge.other)))
+    evidence = edge.evidence
+    return {
+        "one_ref": one, "other_ref": other, "rule": evidence.rule, "weight": evidence.weight,
+        "parts": [list(part) for part in evidence.parts],
+    }  # fmt: skip
+
+
+def _clusters(
+    connection: Connection, context: Context, rows: Iterable[dict[str, Any]]
+) -> dict[str, Clusters]:
     profiles: dict[str, list[Profile]] = {}
     for row in rows:
         profiles.setdefault(row["account"], []).append(row_profile(row))
-    return {account: resolve(found) for account, found in sorted(profiles.items())}
+    settings = context.settings
+    return {
+        account: resolve(
+            found, accept=settings.identity_accept, review=settings.identity_review,
+            decisions=decisions_of(connection, account),
+        )
+        for account, found in sorted(profiles.items())
+    }  # fmt: skip
 
 
-def _stable_ids(parts: Sequence[Sequence[dict[str, Any]]]) -> list[int | None]:
-    """The id each cluster keeps: where one was split, the part with most of its rows; where several met, the smallest."""
+def stable_ids(parts: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[list[int | None], dict[int, int]]:
+    """The id each cluster keeps, and the aliases of ids that nobody keeps.
+
+    Where a customer was split, the part with most of its rows keeps the id; where several met, the smallest one stays, and
+    the others are aliases of it.
+    """
     holders: dict[int, list[tuple[int, int]]] = {}
     for number, part in enumerate(parts):
         for customer_id, count in Counter(
@@ -68,31 +132,103 @@ def _stable_ids(parts: Sequence[Sequence[dict[str, Any]]]) -> list[int | None]:
         ).items():
             holders.setdefault(customer_id, []).append((-count, number))
     kept: list[int | None] = [None] * len(parts)
+    aliases: dict[int, int] = {}
     for customer_id in sorted(holders):
         _, number = min(holders[customer_id])
-        if kept[number] is None:
+        holder = kept[number]
+        if holder is None:
             kept[number] = customer_id
-    return kept
+        else:
+            aliases[customer_id] = holder
+    return kept, aliases
 
 
-def golden_record(customer_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def shared_values(parts: Sequence[Sequence[Mapping[str, Any]]]) -> set[str]:
+    """Phones and e-mail addresses that customers with different valid VAT ids have."""
+    vats: dict[str, set[str]] = defaultdict(set)
+    for part in parts:
+        own = {vat for row in part if (vat := vat_key(row["vat_number"], country_code(row["country"]))[0])}
+        for row in part:
+            for _, value in _values_of(row):
+                vats[value] |= own
+    return {value for value, found in vats.items() if len(found) > 1}
+
+
+def contacts_of(
+    customer_id: int, rows: Sequence[Mapping[str, Any]], shared: set[str]
+) -> Iterator[tuple[int, str, str, int, bool]]:
+    """All phones and e-mail addresses of a customer, each once, with a row that has it."""
+    seen: set[tuple[str, str]] = set()
+    for row in sorted(rows, key=lambda r: r["id"]):
+        for kind, value in _values_of(row):
+            if (kind, value) not in seen:
+                seen.add((kind, value))
+                yield customer_id, kind, value, row["id"], value in shared
+
+
+def _values_of(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for column in ("primary_phone", "phone", "mobile"):
+        if row[column]:
+            yield "phone", row[column]
+    for column in ("general_email", "billing_email"):
+        for mail in mail_keys(row[column]):
+            yield "email", mail
+
+
+def golden_record(customer_id: int, rows: Sequence[dict[str, Any]], shared: set[str]) -> dict[str, Any]:
     """The surviving fields of one customer's rows, and which row each is from.
 
-    Live rows come before deleted ones, then systems by rank, then the oldest row.
+    Of each field: what somebody edited by hand, then valid values, then by rank of the system, then the newest, then the most
+    frequent. Live rows come before deleted ones throughout.
     """
-    ordered = sorted(rows, key=lambda row: (row["deleted_at"] is not None, RANK[row["source"]], row["id"]))
     record: dict[str, Any] = {
         "id": customer_id,
-        "account": ordered[0]["account"],
+        "account": rows[0]["account"],
         "is_active": any(row["is_active"] for row in rows),
         "row_count": len(rows),
     }
     provenance: dict[str, int] = {}
     for fields in (*TOGETHER, *((field,) for field in ALONE)):
         leading = FROM.get(fields[0], fields[0])
-        chosen = next((row for row in ordered if row[leading]), ordered[0])
+        chosen = _survivor(rows, leading, shared if fields[0] in NEVER_SHARED else set())
         for field in fields:
-            record[field] = chosen[FROM.get(field, field)]
-            if record[field] is not None:
+            record[field] = chosen[FROM.get(field, field)] if chosen is not None else None
+            if record[field] is not None and chosen is not None:
                 provenance[field] = chosen["id"]
+    if record["name"] is None:
+        record["name"] = rows[0]["name"]
     return record | {"provenance": provenance}
+
+
+def _survivor(rows: Sequence[dict[str, Any]], column: str, shared: set[str]) -> dict[str, Any] | None:
+    having = [row for row in rows if row[column] and not _is_shared(row[column], shared)]
+    if not having:
+        return None
+    frequency = Counter(row[column] for row in having)
+
+    def order(row: dict[str, Any]) -> tuple[Any, ...]:
+        seen_at = row["source_modified_at"]
+        return (
+            row["deleted_at"] is not None,
+            column not in (row["edited"] or ()),
+            not _is_valid(column, row),
+            RANK[row["source"]],
+            -(seen_at.timestamp() if seen_at is not None else 0),
+            -frequency[row[column]],
+            row["id"],
+        )
+
+    return min(having, key=order)
+
+
+def _is_shared(value: str, shared: set[str]) -> bool:
+    return value in shared or any(mail in shared for mail in mail_keys(value))
+
+
+def _is_valid(column: str, row: Mapping[str, Any]) -> bool:
+    value = row[column]
+    if column == "vat_number":
+        return vat_key(value, country_code(row["country"]))[0] is not None
+    if column == "primary_phone":
+        return str(value).startswith("+")
+    return bool(mail_keys(value)) if column.endswith("email") else True

@@ -35,7 +35,13 @@ def rows_to_resolve(connection: Connection) -> list[dict[str, Any]]:
         select
             id, account, source, source_customer_id, customer_id, name, company_name, legal_form, vat_number, phone,
             mobile, primary_phone, general_email, billing_email, website, street, street2, city, state, zipcode,
-            country, role, is_active, deleted_at
+            country, role, is_active, deleted_at, source_modified_at, contact_persons,
+            (
+                select array_agg(e.field)
+                from ops.field_edits e
+                where e.row_id = customer_rows.id
+                    and e.released_at is null
+            ) as edited
         from customer_rows
         """
     ).fetchall()
@@ -115,3 +121,14 @@ def store(
             "delete from customers c where not exists (select from pg_temp.staged_customers s where s.id = c.id)"
         ).rowcount
     return GoldenCounts(created, updated, removed, assigned)
+
+
+def find_rows(connection: Connection, name: str) -> list[dict[str, Any]]:
+    """Cache rows by their id, or by `system:id`."""
+    if name.isdigit():
+        return connection.execute("select * from customer_rows where id = %s", [int(name)]).fetchall()
+    source, _, source_id = name.partition(":")
+    return connection.execute(
+        "select * from customer_rows where source = %s and source_customer_id = %s order by account",
+        [source, source_id],
+    ).fetchall()

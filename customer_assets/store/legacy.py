@@ -175,3 +175,11 @@ def write_links(connection: Connection, links: Iterable[Link]) -> int:
                     is distinct from (s.customer_id, s.match_rule, s.match_score, s.unlinked_reason)
             """
         ).rowcount
+
+
+def find_invoices(connection: Connection, source_invoice_id: str) -> list[dict[str, Any]]:
+    """Old invoices of this id, of any account."""
+    return connection.execute(
+        "select account, source_invoice_id from legacy_invoices where source_invoice_id = %s order by account",
+        [source_invoice_id],
+    ).fetchall()

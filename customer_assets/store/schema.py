@@ -97,6 +97,68 @@ customers = Table(
     comment="One row per real customer across systems (golden record).",
 )
 
+customer_contacts = Table(
+    "customer_contacts",
+    metadata,
+    Column("customer_id", BigInteger, ForeignKey("customers.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True, comment="phone or email"),
+    Column("value", Text, primary_key=True, comment="phones in E.164 where they can be parsed"),
+    Column("row_id", BigInteger, nullable=False, comment="customers_cache.id of a row that has it"),
+    Column(
+        "is_shared",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="customers with different VAT ids have it: nobody's primary one",
+    ),
+    Index(None, "kind", "value"),
+    comment="All phones and e-mail addresses of each real customer.",
+)
+
+customer_aliases = Table(
+    "customer_aliases",
+    metadata,
+    Column("old_id", BigInteger, primary_key=True, comment="customers.id that was merged into another"),
+    Column(
+        "customer_id",
+        BigInteger,
+        ForeignKey("customers.id", ondelete="CASCADE"),
+        nullable=False,
+        comment="who it is now",
+    ),
+    _instant("merged_at", "", default=True),
+    Index(None, "customer_id"),
+    comment="Ids of customers that turned out to be one with another.",
+)
+
+match_reviews = Table(
+    "match_reviews",
+    metadata,
+    _id(),
+    _account(),
+    Column("scope", Text, nullable=False, comment="customers (cache rows) or invoices (old invoices, too)"),
+    Column(
+        "one_ref", Text, nullable=False, comment="system:id of a cache row, or legacy:id of an old invoice"
+    ),
+    Column("other_ref", Text, nullable=False),
+    Column("score", Numeric(5, 4), comment="how sure it is that they are one, 0 to 1"),
+    Column("weight", Numeric(6, 2), comment="sum of the weights"),
+    Column(
+        "reasons",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'"),
+        comment="what agrees and what does not, each with its weight",
+    ),
+    Column("status", Text, nullable=False, server_default=text("'open'"), comment="open or decided"),
+    Column("decision", Text, comment="same or different; a fact that every later resolution replays"),
+    Column("decided_by", Text),
+    _instant("decided_at", ""),
+    _instant("created_at", "", default=True),
+    UniqueConstraint("account", "one_ref", "other_ref"),
+    comment="Pairs of records that may be one customer, and what people decided of pairs.",
+)
+
 CUSTOMER_TEXTS = (
     "company_name", "legal_form", "vat_number", "default_vat_tariff", "phone", "mobile", "primary_phone", "website",
     "general_email", "billing_email", "street", "street2", "city", "state", "zipcode", "country", "role", "assignee",
@@ -762,6 +824,19 @@ push_results = Table(
     Index(None, "sync_run_id"),
     schema="ops",
     comment="What became of each row of each push; failed ones are tried again by the next.",
+)
+
+identity_edges = Table(
+    "identity_edges",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("one_ref", Text, primary_key=True),
+    Column("other_ref", Text, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("weight", Numeric(6, 2), nullable=False),
+    Column("parts", JSONB, nullable=False, server_default=text("'[]'")),
+    schema="ops",
+    comment="The evidence by which cache rows were joined to customers; it connects all rows of each.",
 )
 
 audit_log = Table(

@@ -1,0 +1,214 @@
+"""Identity in the database: what people decided, what is in doubt, by which evidence rows were joined, aliases, contacts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from customer_assets.store.database import Connection
+
+Pair = tuple[str, str]
+
+
+def decisions(connection: Connection, *, account: str) -> tuple[list[Pair], list[Pair]]:
+    """Pairs of records that people called the same, and those that they told apart."""
+    rows = connection.execute(
+        "select one_ref, other_ref, decision from match_reviews where account = %s and decision is not null",
+        [account],
+    ).fetchall()
+    same = [(r["one_ref"], r["other_ref"]) for r in rows if r["decision"] == "same"]
+    different = [(r["one_ref"], r["other_ref"]) for r in rows if r["decision"] == "different"]
+    return same, different
+
+
+def store_reviews(
+    connection: Connection, reviews: Sequence[Mapping[str, Any]], *, account: str, scope: str
+) -> int:
+    """Bring the open reviews of a scope in line; decided ones stay. Returns how many are open."""
+    connection.execute(
+        """
+        with wanted as (
+            select *
+            from jsonb_to_recordset(%(reviews)s)
+                as w (one_ref text, other_ref text, score numeric, weight numeric, reasons jsonb)
+        ), gone as (
+            delete from match_reviews m
+            where m.account = %(account)s
+                and m.scope = %(scope)s
+                and m.status = 'open'
+                and not exists (
+                    select from wanted w where w.one_ref = m.one_ref and w.other_ref = m.other_ref
+                )
+        )
+        insert into match_reviews as m (account, scope, one_ref, other_ref, score, weight, reasons)
+        select %(account)s, %(scope)s, one_ref, other_ref, score, weight, reasons
+        from wanted
+        on conflict (account, one_ref, other_ref) do update
+        set score = excluded.score,
+            weight = excluded.weight,
+            reasons = excluded.reasons
+        where m.status = 'open'
+            and (m.score, m.weight, m.reasons) is distinct from (excluded.score, excluded.weight, excluded.reasons)
+        """,
+        {"reviews": Jsonb(list(reviews)), "account": account, "scope": scope},
+    )
+    return len(reviews)
+
+
+def store_edges(connection: Connection, edges: Sequence[Mapping[str, Any]], *, account: str) -> None:
+    """Bring the accepted evidence of an account in line; what did not change is not written."""
+    connection.execute(
+        "create temporary table if not exists staged_edges as select * from ops.identity_edges with no data"
+    )
+    connection.execute("truncate pg_temp.staged_edges")
+    with connection.cursor().copy(
+        "copy pg_temp.staged_edges (account, one_ref, other_ref, rule, weight, parts) from stdin"
+    ) as copy:
+        for edge in edges:
+            copy.write_row(
+                (
+                    account,
+                    edge["one_ref"],
+                    edge["other_ref"],
+                    edge["rule"],
+                    edge["weight"],
+                    json.dumps(edge["parts"]),
+                )
+            )
+    connection.execute(
+        """
+        delete from ops.identity_edges e
+        where e.account = %s
+            and not exists (
+                select
+                from pg_temp.staged_edges s
+                where s.one_ref = e.one_ref
+                    and s.other_ref = e.other_ref
+            )
+        """,
+        [account],
+    )
+    connection.execute(
+        """
+        insert into ops.identity_edges as e
+        select distinct on (account, one_ref, other_ref) *
+        from pg_temp.staged_edges
+        order by account, one_ref, other_ref, weight desc
+        on conflict (account, one_ref, other_ref) do update
+        set rule = excluded.rule,
+            weight = excluded.weight,
+            parts = excluded.parts
+        where (e.rule, e.weight, e.parts) is distinct from (excluded.rule, excluded.weight, excluded.parts)
+        """
+    )
+
+
+def store_aliases(connection: Connection, aliases: Mapping[int, int]) -> None:
+    """Keep under which id a merged customer goes on; older aliases follow it."""
+    for old, new in sorted(aliases.items()):
+        connection.execute("update customer_aliases set customer_id = %s where customer_id = %s", [new, old])
+        connection.execute(
+            """
+            insert into customer_aliases as a (old_id, customer_id)
+            values (%s, %s)
+            on conflict (old_id) do update
+            set customer_id = excluded.customer_id
+            where a.customer_id <> excluded.customer_id
+            """,
+            [old, new],
+        )
+
+
+def store_contacts(connection: Connection, contacts: Iterable[tuple[int, str, str, int, bool]]) -> None:
+    """Bring phones and e-mail addresses of all customers in line."""
+    connection.execute(
+        "create temporary table if not exists staged_contacts as select * from customer_contacts with no data"
+    )
+    connection.execute("truncate pg_temp.staged_contacts")
+    with connection.cursor().copy("copy pg_temp.staged_contacts from stdin") as copy:
+        for contact in contacts:
+            copy.write_row(contact)
+    connection.execute("analyze pg_temp.staged_contacts")
+    connection.execute(
+        """
+        delete from customer_contacts c
+        where not exists (
+            select
+            from pg_temp.staged_contacts s
+            where (s.customer_id, s.kind, s.value) = (c.customer_id, c.kind, c.value)
+        )
+        """
+    )
+    connection.execute(
+        """
+        insert into customer_contacts as c
+        select *
+        from pg_temp.staged_contacts
+        on conflict (customer_id, kind, value) do update
+        set row_id = excluded.row_id,
+            is_shared = excluded.is_shared
+        where (c.row_id, c.is_shared) is distinct from (excluded.row_id, excluded.is_shared)
+        """
+    )
+
+
+def list_reviews(connection: Connection, *, status: str = "open", limit: int = 500) -> list[dict[str, Any]]:
+    """Reviews with the names of both sides, the surest first."""
+    return connection.execute(
+        """
+        select m.id, m.account, m.scope, m.one_ref, m.other_ref, m.score::float as score, m.weight::float as weight, m.reasons,
+            m.status, m.decision, m.decided_by, m.decided_at, m.created_at,
+            coalesce(a.name, ia.customer_name) as one_name, coalesce(b.name, ib.customer_name) as other_name,
+            a.id as one_row_id, b.id as other_row_id
+        from match_reviews m
+        left join customer_rows a on a.account = m.account and a.source || ':' || a.source_customer_id = m.one_ref
+        left join customer_rows b on b.account = m.account and b.source || ':' || b.source_customer_id = m.other_ref
+        left join legacy_invoices ia on ia.account = m.account and 'legacy:' || ia.source_invoice_id = m.one_ref
+        left join legacy_invoices ib on ib.account = m.account and 'legacy:' || ib.source_invoice_id = m.other_ref
+        where m.status = %s
+        order by m.weight desc nulls last, m.id
+        limit %s
+        """,
+        [status, limit],
+    ).fetchall()
+
+
+def decide(
+    connection: Connection, *, account: str, one_ref: str, other_ref: str, decision: str, by: str
+) -> None:
+    """Keep what somebody decided of a pair, whether it was asked about or not."""
+    one_ref, other_ref = sorted((one_ref, other_ref))
+    connection.execute(
+        """
+        insert into match_reviews (account, scope, one_ref, other_ref, status, decision, decided_by, decided_at)
+        values (%(account)s, 'customers', %(one)s, %(other)s, 'decided', %(decision)s, %(by)s, now())
+        on conflict (account, one_ref, other_ref) do update
+        set status = 'decided',
+            decision = excluded.decision,
+            decided_by = excluded.decided_by,
+            decided_at = excluded.decided_at
+        """,
+        {"account": account, "one": one_ref, "other": other_ref, "decision": decision, "by": by},
+    )
+
+
+def review(connection: Connection, review_id: int) -> dict[str, Any] | None:
+    """One review."""
+    return connection.execute("select * from match_reviews where id = %s", [review_id]).fetchone()
+
+
+def edges_of(connection: Connection, refs: Sequence[str], *, account: str) -> list[dict[str, Any]]:
+    """Accepted evidence between records of a list."""
+    return connection.execute(
+        """
+        select one_ref, other_ref, rule, weight::float as weight, parts
+        from ops.identity_edges
+        where account = %s
+            and one_ref = any(%s)
+            and other_ref = any(%s)
+        """,
+        [account, list(refs), list(refs)],
+    ).fetchall()

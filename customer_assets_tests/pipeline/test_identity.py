@@ -1,0 +1,158 @@
+"""Real customers in the database: stable ids, aliases, decisions, reviews, explanations; and anybody's file."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from customer_assets.errors import ConfigurationError, NotFoundError
+from customer_assets.pipeline.dedupe import dedupe
+from customer_assets.pipeline.explain import decide_pair, decide_review, explain
+from customer_assets.pipeline.resolve import resolve_customers
+from customer_assets.store import identity
+from customer_assets_tests.conftest import Company
+
+VAT = "BE0476267228"
+
+
+def add(company: Company, source: str, source_id: str, **fields: Any) -> int:
+    columns = {
+        "source": source,
+        "source_customer_id": source_id,
+        "name": "Noord BV",
+        "country": "BE",
+        **fields,
+    }
+    names = ", ".join(columns)
+    placeholders = ", ".join(["%s"] * len(columns))
+    found: int = company.value(
+        f"insert into customer_rows ({names}) values ({placeholders}) returning id", *columns.values()
+    )
+    return found
+
+
+def customer_of(company: Company, row: int) -> int:
+    found: int = company.value("select customer_id from customer_rows where id = %s", row)
+    return found
+
+
+def test_rows_of_one_customer_share_one_id_and_a_second_run_writes_nothing(company: Company) -> None:
+    one = add(company, "robaws", "1", vat_number=VAT, phone="03 555 01 02", primary_phone="+3235550102")
+    other = add(company, "zoho", "9", name="Noord", general_email="jan@noord.be", vat_number=VAT)
+    apart = add(company, "sumit", "7", name="Zuid")
+    result = resolve_customers(company.context)
+    assert (result.customers, result.rows) == (2, 3)
+    assert customer_of(company, one) == customer_of(company, other) != customer_of(company, apart)
+    golden = company.rows("select * from customers where id = %s", customer_of(company, one))[0]
+    assert (golden["name"], golden["email"], golden["row_count"]) == ("Noord BV", "jan@noord.be", 2)
+    assert golden["provenance"]["email"] == other
+    contacts = company.rows(
+        "select kind, value from customer_contacts where customer_id = %s order by 1, 2", golden["id"]
+    )
+    assert ("email", "jan@noord.be") in [(c["kind"], c["value"]) for c in contacts]
+    tables = ("customers", "customer_rows", "customer_contacts", "match_reviews", "ops.identity_edges")
+    before = [company.value(f"select coalesce(sum(xmin::text::bigint), 0) from {t}") for t in tables]
+    resolve_customers(company.context)
+    assert [company.value(f"select coalesce(sum(xmin::text::bigint), 0) from {t}") for t in tables] == before
+
+
+def test_a_merged_id_becomes_an_alias_and_a_split_keeps_the_larger_part(company: Company) -> None:
+    rows = [add(company, "robaws", f"{n}", name=f"Customer {'ABC'[n]}") for n in range(3)]
+    resolve_customers(company.context)
+    ids = [customer_of(company, row) for row in rows]
+    for other in ("robaws:1", "robaws:2"):
+        decide_pair(company.context, "robaws:0", other, decision="same", by="test")
+    resolve_customers(company.context)
+    assert {customer_of(company, row) for row in rows} == {ids[0]}
+    aliases = {a["old_id"]: a["customer_id"] for a in company.rows("select * from customer_aliases")}
+    assert aliases == {ids[1]: ids[0], ids[2]: ids[0]}
+    decide_pair(company.context, "robaws:0", "robaws:2", decision="different", by="test")
+    resolve_customers(company.context)
+    assert customer_of(company, rows[0]) == customer_of(company, rows[1]) == ids[0]
+    assert customer_of(company, rows[2]) != ids[0]
+    assert company.value("select count(*) from ops.audit_log where action like 'identity:%%'") == 3
+
+
+def test_what_is_in_doubt_is_asked_and_the_answer_replayed(company: Company) -> None:
+    office = {
+        "phone": "03 555 01 02",
+        "general_email": "info@noord.be",
+        "street": "Havenstraat 12",
+        "zipcode": "2030",
+    }
+    one = add(company, "robaws", "1", name="Noord Bouw BV", **office)
+    other = add(company, "zoho", "2", name="Noord Holding BV", **office)
+    assert resolve_customers(company.context).reviews == 1
+    [review] = identity.list_reviews(company.connection)
+    assert (review["one_row_id"], review["other_row_id"]) == (one, other)
+    assert dict(review["reasons"])["name_family"] < 0
+    decide_review(company.context, review["id"], decision="same", by="test")
+    assert resolve_customers(company.context).reviews == 0
+    assert customer_of(company, one) == customer_of(company, other)
+    found = explain(company.context, str(one), "zoho:2")
+    assert (found.same, [step["rule"] for step in found.path]) == (True, ["operator"])
+    with pytest.raises(NotFoundError):
+        decide_review(company.context, 999, decision="same", by="test")
+    with pytest.raises(NotFoundError, match="write a customers_cache id"):
+        explain(company.context, "1", "nobody")
+
+
+def test_two_vat_ids_are_said_to_be_the_reason(company: Company) -> None:
+    add(company, "robaws", "1", vat_number=VAT)
+    add(company, "zoho", "2", vat_number="BE0403170701")
+    found = explain(company.context, "robaws:1", "zoho:2")
+    assert (found.same, found.veto) == (False, "two different valid VAT ids")
+
+
+def test_a_phone_of_two_vat_ids_is_nobodys_primary_one(company: Company) -> None:
+    phone = {"phone": "03 555 01 02", "primary_phone": "+3235550102"}
+    add(company, "robaws", "1", vat_number=VAT, **phone)
+    add(company, "robaws", "2", name="Zuid", vat_number="BE0403170701", **phone)
+    resolve_customers(company.context)
+    assert company.value("select count(*) from customers where primary_phone is not null") == 0
+    assert company.value("select count(*) from customer_contacts where is_shared") >= 2
+
+
+def write(path: Path, rows: list[dict[str, str]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def test_anybodys_file(tmp_path: Path) -> None:
+    rows = [
+        {"nr": "a", "Name": "Noord BV", "phone": "03 555 01 02", "vat": ""},
+        {"nr": "b", "Name": "B.V. Noord", "phone": "+32 3 555 01 02", "vat": VAT},
+        {"nr": "c", "Name": "Zuid", "phone": "", "vat": ""},
+    ]
+    file, out = write(tmp_path / "in.csv", rows), tmp_path / "out.csv"
+    done = dedupe(file, out, mapping={"nr": "id"})
+    assert (done.rows, done.customers) == (3, 2)
+    with out.open(encoding="utf-8") as result:
+        found = {row["id"]: row for row in csv.DictReader(result)}
+    assert found["a"]["customer_key"] == found["b"]["customer_key"] == "a"
+    assert (found["c"]["customer_key"], found["c"]["rule"]) == ("c", "alone")
+    assert found["b"]["rule"] == "name_same+phone"
+    dedupe(write(tmp_path / "shuffled.csv", rows[::-1]), tmp_path / "again.csv", mapping={"nr": "id"})
+    assert sorted((tmp_path / "again.csv").read_text().splitlines()) == sorted(out.read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("rows", "mapping", "message"),
+    [
+        ([{"x": "1"}], {}, "no column is the id"),
+        ([{"id": "1", "x": "2"}], {}, "nothing to compare"),
+        ([{"id": "1", "name": "2"}], {"nope": "name"}, "the file has id, name"),
+        ([{"id": "1", "name": "2"}], {"name": "nope"}, "there are id"),
+    ],
+)
+def test_a_file_that_will_not_do(
+    tmp_path: Path, rows: list[dict[str, str]], mapping: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        dedupe(write(tmp_path / "in.csv", rows), tmp_path / "out.csv", mapping=mapping)
