@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from customer_assets.commands import identity, sumit, webhooks
+from customer_assets.commands import identity, sumit, users, webhooks
 from customer_assets.commands.output import (
     AccountOption,
     JsonOption,
@@ -45,6 +45,7 @@ app.add_typer(db_app, name="db")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(sumit.app, name="sumit")
 app.add_typer(identity.app, name="review")
+app.add_typer(users.app, name="user")
 app.command("explain")(identity.explain)
 app.command("dedupe")(identity.dedupe)
 app.command("register-webhook")(webhooks.register_webhook)
@@ -559,7 +560,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
 ) -> None:
-    """The web app alone: JSON API and health."""
+    """The web app alone: console, webhook receiver, JSON API, health."""
     import uvicorn
 
     from customer_assets.web.app import build_app

@@ -286,6 +286,24 @@ class Settings(_Settings, toml_table="general"):
     legacy_invoices_table: str | None = Field(
         None, alias="LEGACY_INVOICES_TABLE", description="Table, when LEGACY_INVOICES is a database"
     )
+    console_admin_password: SecretStr | None = Field(
+        None,
+        alias="CONSOLE_ADMIN_PASSWORD",
+        description="Password of the first administrator; unset: made up, and shown once",
+    )
+    console_hosts: list[str] = Field(
+        ["127.0.0.1", "localhost", "[::1]"],
+        alias="CONSOLE_HOSTS",
+        description="Host names that the web app answers to (JSON list; * for all)",
+    )
+    session_hours: float = Field(
+        12.0, gt=0, alias="SESSION_HOURS", description="A login of the console lasts so long"
+    )
+    api_token: SecretStr | None = Field(
+        None,
+        alias="API_TOKEN",
+        description="Bearer token of the JSON API; unset: it answers to this machine, and to logged-in users",
+    )
     web_port: int = Field(8080, alias="WEB_PORT", description="Port of the web app under `dev`")
     dagster_port: int = Field(3000, alias="DAGSTER_PORT", description="Port of the Dagster UI under `dev`")
 

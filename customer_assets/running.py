@@ -111,6 +111,7 @@ def run_dev(stack: Stack, *, say: Say) -> None:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     say(f"Dagster UI    http://127.0.0.1:{settings.dagster_port}")
+    say(f"console       http://127.0.0.1:{settings.web_port}/")
     say(f"JSON API      http://127.0.0.1:{settings.web_port}/api/customers")
     say(f"health        http://127.0.0.1:{settings.web_port}/healthz")
     say(f"webhooks      http://127.0.0.1:{settings.web_port}/api/webhooks/robaws/customers")

@@ -246,6 +246,7 @@ customer_rows = Table(
     Index(None, "role", "is_active"),
     Index(None, "account", "primary_phone"),
     Index(None, "customer_id"),
+    Index(None, "updated_at"),
     comment="Base table of customers_cache: one row per customer record of a system.",
 )
 
@@ -471,6 +472,29 @@ sync_runs = Table(
     Column("error", Text),
     Index(None, "account", "source", "started_at"),
     comment="One row per sync with all its counts.",
+)
+
+intakes = Table(
+    "intakes",
+    metadata,
+    _id(),
+    _account(),
+    Column("robaws_client_id", Text, comment="id of the chosen customer at its system"),
+    Column(
+        "customer_id",
+        BigInteger,
+        ForeignKey("customer_rows.id", ondelete="SET NULL"),
+        comment="customers_cache.id",
+    ),
+    Column("customer_name", Text, nullable=False),
+    Column("contact_email", Text),
+    Column("contact_phone", Text),
+    Column("role", Text, comment="the customer's role when it was taken in"),
+    Column("note", Text),
+    Column("created_by", Text, nullable=False),
+    _instant("created_at", "", default=True),
+    Index(None, "created_at"),
+    comment="Intakes that office people write in the console.",
 )
 
 # --- ops: the machinery -----------------------------------------------------------------------------------------------
@@ -837,6 +861,30 @@ identity_edges = Table(
     Column("parts", JSONB, nullable=False, server_default=text("'[]'")),
     schema="ops",
     comment="The evidence by which cache rows were joined to customers; it connects all rows of each.",
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", Text, primary_key=True, comment="lower case"),
+    Column("password_hash", Text, nullable=False, comment="argon2"),
+    Column("role", Text, nullable=False, comment="viewer, editor or admin"),
+    _instant("created_at", "", default=True),
+    _instant("last_login_at", ""),
+    schema="ops",
+    comment="People who may use the console.",
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True, comment="sha256 of the cookie"),
+    Column("user_name", Text, ForeignKey("ops.users.name", ondelete="CASCADE"), nullable=False),
+    Column("csrf", Text, nullable=False, comment="what every form must bring along"),
+    _instant("created_at", "", default=True),
+    Column("expires_at", INSTANT, nullable=False),
+    schema="ops",
+    comment="Logins of the console.",
 )
 
 audit_log = Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,19 +12,25 @@ from typing import Any
 import psycopg
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from customer_assets.config import RobawsSettings
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.apply import AppliedDeliveries
 from customer_assets.runless import Reporter
 from customer_assets.stack import Stack
-from customer_assets.store import endpoints, reading
+from customer_assets.store import console, endpoints, reading, users
 from customer_assets.store.database import connect
 from customer_assets.store.landing import land, store_refusals
 from customer_assets.web.applier import Applier
+from customer_assets.web.console.guard import Guard, SecureHeaders
+from customer_assets.web.console.pages import Console
+from customer_assets.web.console.work import Worker
 from customer_assets.web.landing import GroupWriter
 from customer_assets.web.receiver import PATH, SOURCE, Receiver
 from customer_assets.web.secrets import Secrets
@@ -33,8 +40,21 @@ READ_SECONDS = 5.0  # a query that takes longer is given up
 log = logging.getLogger(__name__)
 
 
-def build_app(stack: Stack) -> Starlette:
-    """The ASGI app of one stack. Its lifespan runs the writer and the applier of deliveries."""
+class App:
+    """The receiver on its path, with nothing before it; everything else behind the guards of the pages."""
+
+    def __init__(self, receiver: ASGIApp, pages: ASGIApp) -> None:
+        self._receiver, self._pages = receiver, pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == PATH:
+            await self._receiver(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+
+def build_app(stack: Stack) -> App:
+    """The ASGI app of one stack. Its lifespan runs the writers and the applier of deliveries."""
     secrets = Secrets(stack.url, stack.receiving, source=SOURCE)
     landing = GroupWriter(stack.url, land, lanes=2)
     refusals = GroupWriter(stack.url, store_refusals, lanes=1)
@@ -51,6 +71,9 @@ def build_app(stack: Stack) -> Starlette:
         refusals_per_minute=_receiving(stack).webhook_refusals_per_minute,
     )  # fmt: skip
 
+    guard = Guard(stack)
+    pages = Console(stack, guard, Worker(stack, reporter))
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         if not (await secrets.renewed()).values:
@@ -58,6 +81,7 @@ def build_app(stack: Stack) -> Starlette:
                 "no webhook secret: every delivery is refused until `customer-assets register-webhook` has run "
                 "or ROBAWS_WEBHOOK_SECRET is set"
             )
+        await run_in_threadpool(_ensure_admin, stack)
         tasks = [asyncio.create_task(part.run()) for part in (landing, refusals, secrets)]
         applier.start()
         try:
@@ -95,18 +119,86 @@ def build_app(stack: Stack) -> Starlette:
         state["webhooks"] |= {"secrets": len(secrets.held.values), "applier": applier.is_alive}
         return _json({"status": "ok", **state})
 
-    return Starlette(
+    async def metrics(request: Request) -> Response:  # noqa: ARG001
+        return await run_in_threadpool(_metrics, stack)
+
+    app = Starlette(
         lifespan=lifespan,
+        middleware=[
+            Middleware(SecureHeaders),
+            Middleware(TrustedHostMiddleware, allowed_hosts=stack.configuration.settings.console_hosts),
+        ],
         exception_handlers={psycopg.OperationalError: _unavailable, CustomerAssetsError: _unavailable},
         routes=[
-            Route(PATH, receiver),
             Route("/healthz", health),
             Route("/readyz", health),
-            Route("/api/customers", listing("customers")),
-            Route("/api/customers/{id:int}", customer),
-            Route("/api/invoices", listing("invoices")),
-            Route("/api/reminders", listing("reminders")),
+            Route("/metrics", guard.api(metrics)),
+            Route("/api/openapi.json", guard.api(_openapi)),
+            Route("/api/customers", guard.api(listing("customers"))),
+            Route("/api/customers/{id:int}", guard.api(customer)),
+            Route("/api/invoices", guard.api(listing("invoices"))),
+            Route("/api/reminders", guard.api(listing("reminders"))),
+            *pages.routes(),
         ],
+    )
+    return App(receiver, app)
+
+
+def _ensure_admin(stack: Stack) -> None:
+    """The first start makes an administrator, and shows a made-up password once."""
+    given = stack.configuration.settings.console_admin_password
+    with connect(stack.url, name="customer_assets web", timeout=2) as connection:
+        made_up = users.ensure_admin(connection, given.get_secret_value() if given else None)
+    if made_up is not None:
+        sys.stderr.write(
+            f"console: log in as admin with the password {made_up} (shown once; `user passwd admin` gives another)\n"
+        )
+
+
+def _metrics(stack: Stack) -> Response:
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+    registry = CollectorRegistry()
+    with connect(
+        stack.url, name="customer_assets web", timeout=2, statement_seconds=READ_SECONDS
+    ) as connection:
+        for name, value in console.metrics(connection).items():
+            Gauge(f"customer_assets_{name}", name.replace("_", " "), registry=registry).set(value)
+    return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _openapi(request: Request) -> Response:  # noqa: ARG001
+    """The JSON API as OpenAPI, from the declared filters."""
+    text = {"type": "string"}
+    paths: dict[str, Any] = {}
+    for name, filters in reading.FILTERS.items():
+        parameters = [{"name": f, "in": "query", "schema": text} for f in (*filters, "limit", "after")]
+        paths[f"/api/{name}"] = {
+            "get": {
+                "summary": f"{name}, in order of their ids; `after` is the `next` of the page before",
+                "parameters": parameters,
+                "responses": {
+                    "200": {"description": "items, next"},
+                    "400": {"description": "unknown filter"},
+                },
+            }
+        }
+    paths["/api/customers/{id}"] = {
+        "get": {
+            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
+            "responses": {"200": {"description": "one customer"}, "404": {"description": "no such customer"}},
+        }
+    }
+    schemes = {"token": {"type": "http", "scheme": "bearer"}}
+    info = {"title": "customer_assets", "version": "1"}
+    return JSONResponse(
+        {
+            "openapi": "3.1.0",
+            "info": info,
+            "paths": paths,
+            "components": {"securitySchemes": schemes},
+            "security": [{"token": []}],
+        }
     )
 
 

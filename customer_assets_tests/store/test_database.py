@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -26,7 +27,13 @@ from customer_assets_tests.conftest import discard
 def test_the_migrations_build_what_the_metadata_says(url: str) -> None:
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as connection:
-        options = {"include_schemas": True, "compare_server_default": True, "compare_type": True}
+        options: dict[str, Any] = {
+            "include_schemas": True,
+            "compare_server_default": True,
+            "compare_type": True,
+        }
+        # of an index over an expression the comparison sees two different texts
+        options["include_object"] = lambda _object, name, *_: name != "customer_rows_search_idx"
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
     engine.dispose()
 

@@ -1,0 +1,149 @@
+"""The console's users and their logins. Passwords are argon2 hashes; of a session only the hash of its cookie is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from customer_assets.errors import ConfigurationError
+from customer_assets.store.database import Connection, scalar
+
+ROLES = ("viewer", "editor", "admin")
+SHORTEST_PASSWORD = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A logged-in user.
+
+    Attributes:
+        user, role: who, and what they may do.
+        csrf: what every form must bring along.
+    """
+
+    user: str
+    role: str
+    csrf: str
+
+    def may(self, role: str) -> bool:
+        """Whether this user's role is at least that one."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+def add_user(connection: Connection, name: str, password: str, *, role: str) -> None:
+    """Add a user.
+
+    Raises:
+        ConfigurationError: the name is taken or blank, the role unknown, the password too short.
+    """
+    name = name.strip().lower()
+    if not name or role not in ROLES:
+        raise ConfigurationError(f"user add: a name, and a role of {', '.join(ROLES)}")
+    added = connection.execute(
+        "insert into ops.users (name, password_hash, role) values (%s, %s, %s) on conflict do nothing",
+        [name, _hashed(password), role],
+    ).rowcount
+    if not added:
+        raise ConfigurationError(f"user {name} exists already; `user passwd {name}` gives a new password")
+
+
+def set_password(connection: Connection, name: str, password: str) -> None:
+    """Give a new password, and end all logins of that user.
+
+    Raises:
+        ConfigurationError: there is no such user, or the password is too short.
+    """
+    name = name.strip().lower()
+    with connection.transaction():
+        done = connection.execute(
+            "update ops.users set password_hash = %s where name = %s", [_hashed(password), name]
+        ).rowcount
+        connection.execute("delete from ops.sessions where user_name = %s", [name])
+    if not done:
+        raise ConfigurationError(f"no user {name}")
+
+
+def list_users(connection: Connection) -> list[dict[str, Any]]:
+    """Users without their hashes."""
+    return connection.execute(
+        "select name, role, created_at, last_login_at from ops.users order by name"
+    ).fetchall()
+
+
+def ensure_admin(connection: Connection, password: str | None) -> str | None:
+    """Where there is no user yet, make `admin`; returns the password if it had to be made up."""
+    if scalar(connection, "select exists (select from ops.users)"):
+        return None
+    made_up = None if password else secrets.token_urlsafe(12)
+    try:
+        add_user(connection, "admin", password or made_up or "", role="admin")
+    except ConfigurationError:
+        if scalar(connection, "select exists (select from ops.users)"):
+            return None  # another process was faster
+        raise
+    return made_up
+
+
+def log_in(connection: Connection, name: str, password: str, *, hours: float) -> tuple[str, Session] | None:
+    """A new session: (cookie, session); None where name or password is wrong, in the same time."""
+    from argon2 import PasswordHasher
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    name = name.strip().lower()
+    row = connection.execute("select password_hash, role from ops.users where name = %s", [name]).fetchone()
+    try:
+        PasswordHasher().verify(row["password_hash"] if row else _NOBODY, password)
+    except (VerificationError, InvalidHashError):
+        return None
+    if row is None:
+        return None
+    token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
+    with connection.transaction():
+        connection.execute("delete from ops.sessions where expires_at < now()")
+        connection.execute(
+            """
+            insert into ops.sessions (token_hash, user_name, csrf, expires_at)
+            values (%s, %s, %s, now() + make_interval(secs => %s))
+            """,
+            [_digest(token), name, csrf, hours * 3600],
+        )
+        connection.execute("update ops.users set last_login_at = now() where name = %s", [name])
+    return token, Session(name, row["role"], csrf)
+
+
+def session_of(connection: Connection, token: str) -> Session | None:
+    """The session of a cookie, None where it ended."""
+    row = connection.execute(
+        """
+        select u.name, u.role, s.csrf
+        from ops.sessions s
+        join ops.users u on u.name = s.user_name
+        where s.token_hash = %s
+            and s.expires_at > now()
+        """,
+        [_digest(token)],
+    ).fetchone()
+    return Session(row["name"], row["role"], row["csrf"]) if row else None
+
+
+def log_out(connection: Connection, token: str) -> None:
+    """End a session."""
+    connection.execute("delete from ops.sessions where token_hash = %s", [_digest(token)])
+
+
+def _hashed(password: str) -> str:
+    from argon2 import PasswordHasher
+
+    if len(password) < SHORTEST_PASSWORD:
+        raise ConfigurationError(f"a password has at least {SHORTEST_PASSWORD} characters")
+    return PasswordHasher().hash(password)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+# Of a password that nobody knows, so that an unknown name takes as long as a wrong password.
+_NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$j13vyeUpq1eaRQED9GAQsw$PvWnOc/pKNy3cf54hOSciJE/bRjVzj9H8q/Ge8W4krI"

@@ -1,0 +1,168 @@
+"""Who may come in: sessions, tokens of forms, throttled logins, and the headers that browsers heed."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from customer_assets.stack import Stack
+from customer_assets.store import users
+from customer_assets.store.database import connect
+from customer_assets.store.users import Session
+
+COOKIE = "customer_assets_session"
+LOGIN_TRIES = 5  # of one address or name, then one a minute
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+LOOPBACK = ("127.0.0.1", "::1", "testclient")
+
+
+class SecureHeaders:
+    """Sets the headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if not scope["path"].startswith("/static/"):
+                    headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class LoginThrottle:
+    """So many wrong logins of one address and of one name, then one a minute."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures: dict[str, tuple[int, float]] = {}
+
+    def is_held(self, *keys: str) -> bool:
+        """Whether one of them must wait."""
+        return any(self._held(key) for key in keys)
+
+    def _held(self, key: str) -> bool:
+        failures, last = self._failures.get(key, (0, 0.0))
+        return failures >= LOGIN_TRIES and self._clock() - last < 60
+
+    def failed(self, *keys: str) -> None:
+        """One more wrong login."""
+        for key in keys:
+            failures, _ = self._failures.get(key, (0, 0.0))
+            self._failures[key] = (failures + 1, self._clock())
+            if len(self._failures) > 10_000:
+                del self._failures[next(iter(self._failures))]
+
+    def succeeded(self, *keys: str) -> None:
+        """Forget what was before."""
+        for key in keys:
+            self._failures.pop(key, None)
+
+
+Handler = Callable[[Request, Session], Awaitable[Response]]
+
+
+class Guard:
+    """Opens doors: wraps handlers of pages by the role that they need."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._url = stack.url
+        token = stack.configuration.settings.api_token
+        self._api_token = token.get_secret_value() if token else None
+
+    async def session(self, request: Request) -> Session | None:
+        """The session of a request's cookie."""
+        token = request.cookies.get(COOKIE)
+        return await run_in_threadpool(self._session, token) if token else None
+
+    def _session(self, token: str) -> Session | None:
+        with connect(self._url, name="customer_assets web", timeout=2, statement_seconds=5) as connection:
+            return users.session_of(connection, token)
+
+    def page(self, role: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """A page for users of at least this role. A form must bring the token of its session along."""
+
+        async def guarded(request: Request) -> Response:
+            session = await self.session(request)
+            if session is None:
+                if request.method == "GET":
+                    return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
+                return PlainTextResponse("log in first", status_code=401)
+            if not session.may(role):
+                return PlainTextResponse(
+                    f"this needs the role {role}; yours is {session.role}", status_code=403
+                )
+            if request.method == "POST":
+                form = await request.form()
+                if not hmac.compare_digest(str(form.get("csrf", "")).encode(), session.csrf.encode()):
+                    return PlainTextResponse(
+                        "this form is not of this login; open the page again", status_code=403
+                    )
+            return await handler(request, session)
+
+        return guarded
+
+    def api(
+        self, handler: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """An address of the JSON API: a token, a login, or, where no token is set, this machine."""
+
+        async def guarded(request: Request) -> Response:
+            if await self._may_read(request):
+                return await handler(request)
+            return JSONResponse(
+                {"error": "Authorization: Bearer <API_TOKEN> is needed, or a login"},
+                status_code=401,
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+        return guarded
+
+    async def _may_read(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if self._api_token is not None:
+            if hmac.compare_digest(given.encode(), self._api_token.encode()):
+                return True
+        elif request.client is not None and request.client.host in LOOPBACK:
+            return True
+        return await self.session(request) is not None
+
+
+def set_cookie(response: Response, token: str, request: Request, *, hours: float) -> None:
+    """The session's cookie: not for scripts, not for other sites, and only over TLS where there is TLS."""
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=int(hours * 3600),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+        path="/",
+    )
+
+
+def allowed_next(target: Any) -> str:
+    """A path of ours to go on to after a login; anything else is the start page."""
+    path = str(target or "/")
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"

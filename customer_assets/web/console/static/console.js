@@ -1,0 +1,72 @@
+"use strict";
+// Select all, live progress, and the customer search of the intake form. Everything else works without scripts.
+
+for (const all of document.querySelectorAll("[data-all]")) {
+  all.addEventListener("change", () => {
+    for (const box of all.closest("table").querySelectorAll("tbody input[type=checkbox]")) box.checked = all.checked;
+  });
+}
+
+for (const card of document.querySelectorAll("[data-live]")) {
+  const line = card.querySelector(".live"), bar = card.querySelector("progress");
+  const ask = async () => {
+    const answer = await fetch(card.dataset.live, { headers: { Accept: "application/json" } });
+    if (!answer.ok) { line.textContent = "The server does not know this sync any more; see the list of runs."; return; }
+    const job = await answer.json();
+    line.textContent = job.line;
+    if (job.total) { bar.max = job.total; bar.value = job.done; } else if (job.finished) { bar.max = 1; bar.value = 1; }
+    if (!job.finished) setTimeout(ask, 700);
+  };
+  ask();
+}
+
+for (const form of document.querySelectorAll("[data-intake]")) {
+  const search = form.elements.search, list = form.querySelector("#hits"), role = form.querySelector("[data-role]");
+  const typed = new Set();
+  for (const name of ["customer_name", "contact_email", "contact_phone"]) {
+    form.elements[name].addEventListener("input", () => typed.add(name));
+    if (form.elements[name].value) typed.add(name);
+  }
+  let hits = [], at = -1, timer = 0;
+  const close = () => { list.hidden = true; search.setAttribute("aria-expanded", "false"); at = -1; };
+  const mark = () => [...list.children].forEach((li, n) => li.setAttribute("aria-selected", String(n === at)));
+  const choose = (hit) => {
+    search.value = hit.name;
+    form.elements.customer_id.value = hit.id;
+    const values = { customer_name: hit.name, contact_email: hit.email, contact_phone: hit.phone };
+    for (const [name, value] of Object.entries(values)) if (!typed.has(name)) form.elements[name].value = value || "";
+    role.textContent = hit.role ? "Role: " + hit.role : "No role";
+    close();
+  };
+  const show = () => {
+    list.replaceChildren(...hits.map((hit) => {
+      const li = document.createElement("li");
+      li.setAttribute("role", "option");
+      li.textContent = [hit.name, hit.city, hit.source, hit.role].filter(Boolean).join(" · ");
+      li.addEventListener("mousedown", (event) => { event.preventDefault(); choose(hit); });
+      return li;
+    }));
+    list.hidden = !hits.length;
+    search.setAttribute("aria-expanded", String(!!hits.length));
+    at = -1; mark();
+  };
+  search.addEventListener("input", () => {
+    clearTimeout(timer);
+    form.elements.customer_id.value = "";
+    timer = setTimeout(async () => {
+      const answer = await fetch("/customers/search?q=" + encodeURIComponent(search.value));
+      hits = answer.ok ? (await answer.json()).items : [];
+      show();
+    }, 200);
+  });
+  search.addEventListener("keydown", (event) => {
+    if (list.hidden) return;
+    if (event.key === "ArrowDown") at = Math.min(at + 1, hits.length - 1);
+    else if (event.key === "ArrowUp") at = Math.max(at - 1, 0);
+    else if (event.key === "Enter" && at >= 0) choose(hits[at]);
+    else if (event.key === "Escape") close();
+    else return;
+    event.preventDefault(); mark();
+  });
+  search.addEventListener("blur", close);
+}

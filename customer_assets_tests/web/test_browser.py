@@ -1,0 +1,157 @@
+"""The console in a real browser: every screen at two widths, the story of a day, the intake by keyboard alone.
+
+Needs Chromium (`apt-get install chromium`, or CHROMIUM=/path/to/it); without one these tests are skipped. Screenshots are kept
+in the folder BROWSER_ARTIFACTS, where it is set.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from customer_assets.store import users
+from customer_assets_tests.conftest import Company
+from customer_assets_tests.web.conftest import Web, serving
+from customer_assets_tests.web.test_console import EVIL, PASSWORD, READS, customer
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium: apt-get install chromium, or set CHROMIUM=/path/to/it"
+    ),
+]
+LONGEST = 15_000  # ms; machines are slow
+
+
+class Screen:
+    """A page of the browser, and what it complained about."""
+
+    def __init__(self, page: Any, address: str) -> None:
+        self.page, self.address = page, address
+        self.errors: list[str] = []
+        self.hosts: set[str] = set()
+        page.set_default_timeout(LONGEST)
+        page.on(
+            "console", lambda message: self.errors.append(message.text) if message.type == "error" else None
+        )
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.hosts.add("/".join(request.url.split("/")[:3])))
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.address + path)
+
+    def keep(self, name: str) -> None:
+        folder = os.environ.get("BROWSER_ARTIFACTS")
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+    def log_in(self, name: str = "editor") -> None:
+        self.open("/login")
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Log in").click()
+        self.page.wait_for_url("**/customers")
+
+
+@pytest.fixture
+def site(company: Company) -> Iterator[Web]:
+    for role in users.ROLES:
+        users.add_user(company.connection, role, PASSWORD, role=role)
+    with serving(company) as web:
+        yield web
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def screen(site: Web, browser: Any) -> Iterator[Screen]:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    screen = Screen(page, site.address)
+    yield screen
+    assert screen.errors == []
+    assert screen.hosts == {site.address}
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_every_screen_opens_and_fits(company: Company, screen: Screen, width: int) -> None:
+    # this thread has the browser's event loop
+    pulling = threading.Thread(target=company.pull, args=("robaws",))
+    pulling.start()
+    pulling.join()
+    row = customer(
+        company, source_customer_id="evil", name=EVIL, website="javascript:alert(1)", city="\u202eevil"
+    )
+    screen.page.set_viewport_size({"width": width, "height": 900})
+    screen.log_in("admin")
+    for path in [*READS, f"/customers/{row}", f"/customers/{row}/edit", "/intakes/new", "/actions/sync-all"]:
+        screen.open(path)
+        assert screen.page.locator("h1").count() == 1, path
+        assert screen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), path
+        screen.keep(f"{path.strip('/').replace('/', '-')}-{width}")
+
+
+def test_the_story_of_a_day(company: Company, screen: Screen) -> None:
+    row = customer(company, city="Antwerpen")
+    page = screen.page
+    screen.log_in()
+    page.get_by_label("Search").fill("aeo")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name="Aeon Shipping LLC").click()
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("City").fill("Gent")
+    company.connection.execute(
+        "update customer_rows set updated_at = now(), zipcode = '9000' where id = %s", [row]
+    )
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Somebody was faster").wait_for()
+    screen.errors.clear()  # the browser notes the 409 as an error of its own
+    page.get_by_label("City").fill("Gent")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved").wait_for()
+    assert company.value("select city from customers_cache where id = %s", row) == "Gent"
+    screen.open("/customers")
+    page.get_by_role("link", name="Sync all customers").click()
+    page.get_by_role("button", name="Start").click()
+    page.get_by_text("created").wait_for(timeout=60_000)
+    screen.keep("sync-done")
+
+
+def test_an_intake_by_keyboard_alone(company: Company, screen: Screen) -> None:
+    customer(company, general_email="a@aeon.example", phone="+32 3 555 01 02")
+    page = screen.page
+    screen.log_in()
+    screen.open("/intakes/new")
+    page.get_by_role("combobox").focus()
+    page.keyboard.type("aeon")
+    page.get_by_role("option").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.get_by_text("Role: FORWARDER").wait_for()
+    assert page.get_by_label("E-mail").input_value() == "a@aeon.example"
+    assert page.get_by_label("Phone").input_value() == "+32 3 555 01 02"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("called twice")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_text("The intake is saved").wait_for()
+    assert company.value("select note from intakes") == "called twice"

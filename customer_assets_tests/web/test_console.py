@@ -1,0 +1,316 @@
+"""The console over real HTTP: who may do what, forms of foreign logins, literal search, stale edits, inert names."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from customer_assets.store import users
+from customer_assets.web.console.guard import HEADERS, LoginThrottle, allowed_next
+from customer_assets_tests.conftest import Company
+from customer_assets_tests.web.conftest import Web, serving, until
+
+pytestmark = pytest.mark.slow
+PASSWORD = "correct horse battery"
+EVIL = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
+
+
+class Visitor:
+    """A browser without scripts."""
+
+    def __init__(self, address: str) -> None:
+        self.client = httpx.Client(base_url=address, timeout=20)
+
+    def log_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
+        return self.client.post("/login", data={"name": name, "password": password})
+
+    def get(self, path: str) -> httpx.Response:
+        return self.client.get(path)
+
+    def token(self) -> str:
+        found = re.search(r'name="csrf" value="([^"]+)"', self.client.get("/customers").text)
+        assert found is not None
+        return found.group(1)
+
+    def post(self, path: str, **fields: Any) -> httpx.Response:
+        return self.client.post(path, data={"csrf": self.token(), **fields})
+
+
+@pytest.fixture
+def site(company: Company) -> Iterator[Web]:
+    for role in users.ROLES:
+        users.add_user(company.connection, role, PASSWORD, role=role)
+    with serving(company) as web:
+        yield web
+
+
+@pytest.fixture
+def visitors(site: Web) -> Iterator[dict[str, Visitor]]:
+    found = {name: Visitor(site.address) for name in ("anonymous", *users.ROLES)}
+    for name in users.ROLES:
+        assert found[name].log_in(name).status_code == 303
+    yield found
+    for visitor in found.values():
+        visitor.client.close()
+
+
+def customer(company: Company, **fields: Any) -> int:
+    columns = {
+        "source": "robaws",
+        "source_customer_id": "1",
+        "name": "Aeon Shipping LLC",
+        "role": "FORWARDER",
+        **fields,
+    }
+    query = f"insert into customer_rows ({', '.join(columns)}) values ({', '.join(['%s'] * len(columns))}) returning id"
+    found: int = company.value(query, *columns.values())
+    return found
+
+
+READS = ["/customers", "/intakes", "/invoices", "/reminders", "/runs", "/rejects", "/webhooks", "/webhooks/refusals", "/conflicts", "/reviews", "/audit", "/health"]  # fmt: skip
+EDITS = ["/intakes/new", "/actions/sync-all", "/webhooks/retry"]
+WRITES = ["/push/plan", "/push", "/webhooks/replay", "/conflicts/1", "/reviews/1", "/actions/pull-sumit", "/intakes/new", "/webhooks/retry"]  # fmt: skip
+
+
+def test_every_screen_opens_for_those_who_may_see_it(visitors: dict[str, Visitor]) -> None:
+    for path in READS:
+        answer = visitors["anonymous"].get(path)
+        assert (answer.status_code, answer.headers["location"].split("?")[0]) == (303, "/login"), path
+        assert visitors["viewer"].get(path).status_code == 200, path
+    for path in EDITS:
+        assert visitors["viewer"].get(path).status_code == 403, path
+        assert visitors["editor"].get(path).status_code == 200, path
+
+
+def test_no_write_without_the_right_role_and_the_form_of_this_login(visitors: dict[str, Visitor]) -> None:
+    for path in [*WRITES, "/reminders/settings", "/logout"]:
+        assert visitors["anonymous"].client.post(path).status_code == 401, path
+        if path != "/logout":
+            assert visitors["viewer"].post(path).status_code == 403, path
+        assert (
+            visitors["admin"].client.post(path, data={"csrf": visitors["editor"].token()}).status_code == 403
+        ), path
+        assert visitors["admin"].client.post(path).status_code == 403, path
+        assert visitors["admin"].get(path).status_code in (200, 405), path
+    assert visitors["editor"].post("/reminders/settings").status_code == 403
+
+
+def test_headers_cookie_and_hosts(visitors: dict[str, Visitor], site: Web) -> None:
+    answer = visitors["viewer"].get("/customers")
+    for name, value in HEADERS.items():
+        assert answer.headers[name] == value
+    assert answer.headers["cache-control"] == "no-store"
+    cookie = Visitor(site.address).log_in("viewer").headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert httpx.get(f"{site.address}/login", headers={"Host": "evil.example"}).status_code == 400
+    assert (
+        site.client.post("/api/webhooks/robaws/customers", headers={"Host": "public.example"}).status_code
+        == 401
+    )
+    for found in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
+        assert found.startswith(("/", "#")), found
+
+
+def test_wrong_logins_are_throttled(site: Web, visitors: dict[str, Visitor]) -> None:
+    stranger = Visitor(site.address)
+    assert [stranger.log_in("admin", "wrong").status_code for _ in range(6)] == [401] * 5 + [429]
+    assert stranger.log_in("admin").status_code == 429
+    stranger.client.close()
+    now = [0.0]
+    throttle = LoginThrottle(clock=lambda: now[0])
+    for _ in range(5):
+        throttle.failed("a")
+    assert throttle.is_held("a", "b")
+    now[0] = 61
+    assert not throttle.is_held("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/customers", "/customers"),
+        ("//evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/\\evil", "/"),
+        (None, "/"),
+    ],
+)
+def test_a_login_goes_on_to_our_own_pages_alone(target: str | None, expected: str) -> None:
+    assert allowed_next(target) == expected
+
+
+def test_names_are_inert_everywhere(company: Company, visitors: dict[str, Visitor]) -> None:
+    row = customer(
+        company, name=EVIL, website="javascript:alert(1)", general_email=EVIL, city="\u202eevil", role=EVIL
+    )
+    for path in (
+        "/customers",
+        f"/customers/{row}",
+        f"/customers/{row}/edit",
+        "/customers?q=script",
+        f"/customers?role={EVIL}",
+    ):
+        text = visitors["editor"].get(path).text
+        assert "<script>alert" not in text, path
+        assert "<img src=x" not in text, path
+        assert 'href="javascript' not in text, path
+
+
+def test_search_is_literal_and_filters_stay_in_the_address(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    customer(company)
+    customer(
+        company,
+        source="zoho",
+        source_customer_id="2",
+        name="Noord 100% BV",
+        role=None,
+        primary_phone="+3235550102",
+    )
+    viewer = visitors["viewer"]
+    for query, names in (
+        ("aeon", ["Aeon"]),
+        ("AEO ship", ["Aeon"]),
+        ("noo", ["Noord"]),
+        ("%", []),
+        ("_", []),
+        ("'", []),
+        ("\x00", []),
+        ("a:*|b", ["Aeon"]),
+        ("zz", []),
+    ):
+        answer = viewer.client.get("/customers", params={"q": query})
+        assert answer.status_code == 200, query
+        for name in ("Aeon", "Noord"):
+            if query != "a:*|b":
+                assert (f"<bdi>{name}" in answer.text) == (name in names), (query, name)
+    only = viewer.get("/customers?source=zoho&phone=some&page=0").text
+    assert "<bdi>Noord" in only
+    assert "<bdi>Aeon" not in only
+    assert viewer.get("/customers?page=99999999999999999999&sort=;drop").status_code == 200
+
+
+def test_an_edit_and_a_stale_one(company: Company, visitors: dict[str, Visitor]) -> None:
+    row = customer(company)
+    editor = visitors["editor"]
+    seen = company.value("select updated_at from customer_rows where id = %s", row).isoformat()
+    assert (
+        editor.post(f"/customers/{row}/edit", seen_at=seen, city="Gent", name="Aeon Shipping LLC").status_code
+        == 303
+    )
+    assert company.value("select city from customers_cache where id = %s", row) == "Gent"
+    stale = editor.post(f"/customers/{row}/edit", seen_at=seen, city="Luik", name="Aeon Shipping LLC")
+    assert stale.status_code == 409
+    assert "Luik" in stale.text
+    assert "Gent" in stale.text
+    assert company.value("select city from customers_cache where id = %s", row) == "Gent"
+    seen = company.value("select updated_at from customer_rows where id = %s", row).isoformat()
+    bad = editor.post(
+        f"/customers/{row}/edit", seen_at=seen, general_email="no address", name="Aeon Shipping LLC"
+    )
+    assert bad.status_code == 422
+    assert "is no e-mail address" in bad.text
+    assert "edited by editor" in editor.get(f"/customers/{row}").text
+    assert company.value("select count(*) from ops.audit_log where who = 'editor' and action = 'edit'") == 1
+
+
+def test_an_intake_takes_role_and_id_from_the_chosen_customer(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    row = customer(company, general_email="a@aeon.example", phone="1", mobile="2")
+    customer(company, source_customer_id="2", name="Aeon Old", is_active=False)
+    hits = visitors["viewer"].get("/customers/search?q=aeon").json()["items"]
+    assert [(h["id"], h["role"], h["email"], h["phone"]) for h in hits] == [
+        (row, "FORWARDER", "a@aeon.example", "1")
+    ]
+    assert (
+        visitors["editor"].post("/intakes/new", customer_id=str(row), customer_name="My name").status_code
+        == 303
+    )
+    [intake] = company.rows("select * from intakes")
+    assert (intake["customer_name"], intake["role"], intake["robaws_client_id"]) == (
+        "My name",
+        "FORWARDER",
+        "1",
+    )
+    assert "My name" in visitors["viewer"].get("/intakes").text
+    assert visitors["editor"].post("/intakes/new", customer_name=" ").status_code == 422
+
+
+def test_a_sync_started_here_is_seen_to_its_end(
+    company: Company, site: Web, visitors: dict[str, Visitor]
+) -> None:
+    started = time.monotonic()
+    answer = visitors["editor"].post("/actions/sync-all")
+    assert (answer.status_code, time.monotonic() - started < 1) == (303, True)
+    job = answer.headers["location"]
+    assert visitors["viewer"].get(job).status_code == 200
+    state = until(
+        lambda: (
+            (s := visitors["viewer"].client.get(job, headers={"Accept": "application/json"}).json())[
+                "finished"
+            ]
+            and s
+        ),
+        60,
+    )
+    assert "created" in state["line"], state
+    assert company.value("select count(*) from customers_cache") > 0
+
+
+def test_a_push_shows_its_plan_first(company: Company, visitors: dict[str, Visitor]) -> None:
+    customer(company)
+    row = company.value("select id from customer_rows limit 1")
+    # this stack has no SUMIT account: said so, not a 500
+    plan = visitors["editor"].post("/push/plan", id=str(row))
+    assert plan.status_code == 503
+    assert "sumit is not configured" in plan.text
+
+
+def test_replaying_a_delivery(company: Company, site: Web, visitors: dict[str, Visitor]) -> None:
+    site.deliver("d1", name=EVIL)
+    site.settled()
+    shown = visitors["viewer"].get("/webhooks/deliveries/d1")
+    assert shown.status_code == 200
+    assert "<script>alert" not in shown.text
+    assert visitors["editor"].post("/webhooks/replay", id="d1").status_code == 303
+    assert company.value("select attempts from ops.webhook_deliveries") == 1
+
+
+def test_the_api_takes_a_token_where_one_is_set(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKEN", "t0ken")
+    with serving(company) as web:
+        assert web.client.get("/api/customers").status_code == 401
+        assert web.client.get("/api/customers", headers={"Authorization": "Bearer wrong"}).status_code == 401
+        assert web.client.get("/api/customers", headers={"Authorization": "Bearer t0ken"}).status_code == 200
+        assert web.client.get("/metrics", headers={"Authorization": "Bearer t0ken"}).text.startswith("# HELP")
+        assert web.client.get("/healthz").status_code == 200
+
+
+def test_the_api_describes_itself(site: Web) -> None:
+    described = site.client.get("/api/openapi.json").json()
+    assert set(described["paths"]) == {
+        "/api/customers",
+        "/api/customers/{id}",
+        "/api/invoices",
+        "/api/reminders",
+    }
+    assert "customer_assets_customers 0.0" in site.client.get("/metrics").text
+
+
+def test_the_first_start_makes_an_administrator(company: Company, capfd: pytest.CaptureFixture[str]) -> None:
+    with serving(company) as web:
+        password = re.search(r"password (\S+)", capfd.readouterr().err)
+        assert password is not None
+        visitor = Visitor(web.address)
+        assert visitor.log_in("admin", password.group(1)).status_code == 303
+        visitor.client.close()
+    with serving(company):
+        assert "password" not in capfd.readouterr().err
