@@ -105,7 +105,9 @@ def test_headers_cookie_and_hosts(visitors: dict[str, Visitor], site: Web) -> No
     for name, value in HEADERS.items():
         assert answer.headers[name] == value
     assert answer.headers["cache-control"] == "no-store"
-    cookie = Visitor(site.address).log_in("viewer").headers["set-cookie"].lower()
+    visitor = Visitor(site.address)
+    cookie = visitor.log_in("viewer").headers["set-cookie"].lower()
+    visitor.client.close()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
     assert httpx.get(f"{site.address}/login", headers={"Host": "evil.example"}).status_code == 400
