@@ -53,9 +53,9 @@ class Agreement(IntEnum):
     SAME = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Name:
-    """A name taken apart.
+    """A name taken apart. Two are equal when their keys and their scripts are.
 
     Attributes:
         key: what equal names share.
@@ -72,6 +72,12 @@ class Name:
     forms: frozenset[str]
     joined: str
     is_foreign: bool
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Name) and self.key == other.key and self.is_foreign == other.is_foreign
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 def is_latin(text: str) -> bool:
@@ -176,9 +182,12 @@ def _is_trade_of(word: str, name: Name) -> bool:
     """Whether a word is a misspelt trade that the other name has."""
     from rapidfuzz.distance import OSA
 
-    return len(word) >= 3 and any(
-        trade in name.trades and abs(len(word) - len(known)) <= 1 and OSA.distance(word, known) <= 1
-        for known, trade in _trades().items()
+    if len(word) < 3:
+        return False
+    return any(
+        abs(len(word) - len(known)) <= 1 and OSA.distance(word, known) <= 1
+        for trade in name.trades
+        for known in _words_of_trades()[trade]
     )
 
 
@@ -283,3 +292,11 @@ def _trades() -> dict[str, str]:
             known["".join(_WORD.findall(fold(word)))] = words[0]
     known.pop("", None)
     return known
+
+
+@cache
+def _words_of_trades() -> dict[str, list[str]]:
+    words: dict[str, list[str]] = {}
+    for word, trade in _trades().items():
+        words.setdefault(trade, []).append(word)
+    return words

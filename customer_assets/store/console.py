@@ -12,6 +12,7 @@ from psycopg import sql
 from customer_assets.store.database import Connection
 
 PAGE = 50
+MOST_PAGES = 1000  # nobody leafs further; a filter gets there sooner
 MOST_HITS = 2000  # of a search: beyond that nobody looks, and sorting would get slow
 # The expression of the index customer_rows_search_idx.
 SEARCH = """to_tsvector('simple', coalesce(c.name, '') || ' ' || coalesce(c.company_name, '') || ' ' || coalesce(c.vat_number, '') || ' ' || coalesce(c.general_email, '') || ' ' || coalesce(c.primary_phone, '') || ' ' || coalesce(c.city, '') || ' ' || c.source_customer_id)"""
@@ -46,7 +47,7 @@ LISTINGS: dict[str, Listing] = {
             "changed": "c.updated_at > now() - case %(changed)s when 'day' then interval '1 day' else interval '7 days' end",
         },
         "c.name, c.id",
-        {"name": "c.name, c.id", "newest": "c.updated_at desc, c.id", "city": "c.city, c.id"},
+        {"name": "c.name, c.id", "newest": "c.updated_at desc, c.id desc", "city": "c.city, c.id"},
     ),
     "invoices": Listing(
         """
@@ -141,7 +142,7 @@ def rows_of(
     query = f"{listing.query} {f'{word} {joined}' if joined else ''} order by {order} limit %(limit)s offset %(offset)s"
     found = connection.execute(
         sql.SQL(query),  # put together from the declarations above alone
-        {**wanted, "limit": PAGE + 1, "offset": PAGE * max(0, min(page, 2000))},
+        {**wanted, "limit": PAGE + 1, "offset": PAGE * max(0, min(page, MOST_PAGES))},
     ).fetchall()
     return found[:PAGE], len(found) > PAGE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from customer_assets.errors import BusyError, ConfigurationError
 
 Connection = psycopg.Connection[DictRow]
 MIGRATION_LOCK = 0x6375_7374_6D69_6772
+GONE_TRIES = 20  # to take the lock of a session that is ending, a tenth of a second apart
 OLDEST_SERVER = 150000  # PostgreSQL 15
 
 
@@ -204,15 +206,25 @@ def system_lock(url: str, *, account: str, system: str, what: str) -> Iterator[N
     """
     key = int.from_bytes(hashlib.blake2b(f"{account}/{system}".encode(), digest_size=8).digest(), signed=True)
     with connect(url, name=f"customer_assets {what} {system}/{account}") as connection:
-        row = connection.execute("select pg_try_advisory_lock(%s) as taken", [key]).fetchone()
-        if not row or not row["taken"]:
+        for _ in range(GONE_TRIES):
+            if scalar(connection, "select pg_try_advisory_lock(%s)", [key]):
+                break
+            if (holder := _holder(connection, key)) is not None:
+                raise BusyError(f"{system} (account {account}) is being synced already by {holder}")
+            time.sleep(0.1)  # its session is ending: the server frees the lock in a moment
+        else:
             raise BusyError(
-                f"{system} (account {account}) is being synced already by {_holder(connection, key)}"
+                f"{system} (account {account}) is being synced already by a session that just ended"
             )
-        yield
+        try:
+            yield
+        finally:
+            if not connection.closed and not connection.broken:
+                connection.execute("select pg_advisory_unlock(%s)", [key])
 
 
-def _holder(connection: Connection, key: int) -> str:
+def _holder(connection: Connection, key: int) -> str | None:
+    """Who holds a lock; None when its session is ending."""
     row = connection.execute(
         """
         select a.application_name, a.backend_start
@@ -226,11 +238,7 @@ def _holder(connection: Connection, key: int) -> str:
         """,
         {"key": key},
     ).fetchone()
-    return (
-        f"{row['application_name']}, since {row['backend_start']:%H:%M:%S} UTC"
-        if row
-        else "a session that just ended"
-    )
+    return f"{row['application_name']}, since {row['backend_start']:%H:%M:%S} UTC" if row else None
 
 
 def grant_reading(connection: Connection, role: str) -> bool:

@@ -246,7 +246,7 @@ customer_rows = Table(
     Index(None, "role", "is_active"),
     Index(None, "account", "primary_phone"),
     Index(None, "customer_id"),
-    Index(None, "updated_at"),
+    Index(None, "updated_at", "id"),
     comment="Base table of customers_cache: one row per customer record of a system.",
 )
 

@@ -51,4 +51,4 @@ COMMENT ON COLUMN ops.sessions.csrf IS 'what every form must bring along';
 
 -- What the console searches in: prefixes of words. The same expression stands in store/console.py.
 CREATE INDEX customer_rows_search_idx ON customer_rows USING gin (to_tsvector('simple', coalesce(name, '') || ' ' || coalesce(company_name, '') || ' ' || coalesce(vat_number, '') || ' ' || coalesce(general_email, '') || ' ' || coalesce(primary_phone, '') || ' ' || coalesce(city, '') || ' ' || source_customer_id));
-CREATE INDEX customer_rows_updated_at_idx ON customer_rows (updated_at);
+CREATE INDEX customer_rows_updated_at_id_idx ON customer_rows (updated_at, id);
