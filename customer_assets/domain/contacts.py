@@ -152,7 +152,9 @@ def is_role(mail: str) -> bool:
 
 @lru_cache(maxsize=131072)
 def vat_key(text: str | None, country: str | None) -> tuple[str | None, str | None]:
-    """(id whose check digits hold, what was written where they do not), both compact and without a country.
+    """(id whose check digits hold as `country:id`, what was written where they do not), both compact.
+
+    The country is blank where neither the id nor its owner's country tells it.
 
     A wrong one is evidence of a typo, not an identifier. Without a country every one of ours is tried.
     """
@@ -163,11 +165,12 @@ def vat_key(text: str | None, country: str | None) -> tuple[str | None, str | No
     if len(digits) < 7 or len(set(digits)) <= 1:
         return None, None
     if len(digits) == 15 and digits.startswith("1") and compact.removeprefix("AE") == digits:
-        return digits, None  # AE: no check digit is published
+        # AE: no check digit is published
+        return f"{'AE' if country == 'AE' or compact.startswith('AE') else ''}:{digits}", None
     own = compact[:2] if compact[:2].isalpha() else None
     for candidate in dict.fromkeys([country, *_VAT_COUNTRIES] if own is None else [own, country]):
         if candidate and (found := valid_vat(compact, candidate)):
-            return found[2:], None
+            return f"{candidate if candidate in (own, country) else ''}:{found[2:]}", None
     return None, compact[2:] if own else compact
 
 

@@ -301,7 +301,7 @@ def _is_misspelt(one: Profile, other: Profile) -> bool:
     from rapidfuzz.distance import OSA
 
     for typo, vat in ((one.vat_typo, other.vat or other.vat_typo), (other.vat_typo, one.vat)):
-        if typo and vat and OSA.distance(typo, vat) <= 1:
+        if typo and vat and OSA.distance(typo, vat.partition(":")[2] or vat) <= 1:
             return True
     return False
 
@@ -397,14 +397,23 @@ class _Resolution:
                 self._join(row, self.born[born_of], NEW_CUSTOMER)
         for certain, groups in ((SOURCE_ID, self._by_source()), (VAT_ID, self._by_vat())):
             for group in groups:
-                for number in group[1:]:
-                    self._join(group[0], number, certain)
+                self._join_group(group, certain)
         weighed = sorted(self._weighed(), key=_best_first)
         self._join_all(weighed)
         alone = self._only_of_their_names()
         self._join_all(alone)
         doubtful = [found for found in (*weighed, *alone) if self.review <= found[0].weight < self.accept]
         return self._clusters(sorted(doubtful, key=_best_first))
+
+    def _join_group(self, group: Sequence[int], evidence: Evidence) -> None:
+        """Join all of a group that may; one that may not join some of it may join the others."""
+        firsts: list[int] = []
+        for number in group:
+            for first in firsts:
+                if self.union.root(first) == self.union.root(number) or self._join(first, number, evidence):
+                    break
+            else:
+                firsts.append(number)
 
     def _replay_decisions(self) -> None:
         number_of = self.number_of
@@ -428,33 +437,37 @@ class _Resolution:
             members[self.union.root(number)].append(node)
             if node.name is not None and len(node.name.joined) >= 6:
                 by_name[node.name.key].setdefault(self.union.root(number), number)
+        summed: dict[int, tuple[Profile, bool]] = {}
+
+        def sum_of(root: int) -> tuple[Profile, bool]:
+            """All that a cluster says, and whether it is a company; of many names asked for once."""
+            if root not in summed:
+                is_company = any(n.name and (n.name.forms or n.name.trades) for n in members[root])
+                summed[root] = (_summed(members[root]), is_company)
+            return summed[root]
+
         found: list[Weighed] = []
         for name in sorted(by_name):
             if len(by_name[name]) != 2:
                 continue
             (root, one), (other_root, other) = sorted(by_name[name].items())
+            (here, is_company), (there, is_other_company) = sum_of(root), sum_of(other_root)
             evidence = weigh(
-                _summed(self.nodes[one], members[root]),
-                _summed(self.nodes[other], members[other_root]),
+                replace(here, name=self.nodes[one].name),
+                replace(there, name=self.nodes[other].name),
                 self.shared,
             )
-            is_company = any(
-                n.name and (n.name.forms or n.name.trades) for n in members[root] + members[other_root]
-            )
-            extra = "only_of_its_name" if is_company else "only_person_of_its_name"
+            extra = "only_of_its_name" if is_company or is_other_company else "only_person_of_its_name"
             weight = round(evidence.weight + WEIGHTS[extra], 2)
-            found.append(
-                (
-                    Evidence(f"{evidence.rule}+{extra}", weight, (*evidence.parts, (extra, WEIGHTS[extra]))),
-                    one,
-                    other,
-                )
-            )
+            parts = (*evidence.parts, (extra, WEIGHTS[extra]))
+            found.append((Evidence(f"{evidence.rule}+{extra}", weight, parts), one, other))
         return found
 
-    def _join(self, one: int, other: int, evidence: Evidence, *, forced: bool = False) -> None:
-        if self.union.join(one, other, forced=forced):
+    def _join(self, one: int, other: int, evidence: Evidence, *, forced: bool = False) -> bool:
+        joined = self.union.join(one, other, forced=forced)
+        if joined:
             self.edges.append(Edge(self.records[one][0], self.records[other][0], evidence))
+        return joined
 
     def _by_source(self) -> Iterator[list[int]]:
         """Nodes of one source id, unless it carries many names: a record for walk-in customers."""
@@ -472,7 +485,7 @@ class _Resolution:
         groups: dict[str, list[int]] = defaultdict(list)
         for number, node in enumerate(self.nodes):
             if node.vat is not None:
-                groups[node.vat].append(number)
+                groups[node.vat.partition(":")[2]].append(number)
         for vat in sorted(groups):
             yield groups[vat]
 
@@ -558,16 +571,24 @@ def differ(one: str, other: str) -> bool:
 
     if one == other:
         return False
-    return not (len(one) == len(other) == 15 and one.isdigit() and OSA.distance(one, other) <= 2)
+    (here, first), (there, second) = one.split(":"), other.split(":")
+    if here and there and here != there:
+        return True
+    return first != second and not (
+        len(first) == len(second) == 15 and first.isdigit() and OSA.distance(first, second) <= 2
+    )
 
 
-def _summed(one: Profile, members: Sequence[Profile]) -> Profile:
-    """All that a cluster says, under the name of one of it."""
+def _summed(members: Sequence[Profile]) -> Profile:
+    """All that a cluster says."""
     return replace(
-        one,
-        phones=tuple(sorted({phone for m in members for phone in m.phones})),
-        mails=tuple(sorted({mail for m in members for mail in m.mails})),
-        address=next((m.address for m in members if m.address is not None and m.address.key), one.address),
+        members[0],
+        phones=tuple(sorted({phone for m in members for phone in m.phones})[:50]),
+        mails=tuple(sorted({mail for m in members for mail in m.mails})[:50]),
+        address=next(
+            (m.address for m in members if m.address is not None and m.address.key),
+            next((m.address for m in members if m.address is not None), None),
+        ),
         country=next((m.country for m in members if m.country), None),
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from customer_assets.domain.identity import ACCEPT, REVIEW, Profile, profile, resolve
+from customer_assets.domain.identity import ACCEPT, REVIEW, Clusters, Profile, profile, resolve
 from customer_assets.errors import ConfigurationError
 
 # What a column may be called, besides the names of legacy_invoices.
@@ -56,30 +58,35 @@ def dedupe(
     Raises:
         ConfigurationError: the file cannot be read, or has no id or nothing to compare; the message names its columns.
     """
-    import csv
-
     started = time.monotonic()
     columns, rows = _read(path)
     of = _columns(columns, mapping or {})
     profiles = [_profile(row, of, number) for number, row in enumerate(rows)]
     clusters = resolve(profiles, accept=accept, review=review)
+    doubled = {key for key, count in Counter(p.key[1] for p in profiles).items() if count > 1}
+    try:
+        _write(out, rows, of, profiles, clusters, doubled)
+    except OSError as error:
+        raise ConfigurationError(f"--out {out} cannot be written: {error.strerror}") from None
+    return Deduped(len(rows), len(clusters.members), len(clusters.reviews), time.monotonic() - started)
+
+
+def _write(
+    out: Path, rows: list[dict[str, Any]], of: Mapping[str, str], profiles: list[Profile], clusters: Clusters,
+    doubled: set[str],
+) -> None:  # fmt: skip
     part = out.with_name(out.name + ".part")
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "customer_key", "rule", "score"])
         for number, row in enumerate(rows):
-            key = profiles[number].key
-            evidence = clusters.rule.get(key)
-            writer.writerow(
-                [
-                    row[of["id"]],
-                    clusters.of[key][1],
-                    evidence.rule if evidence else "alone",
-                    evidence.score if evidence else 1.0,
-                ]
-            )
+            _, name, order = clusters.of[profiles[number].key]
+            evidence = clusters.rule.get(profiles[number].key)
+            # where rows share an id, the id alone would name two customers
+            customer = f"{name}#{int(order)}" if name in doubled else name
+            rule, score = (evidence.rule, evidence.score) if evidence else ("alone", 1.0)
+            writer.writerow([_as_text(row[of["id"]]), customer, rule, score])
     part.replace(out)
-    return Deduped(len(rows), len(clusters.members), len(clusters.reviews), time.monotonic() - started)
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
@@ -91,8 +98,6 @@ def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
 
             table = pyarrow.parquet.read_table(path)
             return list(table.column_names), table.to_pylist()
-        import csv
-
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             found = list(reader)
@@ -130,8 +135,7 @@ def _columns(columns: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
 
 def _profile(row: Mapping[str, Any], of: Mapping[str, str], number: int) -> Profile:
     def text(column: str) -> str | None:
-        value = row.get(of.get(column, ""))
-        return None if value is None or value != value else str(value).strip() or None  # noqa: PLR0124 (NaN)
+        return _as_text(row.get(of.get(column, ""))) or None
 
     source_id = text("source_customer_id")
     # the id first, so that a customer's key does not depend on the order of the rows; the number tells doubled ids apart
@@ -140,3 +144,14 @@ def _profile(row: Mapping[str, Any], of: Mapping[str, str], number: int) -> Prof
         mails=[text("email")], address=text("address"), postcode=text("postcode"), city=text("city"),
         country=text("country"), source=(text("source_system") or "", source_id) if source_id else None,
     )  # fmt: skip
+
+
+def _as_text(value: Any) -> str:
+    """A cell as people would write it: whole numbers without a point, nothing for what is no number."""
+    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 (NaN)
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace").strip()
+    return str(value).strip()

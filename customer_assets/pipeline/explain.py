@@ -9,7 +9,7 @@ from customer_assets.domain.identity import Clusters, Key, Profile, Shared, diff
 from customer_assets.errors import NotFoundError, RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.migrate import invoice_profile
-from customer_assets.pipeline.profiles import INVOICE, ref_of, row_key, row_profile
+from customer_assets.pipeline.profiles import INVOICE, migrating_profile, ref_of, row_key, row_profile
 from customer_assets.pipeline.resolve import decisions_of
 from customer_assets.store import audit, golden, identity, legacy
 from customer_assets.store.database import Connection, connect
@@ -46,8 +46,7 @@ def explain(context: Context, one: str, other: str) -> Explanation:
         NotFoundError: there is no such record.
     """
     with connect(context.url, name="customer_assets explain") as connection:
-        account, first = find_record(connection, one)
-        other_account, second = find_record(connection, other)
+        (account, first), (other_account, second) = find_pair(connection, one, other)
         if account != other_account:
             return Explanation(ref_of(first), ref_of(second), False, veto="they are of different accounts")
         profiles = {
@@ -82,8 +81,7 @@ def decide_pair(context: Context, one: str, other: str, *, decision: str, by: st
         RecordError: the two are one record, or of different accounts.
     """
     with connect(context.url, name="customer_assets review") as connection, connection.transaction():
-        account, first = find_record(connection, one)
-        other_account, second = find_record(connection, other)
+        (account, first), (other_account, second) = find_pair(connection, one, other)
         if first == second or account != other_account:
             raise RecordError(f"{one} and {other}: name two records of one account")
         pair = ref_of(first), ref_of(second)
@@ -112,23 +110,39 @@ def decide_review(context: Context, review_id: int, *, decision: str, by: str) -
     return pair
 
 
-def find_record(connection: Connection, name: str) -> tuple[str, Key]:
-    """(account, key) of a record by any of its names.
+Record = tuple[str, Key]  # account and key
+
+
+def find_pair(connection: Connection, one: str, other: str) -> tuple[Record, Record]:
+    """Two records by any of their names, of one account where both are in one.
+
+    Raises:
+        NotFoundError: there is no such record.
+    """
+    first, second = find_records(connection, one), find_records(connection, other)
+    accounts = {account for account, _ in second}
+    chosen = next((record for record in first if record[0] in accounts), first[0])
+    return chosen, next((record for record in second if record[0] == chosen[0]), second[0])
+
+
+def find_records(connection: Connection, name: str) -> list[Record]:
+    """Records of this name, in any account.
 
     Raises:
         NotFoundError: there is none.
     """
     rows = golden.find_rows(connection, name) if not name.startswith("legacy:") else []
-    if rows:
-        return rows[0]["account"], row_key(rows[0])
-    invoices = legacy.find_invoices(connection, name.removeprefix("legacy:"))
-    if invoices:
-        return invoices[0]["account"], (INVOICE, invoices[0]["source_invoice_id"])
-    raise NotFoundError(f"no record {name}: write a customers_cache id, system:id, or legacy:invoice-id")
+    invoices = [] if rows else legacy.find_invoices(connection, name.removeprefix("legacy:"))
+    found: list[Record] = [(row["account"], row_key(row)) for row in rows]
+    found += [(invoice["account"], (INVOICE, invoice["source_invoice_id"])) for invoice in invoices]
+    if not found:
+        raise NotFoundError(f"no record {name}: write a customers_cache id, system:id, or legacy:invoice-id")
+    return found
 
 
 def _profiles(connection: Connection, account: str, *, with_invoices: bool) -> list[Profile]:
-    found = [row_profile(row) for row in golden.rows_to_resolve(connection) if row["account"] == account]
+    of_row = migrating_profile if with_invoices else row_profile
+    found = [of_row(row) for row in golden.rows_to_resolve(connection) if row["account"] == account]
     if with_invoices:
         found += [invoice_profile(i) for i in legacy.all_invoices(connection) if i["account"] == account]
     return found

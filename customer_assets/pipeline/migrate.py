@@ -25,7 +25,7 @@ from customer_assets.domain.identity import (
 from customer_assets.domain.mapping import MappedRecord
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.profiles import INVOICE as INVOICE_KEY
-from customer_assets.pipeline.profiles import row_key, row_profile
+from customer_assets.pipeline.profiles import migrating_profile, row_key
 from customer_assets.pipeline.resolve import as_review, decisions_of
 from customer_assets.sources.base import now_utc
 from customer_assets.store import cache, identity, legacy, overlays
@@ -165,12 +165,12 @@ class _Resolution:
             profiles.setdefault(invoice["account"], []).append(said)
             self.has_evidence[invoice["id"]] = said.has_evidence
         for row in self.rows:
-            profiles.setdefault(row["account"], []).append(self._row_profile(row))
+            profiles.setdefault(row["account"], []).append(migrating_profile(row))
         # accounts stay apart: the same id in two organizations is two customers
+        self.decisions = {account: decisions_of(connection, account) for account in profiles}
         self.clusters: dict[str, Clusters] = {
             account: resolve(
-                found, accept=settings.identity_accept, review=settings.identity_review,
-                decisions=decisions_of(connection, account),
+                found, accept=settings.identity_accept, review=settings.identity_review, decisions=self.decisions[account]
             )
             for account, found in profiles.items()
         }  # fmt: skip
@@ -189,10 +189,9 @@ class _Resolution:
 
     def link(self, invoice: dict[str, Any]) -> legacy.Link:
         """The row of the invoice's own system and source id, else its cluster's row by rank; else why there is none."""
-        own = self.by_source.get(
-            (invoice["account"], invoice["source_system"], invoice["source_customer_id"])
-        )
-        if own is not None:
+        account = invoice["account"]
+        own = self.by_source.get((account, invoice["source_system"], invoice["source_customer_id"]))
+        if own is not None and (row_key(own), _invoice_key(invoice)) not in self.decisions[account].different:
             return legacy.Link(invoice["id"], own["id"], SOURCE_ID.rule, SOURCE_ID.score, None)
         cluster = self.cluster(invoice)
         if cluster.row is None:
@@ -216,12 +215,6 @@ class _Resolution:
             if cluster.row is not None and cluster.row["source"] == INVOICE:
                 cluster.origin = cluster.row["source_customer_id"]  # kept for ever
         return gathered
-
-    def _row_profile(self, row: dict[str, Any]) -> Profile:
-        if row["source"] == INVOICE:
-            # an invoice-born customer says nothing of its own: it goes where the invoice went that it is named after
-            return Profile(row_key(row), born_of=row["source_customer_id"])
-        return row_profile(row)
 
 
 def invoice_profile(invoice: dict[str, Any]) -> Profile:

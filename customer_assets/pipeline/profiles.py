@@ -28,6 +28,13 @@ def row_profile(row: Mapping[str, Any]) -> Profile:
     )  # fmt: skip
 
 
+def migrating_profile(row: Mapping[str, Any]) -> Profile:
+    """The same beside old invoices: an invoice-born row says nothing of its own, and goes where its invoice goes."""
+    if row["source"] == "invoice":
+        return Profile(row_key(row), born_of=row["source_customer_id"])
+    return row_profile(row)
+
+
 def ref_of(key: Key) -> str:
     """A record's name in tables and commands: `robaws:1003`, `invoice-row:OLD-1`."""
     return f"{key[1]}:{key[2]}" if key[0] == ROW else f"legacy:{key[1]}"

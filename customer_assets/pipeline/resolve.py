@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from customer_assets.domain.contacts import mail_keys, vat_key
+from customer_assets.domain.contacts import mail_keys, phone_keys, vat_key
 from customer_assets.domain.country import country_code
 from customer_assets.domain.identity import RANK, Clusters, Decisions, Edge, Profile, Review, resolve
 from customer_assets.pipeline.context import Context
@@ -26,6 +26,7 @@ NEVER_SHARED = (
     "phone",
     "primary_phone",
     "email",
+    "billing_email",
 )  # what customers with different VAT ids have is nobody's primary one
 
 
@@ -50,7 +51,7 @@ def resolve_customers(context: Context) -> Resolved:
             for account, found in clusters.items()
             for keys in found.members.values()
         ]
-        ids, aliases = stable_ids(parts)
+        ids, merged, given_back = stable_ids(parts, identity.aliases(connection))
         fresh = iter(golden.new_ids(connection, ids.count(None)))
         shared = shared_values(parts)
         records, assignments, contacts = [], [], []
@@ -60,7 +61,8 @@ def resolve_customers(context: Context) -> Resolved:
             assignments += [(row["id"], customer_id) for row in part]
             contacts += list(contacts_of(customer_id, part, shared))
         counts = golden.store(connection, records, assignments)
-        identity.store_aliases(connection, aliases)
+        identity.store_aliases(connection, merged, given_back)
+        removed = golden.remove_unused(connection)
         identity.store_contacts(connection, contacts)
         reviews = 0
         for account, found in clusters.items():
@@ -68,7 +70,7 @@ def resolve_customers(context: Context) -> Resolved:
                 connection, [as_review(r) for r in found.reviews], account=account, scope="customers"
             )
             identity.store_edges(connection, [as_edge(e) for e in found.edges], account=account)
-    return Resolved(len(records), len(rows), reviews, counts)
+    return Resolved(len(records), len(rows), reviews, replace(counts, removed=removed))
 
 
 def decisions_of(connection: Connection, account: str) -> Decisions:
@@ -119,11 +121,17 @@ def _clusters(
     }  # fmt: skip
 
 
-def stable_ids(parts: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[list[int | None], dict[int, int]]:
-    """The id each cluster keeps, and the aliases of ids that nobody keeps.
+def stable_ids(
+    parts: Sequence[Sequence[Mapping[str, Any]]], aliases: Mapping[int, Sequence[int]]
+) -> tuple[list[int | None], dict[int, tuple[int, list[int]]], list[int]]:
+    """The id each cluster keeps; what becomes of ids that nobody keeps; aliases that are customers again.
 
-    Where a customer was split, the part with most of its rows keeps the id; where several met, the smallest one stays, and
-    the others are aliases of it.
+    Where a customer was split, the part with most of its rows keeps the id, and a part that had an id of its own before a
+    merge gets that one back. Where several met, the smallest id stays, and the others are aliases of it.
+
+    Args:
+        parts: the rows of each cluster, with the customer_id that they have.
+        aliases: ids that were merged before -> rows that had them.
     """
     holders: dict[int, list[tuple[int, int]]] = {}
     for number, part in enumerate(parts):
@@ -132,26 +140,35 @@ def stable_ids(parts: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[list[int |
         ).items():
             holders.setdefault(customer_id, []).append((-count, number))
     kept: list[int | None] = [None] * len(parts)
-    aliases: dict[int, int] = {}
+    merged: dict[int, tuple[int, list[int]]] = {}
     for customer_id in sorted(holders):
         _, number = min(holders[customer_id])
         holder = kept[number]
         if holder is None:
             kept[number] = customer_id
         else:
-            aliases[customer_id] = holder
-    return kept, aliases
+            had = [row["id"] for row in parts[number] if row["customer_id"] == customer_id]
+            merged[customer_id] = (holder, had)
+    part_of = {row["id"]: number for number, part in enumerate(parts) for row in part}
+    given_back: list[int] = []
+    for old_id in sorted(aliases):
+        numbers = {part_of[row_id] for row_id in aliases[old_id] if row_id in part_of}
+        if len(numbers) == 1 and kept[number := numbers.pop()] is None:
+            kept[number] = old_id
+            given_back.append(old_id)
+    return kept, merged, given_back
 
 
 def shared_values(parts: Sequence[Sequence[Mapping[str, Any]]]) -> set[str]:
-    """Phones and e-mail addresses that customers with different valid VAT ids have."""
+    """Phones and e-mail addresses, as they are compared, that customers with different valid VAT ids have."""
     vats: dict[str, set[str]] = defaultdict(set)
     for part in parts:
         own = {vat for row in part if (vat := vat_key(row["vat_number"], country_code(row["country"]))[0])}
         for row in part:
             for _, value in _values_of(row):
-                vats[value] |= own
-    return {value for value, found in vats.items() if len(found) > 1}
+                for key in _keys_of(value):
+                    vats[key] |= own
+    return {key for key, found in vats.items() if len(found) > 1}
 
 
 def contacts_of(
@@ -163,7 +180,7 @@ def contacts_of(
         for kind, value in _values_of(row):
             if (kind, value) not in seen:
                 seen.add((kind, value))
-                yield customer_id, kind, value, row["id"], value in shared
+                yield customer_id, kind, value, row["id"], _is_shared(value, shared)
 
 
 def _values_of(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -173,6 +190,11 @@ def _values_of(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for column in ("general_email", "billing_email"):
         for mail in mail_keys(row[column]):
             yield "email", mail
+
+
+def _keys_of(value: str) -> tuple[str, ...]:
+    """A contact in the spelling that all spellings share."""
+    return mail_keys(value) if "@" in value else phone_keys(value)
 
 
 def golden_record(customer_id: int, rows: Sequence[dict[str, Any]], shared: set[str]) -> dict[str, Any]:
@@ -222,7 +244,7 @@ def _survivor(rows: Sequence[dict[str, Any]], column: str, shared: set[str]) -> 
 
 
 def _is_shared(value: str, shared: set[str]) -> bool:
-    return value in shared or any(mail in shared for mail in mail_keys(value))
+    return any(key in shared for key in _keys_of(value))
 
 
 def _is_valid(column: str, row: Mapping[str, Any]) -> bool:

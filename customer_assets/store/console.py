@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,9 @@ PAGE = 50
 MOST_PAGES = 1000  # nobody leafs further; a filter gets there sooner
 MOST_HITS = 2000  # of a search: beyond that nobody looks, and sorting would get slow
 # The expression of the index customer_rows_search_idx.
-SEARCH = """to_tsvector('simple', coalesce(c.name, '') || ' ' || coalesce(c.company_name, '') || ' ' || coalesce(c.vat_number, '') || ' ' || coalesce(c.general_email, '') || ' ' || coalesce(c.primary_phone, '') || ' ' || coalesce(c.city, '') || ' ' || c.source_customer_id)"""
+SEARCH = """
+    search_words(c.name, c.company_name, c.vat_number, c.general_email, c.primary_phone, c.city, c.source_customer_id)
+"""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ LISTINGS: dict[str, Listing] = {
         join customers_cache v on v.id = c.id
         """,
         {
-            "q": f"c.id in (select c.id from customer_rows c where {SEARCH} @@ to_tsquery('simple', %(q)s) limit {MOST_HITS})",
+            "q": f"{SEARCH} @@ to_tsquery('simple', %(q)s)",
             "role": "c.role = %(role)s",
             "country": "c.country = %(country)s",
             "source": "c.source = %(source)s",
@@ -137,6 +140,8 @@ def rows_of(
             return [], False
         wanted["q"] = words
     joined = " and ".join(listing.filters[k] for k in sorted(wanted))
+    if "q" in wanted:  # found first, and not more than anybody looks at; the other filters hold within
+        joined = f"c.id in (select c.id from customer_rows c where {joined} limit {MOST_HITS})"
     word = "and" if " where " in listing.query.replace("\n", " ") else "where"
     order = listing.sorts.get(sort or "", listing.order)
     query = f"{listing.query} {f'{word} {joined}' if joined else ''} order by {order} limit %(limit)s offset %(offset)s"
@@ -148,9 +153,19 @@ def rows_of(
 
 
 def prefix_query(text: str) -> str | None:
-    """What people type, as prefixes of words; None where there is no word in it. No character of it means anything else."""
-    words = re.findall(r"[^\W_]+", text)
-    return " & ".join(f"'{word}':*" for word in words[:8]) or None
+    """What people type, as prefixes of words, or as a number in any spelling; None where there is no word in it.
+
+    No character of it means anything else.
+    """
+    folded = unicodedata.normalize("NFKD", text.lower())
+    words = re.findall(r"[^\W_]+", "".join(c for c in folded if not unicodedata.combining(c)))
+    query = " & ".join(f"'{word}':*" for word in words[:8])
+    digits = "".join(c for c in text if c in "0123456789")
+    letters = sum(c.isalpha() for c in text)
+    if len(digits) >= 6 and letters <= 3:  # a phone or VAT number, with or without its country
+        ways = {digits, digits[-8:]} if len(digits) > 8 else {digits}
+        query = " | ".join([f"({query})", *(f"'{way}':*" for way in sorted(ways))])
+    return query or None
 
 
 def choices(connection: Connection) -> dict[str, list[str]]:

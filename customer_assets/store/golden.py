@@ -117,10 +117,14 @@ def store(
                 and r.customer_id is distinct from s.customer_id
             """
         ).rowcount
-        removed = connection.execute(
-            "delete from customers c where not exists (select from pg_temp.staged_customers s where s.id = c.id)"
-        ).rowcount
-    return GoldenCounts(created, updated, removed, assigned)
+    return GoldenCounts(created, updated, 0, assigned)
+
+
+def remove_unused(connection: Connection) -> int:
+    """Delete customers that the last `store` had no record of; their ids live on as aliases. Returns how many."""
+    return connection.execute(
+        "delete from customers c where not exists (select from pg_temp.staged_customers s where s.id = c.id)"
+    ).rowcount
 
 
 def find_rows(connection: Connection, name: str) -> list[dict[str, Any]]:

@@ -127,7 +127,7 @@ def cached_customers(connection: Connection) -> list[dict[str, Any]]:
         """
         select
             id, account, source, source_customer_id, name, company_name, vat_number, primary_phone, phone, mobile,
-            general_email, street, zipcode, city, country, deleted_at
+            general_email, billing_email, contact_persons, street, zipcode, city, country, deleted_at
         from customer_rows
         """
     ).fetchall()

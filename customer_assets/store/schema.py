@@ -126,6 +126,13 @@ customer_aliases = Table(
         nullable=False,
         comment="who it is now",
     ),
+    Column(
+        "row_ids",
+        ARRAY(BigInteger),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="cache rows that had the old id",
+    ),
     _instant("merged_at", "", default=True),
     Index(None, "customer_id"),
     comment="Ids of customers that turned out to be one with another.",

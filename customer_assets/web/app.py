@@ -128,14 +128,18 @@ def build_app(stack: Stack) -> App:
             Middleware(SecureHeaders),
             Middleware(TrustedHostMiddleware, allowed_hosts=stack.configuration.settings.console_hosts),
         ],
-        exception_handlers={psycopg.OperationalError: _unavailable, CustomerAssetsError: _unavailable},
+        exception_handlers={
+            psycopg.OperationalError: _unavailable,
+            CustomerAssetsError: _unavailable,
+            psycopg.DataError: _unusable,
+        },
         routes=[
             Route("/healthz", health),
             Route("/readyz", health),
             Route("/metrics", guard.api(metrics)),
             Route("/api/openapi.json", guard.api(_openapi)),
             Route("/api/customers", guard.api(listing("customers"))),
-            Route("/api/customers/{id:int}", guard.api(customer)),
+            Route("/api/customers/{id:row}", guard.api(customer)),
             Route("/api/invoices", guard.api(listing("invoices"))),
             Route("/api/reminders", guard.api(listing("reminders"))),
             *pages.routes(),
@@ -238,6 +242,10 @@ def _unavailable(_request: Request, error: Exception) -> Response:
         else "the database does not answer"
     )
     return JSONResponse({"status": "failed", "error": said}, status_code=503, headers={"Retry-After": "5"})
+
+
+def _unusable(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"error": "a value that no field can hold"}, status_code=400)
 
 
 def _json(value: Any) -> Response:

@@ -11,6 +11,8 @@ import pytest
 from customer_assets.errors import ConfigurationError, NotFoundError
 from customer_assets.pipeline.dedupe import dedupe
 from customer_assets.pipeline.explain import decide_pair, decide_review, explain
+from customer_assets.pipeline.import_invoices import import_invoices
+from customer_assets.pipeline.migrate import migrate
 from customer_assets.pipeline.resolve import resolve_customers
 from customer_assets.store import identity
 from customer_assets_tests.conftest import Company
@@ -156,3 +158,98 @@ def test_a_file_that_will_not_do(
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         dedupe(write(tmp_path / "in.csv", rows), tmp_path / "out.csv", mapping=mapping)
+
+
+# --- found by a review -----------------------------------------------------------------------------------------------
+
+
+def test_aliases_follow_a_chain_of_merges_and_are_given_back(company: Company) -> None:
+    rows = [add(company, "robaws", f"{n}", name=f"Customer {'ABC'[n]}") for n in range(3)]
+    resolve_customers(company.context)
+    ids = [customer_of(company, row) for row in rows]
+    for pair in (("robaws:1", "robaws:2"), ("robaws:0", "robaws:1")):
+        decide_pair(company.context, *pair, decision="same", by="test")
+        resolve_customers(company.context)
+    aliases = {a["old_id"]: a["customer_id"] for a in company.rows("select * from customer_aliases")}
+    assert aliases == {ids[1]: ids[0], ids[2]: ids[0]}
+    decide_pair(company.context, "robaws:1", "robaws:2", decision="different", by="test")
+    resolve_customers(company.context)
+    assert [customer_of(company, row) for row in rows] == [ids[0], ids[0], ids[2]]
+    assert company.value("select count(*) from customer_aliases where old_id = %s", ids[2]) == 0
+
+
+def test_telling_two_apart_leaves_third_parties_together(company: Company) -> None:
+    rows = [add(company, "robaws", f"{n}", name=f"Customer {'ABC'[n]}", vat_number=VAT) for n in range(3)]
+    for other in ("robaws:1", "robaws:2"):
+        decide_pair(company.context, "robaws:0", other, decision="different", by="test")
+    resolve_customers(company.context)
+    ids = [customer_of(company, row) for row in rows]
+    assert ids[0] != ids[1] == ids[2]
+
+
+def test_the_same_number_of_two_countries_is_two_vat_ids(company: Company) -> None:
+    one = add(company, "robaws", "1", name="Schmidt GmbH", vat_number="DE512345752", country="DE")
+    other = add(company, "sumit", "2", name="Cohen Ltd", vat_number="512345752", country="IL")
+    resolve_customers(company.context)
+    assert customer_of(company, one) != customer_of(company, other)
+
+
+def test_an_odd_file_names_no_customer_twice(tmp_path: Path) -> None:
+    rows = [
+        {"id": "1", "name": "Noord BV"},
+        {"id": "1", "name": "Zuid Transport"},
+        {"id": "2", "name": "Zuid Transport"},
+    ]
+    done = dedupe(write(tmp_path / "in.csv", rows), tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open() as result:
+        keys = [row["customer_key"] for row in csv.DictReader(result)]
+    assert len(set(keys)) == done.customers == 2
+    assert keys[1] == keys[2]
+    (tmp_path / "bad.parquet").write_bytes(b"no parquet")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        dedupe(tmp_path / "bad.parquet", tmp_path / "out.csv")
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        dedupe(tmp_path / "in.csv", tmp_path / "nowhere/out.csv")
+
+
+def test_numbers_with_gaps_are_read_as_people_write_them(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table(
+        {
+            "id": [1.0, 2.0, None],
+            "name": ["A", "B", "C"],
+            "vat": [476267228.0, 476267228.0, None],
+            "country": ["BE"] * 3,
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    assert dedupe(tmp_path / "in.parquet", tmp_path / "out.csv").customers == 2
+    assert (tmp_path / "out.csv").read_text().splitlines()[1].split(",")[:3] == ["1", "1", "vat_id"]
+
+
+def test_an_invoice_told_apart_from_its_own_customer_is_not_linked_to_it(
+    company: Company, tmp_path: Path
+) -> None:
+    add(company, "robaws", "1", name="Noord BV", general_email="jan@noord.be")
+    rows = [
+        {
+            "source_invoice_id": "A1",
+            "source_system": "robaws",
+            "source_customer_id": "1",
+            "customer_name": "Noord BV",
+            "customer_email": "jan@noord.be",
+            "total": "1",
+            "currency_code": "EUR",
+        }
+    ]
+    import_invoices(company.context, str(write(tmp_path / "old.csv", rows)))
+    migrate(company.context)
+    assert company.value("select match_rule from legacy_invoices") == "source_id"
+    decide_pair(company.context, "legacy:A1", "robaws:1", decision="different", by="test")
+    migrate(company.context)
+    assert (
+        company.value("select c.source from legacy_invoices l join customer_rows c on c.id = l.customer_id")
+        == "invoice"
+    )

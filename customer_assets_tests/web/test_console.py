@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -316,3 +318,116 @@ def test_the_first_start_makes_an_administrator(company: Company, capfd: pytest.
         visitor.client.close()
     with serving(company):
         assert "password" not in capfd.readouterr().err
+
+
+# --- found by a review -----------------------------------------------------------------------------------------------
+
+
+def test_head_writes_nothing(company: Company, visitors: dict[str, Visitor], site: Web) -> None:
+    company.connection.execute(
+        "insert into ops.webhook_deliveries (id, event, body, signed_at, status) values ('d', 'x', '', now(), 'failed')"
+    )
+    for path in ("/actions/sync-all", "/webhooks/retry", "/intakes/new"):
+        assert visitors["editor"].client.head(path).status_code == 200, path
+    for _ in range(7):
+        assert site.client.head("/login").status_code == 200
+    assert company.value("select count(*) from sync_runs") == 0
+    assert company.value("select status from ops.webhook_deliveries") == "failed"
+    assert visitors["anonymous"].log_in("admin").status_code == 303
+
+
+def test_a_login_form_of_another_site_is_refused(site: Web) -> None:
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = site.client.post("/login", data={"name": "admin", "password": PASSWORD}, headers=headers)
+        assert answer.status_code == 403
+
+
+def test_many_wrong_logins_at_once_are_throttled(site: Web) -> None:
+    def wrong() -> int:
+        with httpx.Client(base_url=site.address, timeout=60) as client:
+            return client.post("/login", data={"name": "admin", "password": "wrong"}).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: wrong(), range(20)))
+    assert answers.count(401) == 5
+    assert answers.count(429) == 15
+
+
+def test_a_mended_mistake_does_not_hide_that_somebody_was_faster(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    row = customer(company)
+    editor, path = visitors["editor"], f"/customers/{row}/edit"
+    seen = company.value("select updated_at from customer_rows where id = %s", row).isoformat()
+    company.connection.execute(
+        "update customer_rows set city = 'Gent', updated_at = now() where id = %s", [row]
+    )
+    bad = editor.post(path, seen_at=seen, general_email="no address", name="Aeon Shipping LLC", city="")
+    assert bad.status_code == 422
+    again = re.search(r'name="seen_at" value="([^"]+)"', bad.text)
+    assert again is not None
+    stale = editor.post(
+        path, seen_at=html.unescape(again.group(1)), general_email="a@b.be", name="Aeon Shipping LLC", city=""
+    )
+    assert stale.status_code == 409
+    assert company.value("select city from customers_cache where id = %s", row) == "Gent"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "jan@noord.be",
+        "+3235550102",
+        "3235550102",
+        "03 555 01 02",
+        "booking.com",
+        "zuid",
+        "0476267228",
+        "BE 0476.267.228",
+        "cafe",
+        "CAFÉ",
+        "liege",
+    ],
+)
+def test_search_finds_every_spelling(company: Company, visitors: dict[str, Visitor], query: str) -> None:
+    customer(
+        company, name="Café Noord/Zuid booking.com", general_email="jan@noord.be", primary_phone="+3235550102",
+        vat_number="BE0476267228", city="Liège",
+    )  # fmt: skip
+    answer = visitors["viewer"].client.get("/customers", params={"q": query, "role": "FORWARDER"})
+    assert "<bdi>Café Noord" in answer.text
+
+
+def test_odd_input_is_no_server_error(company: Company, visitors: dict[str, Visitor], site: Web) -> None:
+    customer(company)
+    viewer = visitors["viewer"]
+    long = "9" * 5000
+    for path in (
+        "/customers?role=%00",
+        "/customers?source=%00",
+        "/invoices?status=%00",
+        "/webhooks/deliveries/a%00",
+        f"/customers/{long}",
+        f"/api/customers/{long}",
+        "/customers/999999999999999999",
+    ):
+        assert viewer.get(path).status_code < 500, path
+    assert site.client.post("/login", data={"name": "a\x00", "password": "x"}).status_code < 500
+    assert visitors["editor"].post("/webhooks/replay", id="\x00").status_code < 500
+    assert visitors["admin"].post("/reminders/settings", account="\x00", days="1").status_code < 500
+
+
+def test_a_megabyte_of_a_city_stops_no_sync(company: Company) -> None:
+    company.world.robaws["1003"]["address"] = {"city": "x" * 1_000_000}
+    result = company.pull("robaws")
+    assert result.error is None
+    assert company.value("select count(*) from customer_rows") >= 200
+
+
+def test_a_sync_that_was_started_is_audited(company: Company, visitors: dict[str, Visitor]) -> None:
+    job = visitors["editor"].post("/actions/pull-sumit").headers["location"]
+    until(
+        lambda: visitors["viewer"].client.get(job, headers={"Accept": "application/json"}).json()["finished"],
+        60,
+    )
+    assert company.value("select who from ops.audit_log where action = 'start'") == "editor"

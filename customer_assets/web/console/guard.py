@@ -29,7 +29,8 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-LOOPBACK = ("127.0.0.1", "::1", "testclient")
+LOOPBACK = ("127.0.0.1", "::1")
+FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 
 
 class SecureHeaders:
@@ -90,6 +91,12 @@ class Guard:
         self._url = stack.url
         token = stack.configuration.settings.api_token
         self._api_token = token.get_secret_value() if token else None
+        # once other host names are allowed, a proxy is to be expected, and this machine is no longer a recommendation
+        self._is_local = set(stack.configuration.settings.console_hosts) <= {
+            "127.0.0.1",
+            "localhost",
+            "[::1]",
+        }
 
     async def session(self, request: Request) -> Session | None:
         """The session of a request's cookie."""
@@ -113,7 +120,7 @@ class Guard:
                 return PlainTextResponse(
                     f"this needs the role {role}; yours is {session.role}", status_code=403
                 )
-            if request.method == "POST":
+            if request.method not in ("GET", "HEAD"):
                 form = await request.form()
                 if not hmac.compare_digest(str(form.get("csrf", "")).encode(), session.csrf.encode()):
                     return PlainTextResponse(
@@ -144,8 +151,9 @@ class Guard:
         if self._api_token is not None:
             if hmac.compare_digest(given.encode(), self._api_token.encode()):
                 return True
-        elif request.client is not None and request.client.host in LOOPBACK:
-            return True
+        elif self._is_local and request.client is not None and request.client.host in LOOPBACK:
+            # a proxy on this machine speaks for others
+            return not any(name in request.headers for name in FORWARDED)
         return await self.session(request) is not None
 
 
@@ -166,3 +174,11 @@ def allowed_next(target: Any) -> str:
     """A path of ours to go on to after a login; anything else is the start page."""
     path = str(target or "/")
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+
+
+def is_foreign(request: Request) -> bool:
+    """Whether a browser says that another site sent this form."""
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        return True
+    return request.headers.get("sec-fetch-site") in ("cross-site", "same-site")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -40,10 +42,34 @@ from customer_assets.store import (
 )
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.users import Session
-from customer_assets.web.console.guard import COOKIE, Guard, LoginThrottle, allowed_next, set_cookie
+from customer_assets.web.console.guard import (
+    COOKIE,
+    Guard,
+    LoginThrottle,
+    allowed_next,
+    is_foreign,
+    set_cookie,
+)
 from customer_assets.web.console.work import KINDS, Worker
 
 HERE = Path(__file__).parent
+
+
+class RowConvertor(Convertor[int]):
+    """An id in an address: no longer than the database can hold."""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        """As a number."""
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        """As it stands in an address."""
+        return str(value)
+
+
+register_url_convertor("row", RowConvertor())
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +143,7 @@ class Console:
     def __init__(self, stack: Stack, guard: Guard, worker: Worker) -> None:
         self._stack, self._guard, self._worker = stack, guard, worker
         self._throttle = LoginThrottle()
+        self._verifying = asyncio.Semaphore(2)
         self._offered: tuple[dict[str, list[str]], float] = ({}, 0.0)
         self._jinja = Environment(
             loader=FileSystemLoader(HERE / "templates"),
@@ -124,13 +151,13 @@ class Console:
             undefined=StrictUndefined,
             trim_blocks=True,
         )
-        self._jinja.globals.update(cell=cell, ago=ago, value_of=value_of)
+        self._jinja.globals.update(cell=cell, ago=ago, value_of=value_of, text=_text)
 
     def routes(self) -> list[BaseRoute]:
         """All pages, each with the role that it needs."""
         page = self._guard.page
         reads = {
-            "/customers": self.customers, "/customers/search": self.search, "/customers/{id:int}": self.customer,
+            "/customers": self.customers, "/customers/search": self.search, "/customers/{id:row}": self.customer,
             "/invoices": self.listing("invoices", "Invoices", [_choice("status", "Status", ["sent", "overdue", "partially_paid", "paid", "draft", "void"]), HAS_CUSTOMER, HAS_PHONE]),
             "/reminders": self.listing("reminders", "Reminders", [_choice("status", "Status", ["pending", "skipped", "cancelled", "sent"]), HAS_CUSTOMER, HAS_PHONE]),
             "/runs": self.listing("runs", "Sync runs", [_choice("status", "Status", ["running", "ok", "partial", "failed"]), _choice("source", "System", ["robaws", "zoho", "sumit"])], [("/rejects", "Rejected records")]),
@@ -147,15 +174,15 @@ class Console:
             Route("/login", self.login, methods=["GET", "POST"]),
             Route("/logout", page("viewer", self.logout), methods=["POST"]),
             *(Route(path, page("viewer", handler)) for path, handler in reads.items()),
-            Route("/customers/{id:int}/edit", page("editor", self.edit), methods=["GET", "POST"]),
+            Route("/customers/{id:row}/edit", page("editor", self.edit), methods=["GET", "POST"]),
             Route("/intakes/new", page("editor", self.intake), methods=["GET", "POST"]),
             Route("/actions/{kind}", page("editor", self.action), methods=["GET", "POST"]),
             Route("/push/plan", page("editor", self.push_plan), methods=["POST"]),
             Route("/push", page("editor", self.push), methods=["POST"]),
             Route("/webhooks/retry", page("editor", self.retry), methods=["GET", "POST"]),
             Route("/webhooks/replay", page("editor", self.replay), methods=["POST"]),
-            Route("/conflicts/{id:int}", page("editor", self.resolve), methods=["POST"]),
-            Route("/reviews/{id:int}", page("editor", self.decide), methods=["POST"]),
+            Route("/conflicts/{id:row}", page("editor", self.resolve), methods=["POST"]),
+            Route("/reviews/{id:row}", page("editor", self.decide), methods=["POST"]),
             Route("/reminders/settings", page("admin", self.reminder_settings), methods=["POST"]),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ]
@@ -189,10 +216,13 @@ class Console:
 
     async def login(self, request: Request) -> Response:
         """A form; five wrong ones, and it is one a minute."""
-        if request.method == "GET":
+        if request.method != "POST":
             return await self._show(
                 request, None, "login.html", next=allowed_next(request.query_params.get("next"))
             )
+        if is_foreign(request):
+            return PlainTextResponse("this form is not of this site", status_code=403)
+
         form = await request.form()
         name, target = str(form.get("name", "")), allowed_next(form.get("next"))
         address = request.client.host if request.client else "unknown"
@@ -207,9 +237,10 @@ class Console:
                 failed="Too many wrong logins. Wait a minute.",
             )
         hours = self._stack.configuration.settings.session_hours
-        found = await run_in_threadpool(self._log_in, name, str(form.get("password", "")), hours)
+        self._throttle.failed(*keys)  # until it is known to be right, so that many at once are no way round
+        async with self._verifying:  # each takes 64 MiB
+            found = await run_in_threadpool(self._log_in, name, str(form.get("password", "")), hours)
         if found is None:
-            self._throttle.failed(*keys)
             return await self._show(
                 request, None, "login.html", status=401, next=target, failed="Name or password is wrong."
             )
@@ -352,6 +383,7 @@ class Console:
         if found is None:
             return PlainTextResponse("no such customer", status_code=404)
         row, stale, versions, failed = found["row"], None, [], None
+        seen_at = row["updated_at"].isoformat()
         if form is not None:
             try:
                 await run_in_threadpool(self._edit, row, form, session.user)
@@ -365,13 +397,16 @@ class Console:
                 ]
             except (RecordError, ValueError) as error:
                 failed = str(error)
+                seen_at = str(
+                    form.get("seen_at", seen_at)
+                )  # what this page was made from, not what is there now
                 row = {**row, **{n: str(form[n]) for n in EDITABLE if n in form and n not in BOOLEANS}}
         sections = [
             (title, [Column(n, _heading(n), _input(n)) for n in names if n in EDITABLE])
             for title, names in SECTIONS.items()
         ]
         return await self._show(
-            request, session, "edit.html", row=row, sections=sections, owner=OWNERS[row["source"]], stale=stale,
+            request, session, "edit.html",             row=row, seen_at=seen_at, sections=sections, owner=OWNERS[row["source"]], stale=stale,
             versions=versions, edited={e["field"]: e for e in found["edits"]}, failed=failed,
             status=409 if stale else 422 if failed else 200,
         )  # fmt: skip
@@ -395,7 +430,7 @@ class Console:
         kind = request.path_params["kind"]
         if kind not in KINDS:
             return PlainTextResponse("no such action", status_code=404)
-        if request.method == "GET":
+        if request.method != "POST":
             lines = {
                 "sync-all": ["Every configured system is read. Nothing is written to any of them."],
                 "pull-sumit": ["All customers are read from SUMIT. Local edits stay, and wait to be pushed."],
@@ -406,6 +441,7 @@ class Console:
                 go="Start", back="/customers", disabled=False,
             )  # fmt: skip
         job = self._worker.start(kind, session.user)
+        await run_in_threadpool(self._audit, session.user, "start", KINDS[kind][0], {"job": job.id})
         return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
     async def job(self, request: Request, session: Session) -> Response:
@@ -536,7 +572,7 @@ class Console:
 
     async def retry(self, request: Request, session: Session) -> Response:
         """Apply all failed deliveries once more."""
-        if request.method == "GET":
+        if request.method != "POST":
             return await self._show(
                 request, session, "confirm.html", title="Retry failed deliveries", lines=["All failed deliveries are applied once more, parked ones too."],
                 action="/webhooks/retry", ids=[], go="Retry", back="/webhooks", disabled=False,
@@ -740,8 +776,11 @@ def _input(name: str) -> str:
 
 
 def _text(value: Any) -> str:
+    """A value as a form field holds it: one line."""
     if value is None:
         return ""
+    if isinstance(value, str):
+        return " ".join(value.split("\n")).replace("\r", "")
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.isoformat() if isinstance(value, date) else str(value)

@@ -18,6 +18,7 @@ COMMENT ON COLUMN customer_contacts.is_shared IS 'customers with different VAT i
 CREATE TABLE customer_aliases (
     old_id BIGSERIAL NOT NULL,
     customer_id BIGINT NOT NULL,
+    row_ids BIGINT[] DEFAULT '{}' NOT NULL,
     merged_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT customer_aliases_pkey PRIMARY KEY (old_id),
     CONSTRAINT customer_aliases_customer_id_fkey FOREIGN KEY(customer_id) REFERENCES customers (id) ON DELETE CASCADE
@@ -26,6 +27,7 @@ CREATE TABLE customer_aliases (
 CREATE INDEX customer_aliases_customer_id_idx ON customer_aliases (customer_id);
 COMMENT ON TABLE customer_aliases IS 'Ids of customers that turned out to be one with another.';
 COMMENT ON COLUMN customer_aliases.old_id IS 'customers.id that was merged into another';
+COMMENT ON COLUMN customer_aliases.row_ids IS 'cache rows that had the old id';
 COMMENT ON COLUMN customer_aliases.customer_id IS 'who it is now';
 
 CREATE TABLE match_reviews (
