@@ -17,7 +17,7 @@ MOST_PAGES = 1000  # nobody leafs further; a filter gets there sooner
 MOST_HITS = 2000  # of a search: beyond that nobody looks, and sorting would get slow
 # The expression of the index customer_rows_search_idx.
 SEARCH = """
-    search_words(c.name, c.company_name, c.vat_number, c.general_email, c.primary_phone, c.city, c.source_customer_id)
+    public.search_words(c.name, c.company_name, c.vat_number, c.general_email, c.primary_phone, c.city, c.source_customer_id)
 """
 
 

@@ -51,7 +51,7 @@ COMMENT ON COLUMN ops.sessions.csrf IS 'what every form must bring along';
 
 -- What the console searches in: words without accents and punctuation, and numbers by their digits. Cut, since an index takes no
 -- text of any length. In schema public, since whoever reads the table plans with its indexes.
-CREATE FUNCTION search_folded(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION public.search_folded(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     select regexp_replace(
         translate(
             lower(left(coalesce(value, ''), 600)),
@@ -61,20 +61,20 @@ CREATE FUNCTION search_folded(value text) RETURNS text LANGUAGE sql IMMUTABLE PA
         '[^[:alnum:]]+', ' ', 'g'
     )
 $$;
-CREATE FUNCTION search_digits(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION public.search_digits(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     select regexp_replace(left(coalesce(value, ''), 60), '[^0-9]+', '', 'g')
 $$;
-CREATE FUNCTION search_words(
+CREATE FUNCTION public.search_words(
     name text, company_name text, vat_number text, general_email text, primary_phone text, city text, source_customer_id text
 ) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     select to_tsvector(
         'simple',
-        search_folded(name) || ' ' || search_folded(company_name) || ' ' || search_folded(vat_number) || ' ' || search_digits(vat_number) || ' '
-            || search_folded(general_email) || ' ' || search_digits(primary_phone) || ' ' || right(search_digits(primary_phone), 8) || ' '
-            || search_folded(city) || ' ' || search_folded(source_customer_id)
+        public.search_folded(name) || ' ' || public.search_folded(company_name) || ' ' || public.search_folded(vat_number) || ' ' || public.search_digits(vat_number) || ' '
+            || public.search_folded(general_email) || ' ' || public.search_digits(primary_phone) || ' ' || right(public.search_digits(primary_phone), 8) || ' '
+            || public.search_folded(city) || ' ' || public.search_folded(source_customer_id)
     )
 $$;
 CREATE INDEX customer_rows_search_idx ON customer_rows USING gin (
-    search_words(name, company_name, vat_number, general_email, primary_phone, city, source_customer_id)
+    public.search_words(name, company_name, vat_number, general_email, primary_phone, city, source_customer_id)
 );
 CREATE INDEX customer_rows_updated_at_id_idx ON customer_rows (updated_at, id);
