@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -84,6 +85,7 @@ def build_app(stack: Stack) -> App:
         await run_in_threadpool(_ensure_admin, stack)
         tasks = [asyncio.create_task(part.run()) for part in (landing, refusals, secrets)]
         applier.start()
+        threading.Thread(target=_ensure_search, args=(stack,), name="search index", daemon=True).start()
         try:
             yield
         finally:
@@ -157,6 +159,15 @@ def _ensure_admin(stack: Stack) -> None:
         sys.stderr.write(
             f"console: log in as admin with the password {made_up} (shown once; `user passwd admin` gives another)\n"
         )
+
+
+def _ensure_search(stack: Stack) -> None:
+    """The first start makes the index of the search; until it is there, searching takes longer."""
+    try:
+        with connect(stack.url, name="customer_assets search index", timeout=2) as connection:
+            console.ensure_search_index(connection)
+    except (psycopg.Error, CustomerAssetsError) as error:
+        log.warning("no index for the search yet: %s", str(error).splitlines()[0] if str(error) else error)
 
 
 def _metrics(stack: Stack) -> Response:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from customer_assets.store import users
+from customer_assets.store import console, users
 from customer_assets.web.console.guard import HEADERS, LoginThrottle, allowed_next
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import Web, serving, until
@@ -431,3 +431,20 @@ def test_a_sync_that_was_started_is_audited(company: Company, visitors: dict[str
         60,
     )
     assert company.value("select who from ops.audit_log where action = 'start'") == "editor"
+
+
+def test_the_search_index_is_made_once_and_mended(company: Company) -> None:
+    company.connection.execute("drop index if exists customer_rows_search_idx")
+    assert console.ensure_search_index(company.connection)
+    assert not console.ensure_search_index(company.connection)
+    company.connection.execute(
+        "update pg_index set indisvalid = false where indexrelid = 'customer_rows_search_idx'::regclass"
+    )
+    assert console.ensure_search_index(company.connection)
+    with company.connection.transaction():
+        company.connection.execute("set local enable_seqscan = off")
+        query = (
+            f"explain select c.id from customer_rows c where {console.SEARCH} @@ to_tsquery('simple', 'x')"
+        )
+        plan = " ".join(str(row) for row in company.rows(query))
+    assert "customer_rows_search_idx" in plan
