@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -321,3 +322,40 @@ def test_webhook_commands(command: Command, company: Company) -> None:
         None,
     )
     assert command("webhooks", "delete", "--json").json["deleted"] == [registered.json["endpoint_id"]]
+
+
+def test_user_commands(command: Command, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, status in (("a long password", 0), ("short", 2), ("a long password", 2)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{given}\n"))
+        assert (
+            command("user", "add", "Els" if given != "short" else "Jan", "--role", "editor").status == status
+        )
+    assert [(u["name"], u["role"]) for u in command("user", "list", "--json").json["users"]] == [
+        ("els", "editor")
+    ]
+    monkeypatch.setattr("sys.stdin", io.StringIO("another password\n"))
+    assert command("user", "passwd", "els").status == 0
+    assert company.value("select count(*) from ops.audit_log where action like 'user %%'") == 2
+
+
+def test_identity_commands(command: Command, company: Company, tmp_path: Path) -> None:
+    for source_id, name in (("1", "Noord BV"), ("2", "Zuid BV")):
+        company.connection.execute(
+            "insert into customer_rows (source, source_customer_id, name) values ('robaws', %s, %s)",
+            [source_id, name],
+        )
+    assert command("explain", "robaws:1", "robaws:2", "--json").json["same"] is False
+    assert command("explain", "robaws:1", "nobody").status == 1
+    assert (
+        command("review", "decide", "robaws:1", "robaws:2", "--as", "same", "--json").json["decision"]
+        == "same"
+    )
+    assert command("explain", "robaws:1", "robaws:2", "--json").json["path"][0]["rule"] == "operator"
+    assert command("review", "decide", "999", "--as", "same").status == 1
+    assert command("review", "decide", "one", "--as", "same").status == 2
+    assert command("review", "list", "--json").json == {"reviews": []}
+    file = tmp_path / "in.csv"
+    file.write_text("id,name,phone\na,Noord BV,035550102\nb,B.V. Noord,+3235550102\n")
+    done = command("dedupe", str(file), "--out", str(tmp_path / "out.csv"), "--json")
+    assert (done.status, done.json["customers"]) == (0, 1)
+    assert command("dedupe", str(tmp_path / "none.csv"), "--out", str(tmp_path / "out.csv")).status == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from enum import StrEnum
 from typing import Annotated
@@ -30,11 +31,14 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add a user; the password is read from the terminal, or from stdin."""
-    from customer_assets.store import users
+    from customer_assets.store import audit, users
     from customer_assets.store.database import connect
 
     with connect(opened_stack().url) as connection:
         users.add_user(connection, name, _password(), role=role.value)
+        audit.record(
+            connection, who=getpass.getuser(), action="user add", target=name, details={"role": role.value}
+        )
     say(f"added {name} ({role.value})")
     if as_json:
         print_json({"name": name, "role": role.value})
@@ -62,11 +66,12 @@ def passwd(
     name: Annotated[str, typer.Argument(help="The user's name.")], as_json: JsonOption = False
 ) -> None:
     """Give a user a new password; all logins of that user end."""
-    from customer_assets.store import users
+    from customer_assets.store import audit, users
     from customer_assets.store.database import connect
 
     with connect(opened_stack().url) as connection:
         users.set_password(connection, name, _password())
+        audit.record(connection, who=getpass.getuser(), action="user passwd", target=name)
     say(f"{name} has a new password")
     if as_json:
         print_json({"name": name})

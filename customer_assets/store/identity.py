@@ -179,7 +179,7 @@ def list_reviews(connection: Connection, *, status: str = "open", limit: int = 5
         select m.id, m.account, m.scope, m.one_ref, m.other_ref, m.score::float as score, m.weight::float as weight, m.reasons,
             m.status, m.decision, m.decided_by, m.decided_at, m.created_at,
             coalesce(a.name, ia.customer_name) as one_name, coalesce(b.name, ib.customer_name) as other_name,
-            a.id as one_row_id, b.id as other_row_id
+            a.id as one_row_id, b.id as other_row_id, to_jsonb(ia) as one_invoice, to_jsonb(ib) as other_invoice
         from match_reviews m
         left join customer_rows a on a.account = m.account and a.source || ':' || a.source_customer_id = m.one_ref
         left join customer_rows b on b.account = m.account and b.source || ':' || b.source_customer_id = m.other_ref

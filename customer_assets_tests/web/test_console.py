@@ -448,3 +448,22 @@ def test_the_search_index_is_made_once_and_mended(company: Company) -> None:
         )
         plan = " ".join(str(row) for row in company.rows(query))
     assert "customer_rows_search_idx" in plan
+
+
+def test_a_review_of_an_old_invoice_shows_what_it_says(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    customer(company, name="Noord Bouw BV", city="Gent")
+    company.connection.execute(
+        "insert into legacy_invoices (source_invoice_id, customer_name, customer_phone) values ('A1', 'Noord Holding BV', '03 555 01 02')"
+    )
+    company.connection.execute(
+        "insert into match_reviews (scope, one_ref, other_ref, weight) values ('invoices', 'legacy:A1', 'robaws:1', 7)"
+    )
+    text = visitors["viewer"].get("/reviews").text
+    for shown in ("Noord Holding BV", "03 555 01 02", "Noord Bouw BV", "Gent"):
+        assert shown in text
+    assert visitors["editor"].post("/reviews/1", decision="perhaps").status_code == 422
+    review = company.value("select id from match_reviews")
+    assert visitors["editor"].post(f"/reviews/{review}", decision="different").status_code == 303
+    assert company.value("select decision from match_reviews") == "different"

@@ -658,7 +658,8 @@ class Console:
             )
             pairs = []
             for r in found:
-                one, other = known.get(r["one_row_id"], {}), known.get(r["other_row_id"], {})
+                one = known.get(r["one_row_id"]) or _as_row(r["one_invoice"])
+                other = known.get(r["other_row_id"]) or _as_row(r["other_invoice"])
                 lines = [(_heading(n), one.get(n), other.get(n)) for n in shown if one.get(n) or other.get(n)]
                 pairs.append({
                     "heading": f"{r['one_name']} / {r['other_name']}", "one": r["one_ref"], "other": r["other_ref"], "lines": lines,
@@ -750,6 +751,15 @@ class Console:
 
         await run_in_threadpool(store)
         return RedirectResponse("/health?said=Saved", status_code=303)
+
+
+def _as_row(invoice: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What an old invoice says of its customer, under the names of a row."""
+    named = {
+        "name": "customer_name", "vat_number": "customer_vat_number", "phone": "customer_phone", "general_email": "customer_email",
+        "street": "customer_address", "country": "customer_country",
+    }  # fmt: skip
+    return {ours: invoice[theirs] for ours, theirs in named.items()} if invoice else {}
 
 
 async def _ids(request: Request) -> list[int]:
