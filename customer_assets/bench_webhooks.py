@@ -21,7 +21,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from customer_assets.config import project_root
@@ -32,7 +31,6 @@ SECRET = "bench-secret"  # noqa: S105 (of a server that lives for the bench alon
 CONNECTIONS = 16
 BURST = 4017
 INSERT = """
-\\set n random(1, 1000000000)
 insert into ceiling (id, body) values (gen_random_uuid()::text, repeat('x', 600));
 """
 
@@ -317,15 +315,6 @@ def main(arguments: list[str]) -> None:
     address, path, count, event, pause = arguments[1:]
     seen = uvloop.run(_send(address, path, int(count), event, float(pause)))
     sys.stdout.write(json.dumps(seen))
-
-
-def alone(home: Path) -> list[tuple[str, str, str, str, str]]:
-    """The measurements on a server of their own."""
-    server = embedded.start_server(home)
-    try:
-        return bench_webhooks(server)
-    finally:
-        embedded.stop_server(home)
 
 
 if __name__ == "__main__":

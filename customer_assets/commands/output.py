@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from customer_assets.errors import ConfigurationError
+
 if TYPE_CHECKING:
+    from customer_assets.config import Account
     from customer_assets.stack import Stack
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
@@ -58,3 +61,26 @@ def opened_stack(*, sandbox: bool = False) -> Stack:
     from customer_assets.stack import open_stack
 
     return open_stack(sandbox=sandbox or os.environ.get("CUSTOMER_ASSETS_SANDBOX") in ("1", "true"))
+
+
+# What to set for a system that has no account yet (docs/settings.md).
+_SETTINGS = {
+    "robaws": "ROBAWS_API_KEY and ROBAWS_API_SECRET",
+    "sumit": "SUMIT_COMPANY_ID and SUMIT_API_KEY",
+}
+
+
+def account_of(stack: Stack, system: str, name: str | None) -> Account:
+    """The one account of a system that a command works on.
+
+    Raises:
+        ConfigurationError: there is none, or there are several and none is named.
+    """
+    found = stack.working.of(system, name)
+    if len(found) != 1:
+        raise ConfigurationError(
+            f"{system} has several accounts: name one with --account"
+            if found
+            else f"{system} is not configured: set {_SETTINGS[system]}"
+        )
+    return found[0]

@@ -12,6 +12,7 @@ import typer
 from customer_assets.commands.output import (
     AccountOption,
     JsonOption,
+    account_of,
     finish,
     opened_stack,
     print_json,
@@ -21,7 +22,6 @@ from customer_assets.commands.output import (
 from customer_assets.errors import ConfigurationError, CustomerAssetsError, RecordError
 
 if TYPE_CHECKING:
-    from customer_assets.config import Account
     from customer_assets.pipeline.push import PushResult
     from customer_assets.stack import Stack
 
@@ -68,7 +68,10 @@ def push(
         raise ConfigurationError("push: name customers with --id, or give --all-changed")
     stack = opened_stack()
     result = push_customers(
-        stack.context(), _account(stack, account), ids=None if all_changed else ids, dry_run=dry_run
+        stack.context(),
+        account_of(stack, "sumit", account),
+        ids=None if all_changed else ids,
+        dry_run=dry_run,
     )
     _show_push(result, as_json=as_json)
     say(result.message)
@@ -97,7 +100,7 @@ def bidirectional(
     from customer_assets.pipeline.bidirectional import bidirectional as both_ways
 
     stack = opened_stack()
-    result = both_ways(stack.context(), _account(stack, account), ids=ids or None, dry_run=dry_run)
+    result = both_ways(stack.context(), account_of(stack, "sumit", account), ids=ids or None, dry_run=dry_run)
     if result.push is not None:
         _show_push(result.push, as_json=as_json)
     say(result.message)
@@ -259,14 +262,3 @@ def _pairs(given: list[str] | None) -> dict[str, str]:
         if not separator:
             raise ConfigurationError(f"{name}: write FIELD=VALUE")
     return {name.strip(): value for name, _, value in pairs}
-
-
-def _account(stack: Stack, name: str | None) -> Account:
-    found = stack.working.of("sumit", name)
-    if len(found) != 1:
-        raise ConfigurationError(
-            "sumit has several accounts: name one with --account"
-            if found
-            else "sumit is not configured: set SUMIT_COMPANY_ID and SUMIT_API_KEY"
-        )
-    return found[0]

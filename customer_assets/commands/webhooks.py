@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from customer_assets.commands.output import (
     AccountOption,
     JsonOption,
+    account_of,
     finish,
     opened_stack,
     print_json,
@@ -16,10 +17,6 @@ from customer_assets.commands.output import (
     show_table,
 )
 from customer_assets.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from customer_assets.config import Account
-    from customer_assets.stack import Stack
 
 app = typer.Typer(help="Webhook deliveries and endpoints.", no_args_is_help=True)
 STATUSES = ("waiting", "applied", "ignored", "stale", "failed")
@@ -42,7 +39,7 @@ def register_webhook(
     stack = opened_stack()
     wanted = [event.strip() for event in events.split(",") if event.strip()]
     done = register.register_webhook(
-        stack.context(), _account(stack, account), url=url, events=wanted, rotate=rotate
+        stack.context(), account_of(stack, "robaws", account), url=url, events=wanted, rotate=rotate
     )
     say(f"{done.outcome}: endpoint {done.endpoint_id} delivers {', '.join(done.events)} to {done.url}")
     for removed in done.removed:
@@ -138,18 +135,7 @@ def delete(
     from customer_assets.pipeline.register import delete_endpoints
 
     stack = opened_stack()
-    deleted = delete_endpoints(stack.context(), _account(stack, account), endpoint_id)
+    deleted = delete_endpoints(stack.context(), account_of(stack, "robaws", account), endpoint_id)
     say(f"deleted: {', '.join(deleted) or 'none was registered here'}")
     if as_json:
         print_json({"deleted": deleted})
-
-
-def _account(stack: Stack, name: str | None) -> Account:
-    found = stack.working.of("robaws", name)
-    if len(found) != 1:
-        raise ConfigurationError(
-            "robaws has several accounts: name one with --account"
-            if found
-            else "robaws is not configured: set ROBAWS_API_KEY and ROBAWS_API_SECRET"
-        )
-    return found[0]

@@ -36,7 +36,7 @@ def migrating_profile(row: Mapping[str, Any]) -> Profile:
 
 
 def ref_of(key: Key) -> str:
-    """A record's name in tables and commands: `robaws:1003`, `invoice-row:OLD-1`."""
+    """A record's name in tables and commands: `robaws:1003`, `legacy:OLD-1`."""
     return f"{key[1]}:{key[2]}" if key[0] == ROW else f"legacy:{key[1]}"
 
 
