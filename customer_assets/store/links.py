@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any
 
-import msgspec
 from psycopg.types.json import Jsonb
 
 from customer_assets.domain.overlay import source_values
 from customer_assets.store.cache import CUSTOMERS
 from customer_assets.store.database import Connection, scalar
-
-_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +125,11 @@ def create_links(connection: Connection, links: Sequence[Link]) -> None:
     connection.cursor().executemany(
         """
         insert into ops.sumit_links (account, row_id, remote_id, base, base_hash, last_pulled_at)
-        values (%s, %s, %s, %s, %s, now())
+        values (%(account)s, %(row_id)s, %(remote_id)s, %(base)s, decode(md5(%(base)s::text), 'hex'), now())
         on conflict (row_id) do nothing
         """,
         [
-            (k.account, k.row["id"], k.remote_id, Jsonb(k.base), _hash(k.base))
+            {"account": k.account, "row_id": k.row["id"], "remote_id": k.remote_id, "base": Jsonb(k.base)}
             for k in links
             if k.row is not None
         ],
@@ -161,7 +157,7 @@ def write_base(
         """
         update ops.sumit_links
         set base = %(base)s,
-            base_hash = %(hash)s,
+            base_hash = decode(md5(%(base)s::text), 'hex'),
             origin_values = %(origin_values)s,
             last_pulled_at = now()
         where id = %(id)s
@@ -169,7 +165,6 @@ def write_base(
         {
             "id": link_id,
             "base": Jsonb(dict(base)),
-            "hash": _hash(base),
             "origin_values": Jsonb(dict(origin_values)),
         },
     )
@@ -194,7 +189,7 @@ def record_push(
             remote_id = %(remote_id)s,
             -- what was decided of other fields while the call was under way stays
             base = base || %(base)s,
-            base_hash = %(hash)s,
+            base_hash = decode(md5((base || %(base)s)::text), 'hex'),
             origin_values = origin_values || %(origin_values)s,
             state = 'linked',
             last_error = null,
@@ -202,7 +197,7 @@ def record_push(
         where id = %(id)s
         """,
         {
-            "id": link_id, "row_id": row_id, "remote_id": remote_id, "base": Jsonb(dict(base)), "hash": _hash(base),
+            "id": link_id, "row_id": row_id, "remote_id": remote_id, "base": Jsonb(dict(base)),
             "origin_values": Jsonb(dict(origin_values)),
         },
     )  # fmt: skip
@@ -402,10 +397,6 @@ def calls_this_month(connection: Connection, *, account: str) -> int:
             [account],
         )
     )
-
-
-def _hash(base: Mapping[str, Any]) -> bytes:
-    return blake2b(_encode(dict(base)), digest_size=16).digest()
 
 
 def link_of_remote(connection: Connection, *, account: str, remote_id: str) -> int | None:

@@ -111,9 +111,7 @@ def _sync_all(stack: Stack, context: Context) -> tuple[str, dict[str, dict[str, 
             said.append(f"{account.system}: {error}")
             continue
         counts = result.counts.as_dict()
-        entry = metadata.setdefault("customers_cache", {})
-        for name, number in counts.items():
-            entry[name] = entry.get(name, 0) + number
+        _add(metadata, counts)
         said.append(
             f"{account.system}: {_counted(counts)}" + (f" ({result.message})" if result.message else "")
         )
@@ -128,7 +126,7 @@ def _pull_sumit(stack: Stack, context: Context) -> tuple[str, dict[str, dict[str
     metadata: dict[str, dict[str, Any]] = {}
     for account in stack.working.of("sumit"):
         result = pull(context, account, PullOptions(full=True))
-        metadata["customers_cache"] = result.counts.as_dict()
+        _add(metadata, result.counts.as_dict())
         said.append(_counted(result.counts.as_dict()) + (f" ({result.message})" if result.message else ""))
     return "; ".join(said) or "sumit is not configured", metadata
 
@@ -140,9 +138,16 @@ def _bidirectional(stack: Stack, context: Context) -> tuple[str, dict[str, dict[
     metadata: dict[str, dict[str, Any]] = {}
     for account in stack.working.of("sumit"):
         result = bidirectional(context, account)
-        metadata["customers_cache"] = result.as_dict()["details"]["pull"]
+        _add(metadata, result.as_dict()["details"]["pull"])
         said.append(result.message)
     return "; ".join(said) or "sumit is not configured", metadata
+
+
+def _add(metadata: dict[str, dict[str, Any]], counts: dict[str, int]) -> None:
+    # one materialization is reported for all accounts
+    entry = metadata.setdefault("customers_cache", {})
+    for name, number in counts.items():
+        entry[name] = entry.get(name, 0) + number
 
 
 def _counted(counts: dict[str, int]) -> str:
