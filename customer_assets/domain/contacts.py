@@ -1,4 +1,7 @@
-"""Phones, e-mail addresses, VAT ids and postal addresses for comparison. Placeholders are no evidence."""
+"""Phones, e-mail addresses, VAT ids and postal addresses for comparison. Placeholders are no evidence.
+
+The lists of words are data files (`domain/data`).
+"""
 
 from __future__ import annotations
 
@@ -6,72 +9,26 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
+from rapidfuzz.distance import OSA
+
 from customer_assets.domain.country import country_code
 from customer_assets.domain.names import fold, is_latin
+from customer_assets.domain.phone import to_e164
 from customer_assets.domain.vat import valid_vat
 from customer_assets.domain.wordlists import entries
 
-PHONE_DIGITS = 8  # of the end: what spellings with and without a country have in common
+PHONE_TAIL = 8  # digits of the end that spellings with and without a country have in common
 _SEVERAL = re.compile(r"\s/\s|[;,|]|\bof\b|\bou\b|\bor\b")
 _EXTENSION = re.compile(r"\b(ext|extension|toestel|poste|x)\b.*", re.IGNORECASE)
 _VAT_LABEL = re.compile(r"^(BTW|TVA|VAT|TRN|GSTIN|GST|MWST|UST|KVK|ID|NR|NO)+(?=[A-Z]{0,2}[0-9])")
 _NOISE = re.compile(r"[^0-9A-Z]")
 _PLACEHOLDER_MAIL = re.compile(
-    r"^(test|none|no-?reply|n-?a|unknown|geen|x+|info)@(test|none|example|x+|na|unknown)\b|@(example|test)\.[a-z]+$|^(test|none|noreply|no-reply|unknown|n/a|geen|x+)@"
-)
-_ROLES = frozenset(
-    [
-        "info",
-        "admin",
-        "office",
-        "sales",
-        "finance",
-        "accounting",
-        "accounts",
-        "invoices",
-        "invoice",
-        "facturatie",
-        "facturen",
-        "boekhouding",
-        "billing",
-        "contact",
-        "administratie",
-        "compta",
-        "comptabilite",
-        "mail",
-        "post",
-        "service",
-        "support",
-        "hello",
-    ]
+    r"^(test|none|no-?reply|n/?a|unknown|onbekend|geen|x+)@|@(example|test|none|unknown|x+|na)\.[a-z]+$"
 )
 _POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|\d{4,7})\b")
 _BOX = re.compile(r"\b(?:bus|box|bte|boite|apt|unit|suite|flat)\.?\s*\w+|(?<=\d)\s*/\s*\w+", re.IGNORECASE)
 _NUMBER = re.compile(r"\b(\d+)\s?([a-z])?\b")
 _LETTERS = re.compile(r"[a-z]+")
-_STREET_TYPES = frozenset(
-    [
-        "straat",
-        "str",
-        "laan",
-        "ln",
-        "steenweg",
-        "stwg",
-        "weg",
-        "rue",
-        "avenue",
-        "av",
-        "ave",
-        "road",
-        "rd",
-        "street",
-        "st",
-        "strasse",
-        "rehov",
-        "rchvb",
-        "sh",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +52,34 @@ class Address:
 
 @lru_cache(maxsize=262144)
 def phone_keys(text: str | None) -> tuple[str, ...]:
-    """The numbers in a text, each by its last eight digits."""
+    """The numbers in a text: E.164 where the country is written with it, else the digits that are sure.
+
+    No country is guessed from an address: a mobile of one country is often written without it by a customer of another.
+    """
     if not text:
         return ()
     text = _EXTENSION.sub("", text)
     found: list[str] = []
     parts = [part for part in _SEVERAL.split(text) if sum(c.isdigit() for c in part) >= 7] or [text]
     for part in parts:
-        digits = "".join(c for c in part if c.isdecimal())
-        digits = "".join(str(int(c)) for c in digits)
+        digits = "".join(str(int(c)) for c in part if c.isdecimal())
         if len(digits) < 7 or len(set(digits[-7:])) <= 1 or digits[-7:] in ("1234567", "2345678", "3456789"):
             continue
-        found.append(digits.lstrip("0")[-PHONE_DIGITS:])
+        written = part[part.find("+") :] if "+" in part else f"+{digits[2:]}" if digits[:2] == "00" else None
+        found.append((written and to_e164(written, "ZZ")) or digits.lstrip("0")[-PHONE_TAIL:])
     return tuple(dict.fromkeys(found))
+
+
+def phone_tail(phone: str) -> str:
+    """The end of a number, the same with its country and without."""
+    return phone[-PHONE_TAIL:].lstrip("+0")
+
+
+def same_phone(one: str, other: str) -> bool:
+    """Whether two are one number: equal, or alike at the end where one says no country."""
+    if one[0] == "+" == other[0]:
+        return one == other
+    return phone_tail(one) == phone_tail(other)
 
 
 @lru_cache(maxsize=262144)
@@ -127,8 +99,6 @@ def mail_keys(text: str | None) -> tuple[str, ...]:
 @lru_cache(maxsize=65536)
 def _spelled(domain: str) -> str:
     """A well-known service for a domain that is one slip away from it (`gmial.com`)."""
-    from rapidfuzz.distance import OSA
-
     if domain in _free_mail() or len(domain) < 8:
         return domain
     near = [
@@ -147,7 +117,7 @@ def mail_domain(mail: str) -> str | None:
 
 def is_role(mail: str) -> bool:
     """Whether it is a mailbox of an office rather than of a person."""
-    return mail.partition("@")[0] in _ROLES
+    return mail.partition("@")[0] in _roles()
 
 
 @lru_cache(maxsize=131072)
@@ -202,7 +172,7 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
             city_part = clean
     street = fold(_BOX.sub(" ", street_part))
     number = _NUMBER.search(street)
-    words = [word for word in _LETTERS.findall(street) if word not in _STREET_TYPES]
+    words = [word for word in _LETTERS.findall(street) if word not in _street_types()]
     joined = "".join(words)
     for ending in ("straat", "str", "steenweg", "laan"):
         if joined.endswith(ending) and len(joined) > len(ending) + 2:
@@ -228,8 +198,6 @@ def _is_street(part: str, number: str, street_part: str) -> bool:
 
 def same_street(one: Address, other: Address) -> bool:
     """Whether two addresses name the same house; places may be missing, not differ."""
-    from rapidfuzz.distance import OSA
-
     if not one.street or not other.street or not one.number or one.number != other.number:
         return False
     if one.postcode and other.postcode and one.postcode != other.postcode:
@@ -258,3 +226,13 @@ def _places() -> dict[str, str]:
 @cache
 def _free_mail() -> frozenset[str]:
     return frozenset(entries("free_mail"))
+
+
+@cache
+def _roles() -> frozenset[str]:
+    return frozenset(entries("office_mailboxes"))
+
+
+@cache
+def _street_types() -> frozenset[str]:
+    return frozenset(entries("street_types"))

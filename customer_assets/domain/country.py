@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import re
 from functools import cache, lru_cache
 
 from anyascii import anyascii
@@ -23,6 +24,19 @@ def country_code(name: str | None) -> str | None:
     if not name:
         return None
     return _names().get(_fold(name)) or _names().get(name.strip().casefold())
+
+
+# National domains that everybody registers.
+_NOBODYS_DOMAINS = frozenset({"CO", "IO", "AI", "ME", "TV", "EU"})
+
+
+@lru_cache(maxsize=65536)
+def country_of_mail(mail: str) -> str | None:
+    """Alpha-2 code of the country whose national domain an e-mail address ends with, None where it tells none."""
+    suffix = mail.strip().rpartition(".")[2].upper()
+    if suffix in _NOBODYS_DOMAINS or not re.fullmatch("[A-Z]{2}", suffix):
+        return None
+    return "GB" if suffix == "UK" else country_code(suffix)
 
 
 def _fold(name: str) -> str:

@@ -11,6 +11,8 @@ from enum import IntEnum
 from functools import cache, lru_cache
 
 from anyascii import anyascii
+from rapidfuzz.distance import OSA
+from rapidfuzz.process import extract
 
 from customer_assets.domain.wordlists import entries
 
@@ -82,17 +84,17 @@ class Name:
 
 def is_latin(text: str) -> bool:
     """Whether a text is written in Latin script alone."""
-    return _LATIN.match(text) is not None
+    return text.isascii() or _LATIN.match(text) is not None
 
 
 def fold(text: str) -> str:
     """Lower-case ASCII; abbreviations with dots become one word (`B.V.` -> `bv`)."""
-    ascii_text = (
-        anyascii(_ARTICLE.sub("", _BAAM.sub(" ltd ", text)).replace("\u0629", "\u0647"))
-        .casefold()
-        .translate(_MARKS)
-    )
-    return _INITIALS.sub(lambda match: match.group(1).replace(".", "").replace(" ", "") + " ", ascii_text)
+    if not text.isascii():
+        text = anyascii(_ARTICLE.sub("", _BAAM.sub(" ltd ", text)).replace("\u0629", "\u0647"))
+    folded = text.casefold().translate(_MARKS)
+    if "." not in folded:
+        return folded
+    return _INITIALS.sub(lambda match: match.group(1).replace(".", "").replace(" ", "") + " ", folded)
 
 
 @lru_cache(maxsize=262144)
@@ -155,8 +157,6 @@ def agreement(one: Name, other: Name) -> Agreement | None:
 
 
 def _slipped(one: str, other: str) -> bool:
-    from rapidfuzz.distance import OSA
-
     return one == other or (
         len(one) >= 8 and abs(len(one) - len(other)) <= 1 and OSA.distance(one, other) <= 1
     )
@@ -180,8 +180,6 @@ def _unmatched(one: Name, other: Name) -> tuple[int, int]:
 
 def _is_trade_of(word: str, name: Name) -> bool:
     """Whether a word is a misspelt trade that the other name has."""
-    from rapidfuzz.distance import OSA
-
     if len(word) < 3:
         return False
     return any(
@@ -193,8 +191,6 @@ def _is_trade_of(word: str, name: Name) -> bool:
 
 def _alike(one: str, other: str, *, foreign: bool) -> bool:
     """Whether two words are one but for a typo, an abbreviation, or another script."""
-    from rapidfuzz.distance import OSA
-
     shorter, longer = (one, other) if len(one) <= len(other) else (other, one)
     if len(shorter) == 1 or (len(shorter) >= 4 and longer.startswith(shorter)):
         return longer.startswith(shorter)
@@ -218,15 +214,8 @@ def _single(text: str) -> str:
 
 def _words(text: str) -> list[str]:
     """Folded words, without what names somebody else (`c/o`, `t.a.v.`) and without bracketed marks."""
-    lowered = text.casefold()
-    for mark in entries("care_of"):
-        at = lowered.find(mark)
-        while at > 0 and (
-            lowered[at - 1].isalnum() or lowered[at + len(mark) : at + len(mark) + 1].isalnum()
-        ):
-            at = lowered.find(mark, at + 1)
-        if at > 0:
-            text, lowered = text[:at], lowered[:at]
+    if (care_of := _care_of().search(text)) is not None:
+        text = text[: care_of.start()]
     return _WORD.findall(fold(_PARENTHESES.sub(r" \1 ", text)).replace("real estate", "estate"))
 
 
@@ -237,11 +226,10 @@ def _without_forms(words: list[str]) -> tuple[set[str], list[str]]:
     rest: list[str] = []
     number = 0
     while number < len(words):
-        for length in (4, 3, 2, 1):
-            joined = " ".join(words[number : number + length])
-            if joined in known and number + length <= len(words):
-                forms.add(joined.replace(" ", ""))
-                number += length
+        for form in known.get(words[number], ()):
+            if words[number : number + len(form)] == form:
+                forms.add("".join(form))
+                number += len(form)
                 break
         else:
             rest.append(words[number])
@@ -252,8 +240,6 @@ def _without_forms(words: list[str]) -> tuple[set[str], list[str]]:
 @lru_cache(maxsize=65536)
 def _trade(word: str) -> str | None:
     """The entry of the list of activities that a word belongs to; abbreviations and typos of long words, too."""
-    from rapidfuzz.distance import OSA
-
     known = _trades()
     if word in known:
         return known[word]
@@ -262,15 +248,36 @@ def _trade(word: str) -> str | None:
         if len(begun) == 1:
             return begun.pop()
     if len(word) >= 6:
-        near = {trade for other, trade in known.items() if len(other) >= 7 and OSA.distance(word, other) <= 1}
+        near = {
+            known[other] for other, _, _ in extract(word, _long_trades(), scorer=OSA.distance, score_cutoff=1)
+        }
         if len(near) == 1:
             return near.pop()
     return None
 
 
 @cache
-def _forms() -> frozenset[str]:
-    return frozenset(" ".join(_WORD.findall(fold(entry))) for entry in entries("legal_forms"))
+def _long_trades() -> list[str]:
+    return [word for word in _trades() if len(word) >= 7]
+
+
+@cache
+def _forms() -> dict[str, list[list[str]]]:
+    """Legal forms by their first word, the longest first."""
+    known: dict[str, list[list[str]]] = {}
+    for entry in entries("legal_forms"):
+        words = _WORD.findall(fold(entry))
+        known.setdefault(words[0], []).append(words)
+    for forms in known.values():
+        forms.sort(key=len, reverse=True)
+    return known
+
+
+@cache
+def _care_of() -> re.Pattern[str]:
+    """What stands before somebody else's name; never at the beginning, never inside a word."""
+    marks = "|".join(re.escape(mark) for mark in sorted(entries("care_of"), key=len, reverse=True))
+    return re.compile(rf"(?<!^)(?<![^\W_])(?:{marks})(?![^\W_])", re.IGNORECASE)
 
 
 @cache

@@ -7,17 +7,19 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from customer_assets.domain.country import country_code
+from customer_assets.domain.country import country_code, country_of_mail
 
 _SEPARATORS = re.compile(r"[/;,|]|\bou\b|\bor\b|\bof\b")
 _VAT_PREFIX = re.compile(r"\s*([A-Za-z]{2})")
 
 
 def region_of(values: Mapping[str, Any], default: str) -> str:
-    """Which country a number without prefix belongs to: the customer's country, else its VAT prefix, else `default`."""
+    """Which country a number without prefix belongs to: the customer's, else its VAT prefix's, its mail's, `default`."""
     known = country_code(values.get("country"))
     if known is None and (prefix := _VAT_PREFIX.match(values.get("vat_number") or "")):
         known = country_code(prefix.group(1))
+    if known is None:
+        known = country_of_mail(values.get("general_email") or values.get("billing_email") or "")
     return known or default
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from customer_assets.domain.identity import ACCEPT, REVIEW, Clusters, Profile, profile, resolve
+from customer_assets.domain.evidence import ACCEPT, REVIEW, Profile, profile
+from customer_assets.domain.identity import Clusters, resolve
 from customer_assets.errors import ConfigurationError
 
 # What a column may be called, besides the names of legacy_invoices.
@@ -59,51 +60,66 @@ def dedupe(
         ConfigurationError: the file cannot be read, or has no id or nothing to compare; the message names its columns.
     """
     started = time.monotonic()
-    columns, rows = _read(path)
-    of = _columns(columns, mapping or {})
-    profiles = [_profile(row, of, number) for number, row in enumerate(rows)]
+    cells = _read(path, mapping or {})
+    profiles = [_profile(number, row) for number, row in enumerate(_rows(cells))]
     clusters = resolve(profiles, accept=accept, review=review)
-    doubled = {key for key, count in Counter(p.key[1] for p in profiles).items() if count > 1}
     try:
-        _write(out, rows, of, profiles, clusters, doubled)
+        _write(out, cells["id"], profiles, clusters)
     except OSError as error:
         raise ConfigurationError(f"--out {out} cannot be written: {error.strerror}") from None
-    return Deduped(len(rows), len(clusters.members), len(clusters.reviews), time.monotonic() - started)
+    return Deduped(len(profiles), len(clusters.members), len(clusters.reviews), time.monotonic() - started)
 
 
-def _write(
-    out: Path, rows: list[dict[str, Any]], of: Mapping[str, str], profiles: list[Profile], clusters: Clusters,
-    doubled: set[str],
-) -> None:  # fmt: skip
+def _write(out: Path, ids: list[str], profiles: list[Profile], clusters: Clusters) -> None:
+    doubled = {key for key, count in Counter(p.key[1] for p in profiles).items() if count > 1}
     part = out.with_name(out.name + ".part")
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "customer_key", "rule", "score"])
-        for number, row in enumerate(rows):
-            _, name, order = clusters.of[profiles[number].key]
-            evidence = clusters.rule.get(profiles[number].key)
+        for own_id, said in zip(ids, profiles, strict=True):
+            _, name, order = clusters.of[said.key]
+            evidence = clusters.rule.get(said.key)
             # where rows share an id, the id alone would name two customers
             customer = f"{name}#{int(order)}" if name in doubled else name
             rule, score = (evidence.rule, evidence.score) if evidence else ("alone", 1.0)
-            writer.writerow([_as_text(row[of["id"]]), customer, rule, score])
+            writer.writerow([own_id, customer, rule, score])
     part.replace(out)
 
 
-def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+Cells = dict[str, list[str]]  # our name of a column -> its cells as text, blank where there is none
+
+
+def _read(path: Path, mapping: Mapping[str, str]) -> Cells:
     if not path.exists():
         raise ConfigurationError(f"{path}: there is no such file")
     try:
-        if path.suffix.lower() == ".parquet":
-            import pyarrow.parquet
-
-            table = pyarrow.parquet.read_table(path)
-            return list(table.column_names), table.to_pylist()
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            found = list(reader)
-            return list(reader.fieldnames or ()), found
+        return _read_parquet(path, mapping) if path.suffix.lower() == ".parquet" else _read_csv(path, mapping)
     except (OSError, ValueError, csv.Error) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from None
+
+
+def _read_parquet(path: Path, mapping: Mapping[str, str]) -> Cells:
+    import pyarrow.parquet
+
+    of = _columns(pyarrow.parquet.read_schema(path).names, mapping)
+    table = pyarrow.parquet.read_table(path, columns=list(of.values()))
+    return {
+        ours: [_as_text(cell) for cell in table.column(theirs).to_pylist()] for ours, theirs in of.items()
+    }
+
+
+def _read_csv(path: Path, mapping: Mapping[str, str]) -> Cells:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        of = _columns(header, mapping)
+        cells: Cells = {ours: [] for ours in of}
+        targets = [(cells[ours], header.index(theirs)) for ours, theirs in of.items()]
+        for row in reader:
+            if row:
+                for column, place in targets:
+                    column.append(row[place].strip() if place < len(row) else "")
+    return cells
 
 
 def _columns(columns: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
@@ -133,16 +149,19 @@ def _columns(columns: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
     return of
 
 
-def _profile(row: Mapping[str, Any], of: Mapping[str, str], number: int) -> Profile:
-    def text(column: str) -> str | None:
-        return _as_text(row.get(of.get(column, ""))) or None
+def _rows(cells: Cells) -> Iterator[tuple[str, ...]]:
+    """The file's rows, with the columns of COLUMNS in their order."""
+    blank = [""] * len(cells["id"])
+    return zip(*(cells.get(column, blank) for column in COLUMNS), strict=True)
 
-    source_id = text("source_customer_id")
+
+def _profile(number: int, row: tuple[str, ...]) -> Profile:
+    own_id, system, source_id, name, phone, email, vat, address, postcode, city, country = row
     # the id first, so that a customer's key does not depend on the order of the rows; the number tells doubled ids apart
     return profile(
-        ("row", text("id") or f"row {number}", f"{number:09d}"), name=text("name"), vat=text("vat"), phones=[text("phone")],
-        mails=[text("email")], address=text("address"), postcode=text("postcode"), city=text("city"),
-        country=text("country"), source=(text("source_system") or "", source_id) if source_id else None,
+        ("row", own_id or f"row {number}", f"{number:09d}"), name=name or None, vat=vat or None, phones=(phone,), mails=(email,),
+        address=address or None, postcode=postcode or None, city=city or None, country=country or None,
+        source=(system, source_id) if source_id else None,
     )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from customer_assets.domain.identity import Clusters, Key, Profile, Shared, differ, resolve, weigh
+from customer_assets.domain.evidence import Key, Profile, Shared, differ, weigh_profiles
+from customer_assets.domain.identity import Clusters, resolve
 from customer_assets.errors import NotFoundError, RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.migrate import invoice_profile
@@ -60,7 +61,9 @@ def explain(context: Context, one: str, other: str) -> Explanation:
         review=settings.identity_review,
         decisions=decisions,
     )
-    evidence = weigh(profiles[first], profiles[second], Shared.of(list(profiles.values())))
+    evidence = weigh_profiles(
+        profiles[first], profiles[second], Shared.of(p.traits for p in profiles.values())
+    )
     return Explanation(
         ref_of(first),
         ref_of(second),

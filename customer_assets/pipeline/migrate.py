@@ -12,14 +12,12 @@ from datetime import date
 from typing import Any
 
 from customer_assets.config import Settings
+from customer_assets.domain.evidence import Key, Profile, profile
 from customer_assets.domain.identity import (
     NEW_CUSTOMER,
     RANK,
     SOURCE_ID,
     Clusters,
-    Key,
-    Profile,
-    profile,
     resolve,
 )
 from customer_assets.domain.mapping import MappedRecord
@@ -227,7 +225,7 @@ def invoice_profile(invoice: dict[str, Any]) -> Profile:
     return profile(
         _invoice_key(invoice), name=invoice["customer_name"], vat=invoice["customer_vat_number"],
         phones=[invoice["customer_phone"]], mails=[invoice["customer_email"]], address=invoice["customer_address"],
-        country=invoice["customer_country"], source=source, born_of=invoice["source_invoice_id"],
+        country=invoice["customer_country"], source=source, names_customer=invoice["source_invoice_id"],
     )  # fmt: skip
 
 

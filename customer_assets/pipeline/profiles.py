@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from customer_assets.domain.identity import Key, Profile, profile
+from customer_assets.domain.evidence import Key, Profile, profile
 
 ROW, INVOICE = "0 row", "1 invoice"  # rows come before invoices wherever keys are ordered
 
@@ -31,7 +31,7 @@ def row_profile(row: Mapping[str, Any]) -> Profile:
 def migrating_profile(row: Mapping[str, Any]) -> Profile:
     """The same beside old invoices: an invoice-born row says nothing of its own, and goes where its invoice goes."""
     if row["source"] == "invoice":
-        return Profile(row_key(row), born_of=row["source_customer_id"])
+        return Profile(row_key(row), named_after=row["source_customer_id"])
     return row_profile(row)
 
 

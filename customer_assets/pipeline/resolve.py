@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from customer_assets.domain.contacts import mail_keys, phone_keys, vat_key
+from customer_assets.domain.contacts import mail_keys, phone_keys, phone_tail, vat_key
 from customer_assets.domain.country import country_code
-from customer_assets.domain.identity import RANK, Clusters, Decisions, Edge, Profile, Review, resolve
+from customer_assets.domain.evidence import Profile
+from customer_assets.domain.identity import RANK, Clusters, Decisions, Edge, Review, resolve
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.profiles import key_of, ref_of, row_key, row_profile
 from customer_assets.store import golden, identity
@@ -194,7 +195,7 @@ def _values_of(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _keys_of(value: str) -> tuple[str, ...]:
     """A contact in the spelling that all spellings share."""
-    return mail_keys(value) if "@" in value else phone_keys(value)
+    return mail_keys(value) if "@" in value else tuple(map(phone_tail, phone_keys(value)))
 
 
 def golden_record(customer_id: int, rows: Sequence[dict[str, Any]], shared: set[str]) -> dict[str, Any]:

@@ -80,6 +80,8 @@ def test_e164(number: str, region: str, expected: str | None) -> None:
     ("values", "region"),
     [
         ({"country": "België"}, "BE"),
+        ({"general_email": "info@noord.nl"}, "NL"),
+        ({"general_email": "info@noord.io"}, "DE"),
         ({"country": "Bharat"}, "IN"),
         ({"country": None, "vat_number": "NL 8929.50.614.B01"}, "NL"),
         ({"country": "Atlantis", "vat_number": "12"}, "DE"),
