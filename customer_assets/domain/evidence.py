@@ -7,7 +7,7 @@ weights are declared here, so that each decision can be read.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ Key = tuple[str, ...]
 
 ACCEPT = 9.0  # weight from which a pair is joined
 REVIEW = 6.5  # weight from which a person is asked
+COMMON_WORD = 5  # names that a word is in, from which it tells nobody apart
 MOST_NAMES = 3  # of one source id: more of them, and it is a record for walk-in customers
 
 # Weights of evidence: about the logarithm (base 2) of how much likelier it is among records of one customer.
@@ -226,15 +227,24 @@ def differ(one: str, other: str) -> bool:
 
 @dataclass
 class Shared:
-    """How many different names stand behind a value: a switchboard, an accountant's mailbox, a business centre."""
+    """How many different names stand behind a value: a switchboard, an accountant's mailbox, a business centre.
+
+    Attributes:
+        words: in how many different names each word is.
+    """
 
     phones: Counter[str] = field(default_factory=Counter)
     mails: Counter[str] = field(default_factory=Counter)
     domains: Counter[str] = field(default_factory=Counter)
     addresses: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
+
+    def is_rare(self, name: Name) -> bool:
+        """Whether some word of a name is in few others, so that a namesake is unlikely."""
+        return any(self.words[word] < COMMON_WORD for word in name.core)
 
     @classmethod
-    def of(cls, all_traits: Iterable[Traits]) -> Shared:
+    def of(cls, all_traits: Collection[Traits]) -> Shared:
         """Count distinct groups of names for each value."""
         names: dict[tuple[str, object], set[Name]] = defaultdict(set)
         for traits in all_traits:
@@ -252,6 +262,8 @@ class Shared:
         counters: dict[str, Counter[Any]] = {
             "phone": shared.phones, "mail": shared.mails, "domain": shared.domains, "address": shared.addresses,
         }  # fmt: skip
+        for name in {traits.name for traits in all_traits if traits.name is not None}:
+            shared.words.update(name.core)
         for (kind, value), found in names.items():
             counters[kind][value] = len(name_groups(found)) if len(found) > 1 else 1
         return shared

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import combinations_with_replacement, product
 
 from customer_assets.domain.contacts import phone_tail
@@ -224,34 +225,28 @@ class _Resolution:
     def _only_of_their_names(self) -> list[Weighed]:
         """Clusters whose name one single other cluster has, and that nothing else tells apart."""
         members: dict[int, list[Traits]] = defaultdict(list)
+        summed = cache(lambda root: _summed(members[root]))  # of many names asked for once
         by_name: dict[str, dict[int, int]] = defaultdict(dict)
         for number, node in enumerate(self.nodes):
             root, name = self.union.root(number), node.traits.name
             members[root].append(node.traits)
             if name is not None and len(name.joined) >= 6:
                 by_name[name.key].setdefault(root, number)
-        summed: dict[int, tuple[Traits, bool]] = {}
-
-        def sum_of(root: int) -> tuple[Traits, bool]:
-            """All that a cluster says, and whether it is a company; of many names asked for once."""
-            if root not in summed:
-                is_company = any(t.name and (t.name.forms or t.name.trades) for t in members[root])
-                summed[root] = (_summed(members[root]), is_company)
-            return summed[root]
-
         found: list[Weighed] = []
         for name_key in sorted(by_name):
             if len(by_name[name_key]) != 2:
                 continue
             (root, one), (other_root, other) = sorted(by_name[name_key].items())
-            (here, is_company), (there, is_other_company) = sum_of(root), sum_of(other_root)
-            evidence = weigh(
-                replace(here, name=self.nodes[one].traits.name),
-                replace(there, name=self.nodes[other].traits.name),
-                self.shared,
-                "only_of_its_name" if is_company or is_other_company else "only_person_of_its_name",
+            name, other_name = self.nodes[one].traits.name, self.nodes[other].traits.name
+            is_company = any(
+                t.name and (t.name.forms or t.name.trades) for r in (root, other_root) for t in members[r]
             )
-            found.append((evidence, one, other))
+            here, there = replace(summed(root), name=name), replace(summed(other_root), name=other_name)
+            if not is_company:
+                is_told_apart = any(part.endswith("_differs") for part, _ in weigh(here, there).parts)
+                is_namesake = is_told_apart or name is None or not self.shared.is_rare(name)
+            extra = "only_of_its_name" if is_company or not is_namesake else "only_person_of_its_name"
+            found.append((weigh(here, there, self.shared, extra), one, other))
         return found
 
     def _join(self, one: int, other: int, evidence: Evidence, *, forced: bool = False) -> bool:
@@ -337,17 +332,36 @@ class _Resolution:
                     if part and len(parts[part]) <= LARGEST_BLOCK:
                         yield parts[part]
 
+    def _namesakes(self) -> set[int]:
+        """Nodes that say a name and nothing else, where several customers have that name: each record stands alone."""
+        having: dict[str, set[int]] = defaultdict(set)
+        bare: list[int] = []
+        for number, node in enumerate(self.nodes):
+            if node.traits.name is not None:
+                having[node.traits.name.key].add(self.union.root(number))
+                if (
+                    len(self.records[number]) > 1
+                    and not node.has_evidence
+                    and not self.union.is_joined(number)
+                ):
+                    bare.append(number)
+        return {n for n in bare if (name := self.nodes[n].traits.name) and len(having[name.key]) > 2}
+
     def _clusters(self, doubtful: Sequence[Weighed]) -> Clusters:
         clusters = Clusters(edges=self.edges)
         smallest: dict[int, Key] = {}
+        namesakes = self._namesakes()
         for number, records in enumerate(self.records):
             root = self.union.root(number)
             smallest[root] = min(smallest.get(root, records[0]), records[0])
-            self.edges.extend(Edge(records[0], record, EQUAL) for record in records[1:])
+            if number not in namesakes:
+                self.edges.extend(Edge(records[0], record, EQUAL) for record in records[1:])
         for number, records in enumerate(self.records):
             first = smallest[self.union.root(number)]
-            clusters.members.setdefault(first, []).extend(records)
-            clusters.of.update(dict.fromkeys(records, first))
+            for record in records:
+                customer = record if number in namesakes else first
+                clusters.members.setdefault(customer, []).append(record)
+                clusters.of[record] = customer
         for members in clusters.members.values():
             members.sort()
         clusters.members = dict(sorted(clusters.members.items()))
@@ -402,6 +416,7 @@ class _Union:
 
     def __init__(self, nodes: Sequence[Profile]) -> None:
         self.parent = list(range(len(nodes)))
+        self.sizes = [1] * len(nodes)
         self.vats: list[set[str]] = [{node.vat} if node.vat else set() for node in nodes]
         self.apart: list[set[int]] = [set() for _ in nodes]
 
@@ -410,6 +425,10 @@ class _Union:
             self.parent[number] = self.parent[self.parent[number]]
             number = self.parent[number]
         return number
+
+    def is_joined(self, number: int) -> bool:
+        """Whether a node is one with another."""
+        return self.sizes[self.root(number)] > 1
 
     def forbid(self, one: int, other: int) -> None:
         one, other = self.root(one), self.root(other)
@@ -434,6 +453,7 @@ class _Union:
         if not forced and not self.may_join(low, high):
             return False
         self.parent[high] = low
+        self.sizes[low] += self.sizes[high]
         self.vats[low] |= self.vats[high]
         self.apart[low] |= self.apart[high]
         for number in self.apart[high]:

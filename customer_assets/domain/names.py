@@ -42,6 +42,7 @@ _BONES = str.maketrans(
 _FAMILY_TRADES = frozenset(
     {"holding", "group", "investments", "international", "management", "estate", "rental"}
 )
+_LATIN_WORD = re.compile(r"[a-z]{3,}")
 _LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
 
 
@@ -66,6 +67,7 @@ class Name:
         forms: legal forms.
         joined: all its words in their order, without spaces: where a space slipped.
         is_foreign: written in a script that leaves vowels out, at least in part.
+        is_mixed: some of its own words are Latin all the same.
     """
 
     key: str
@@ -74,6 +76,7 @@ class Name:
     forms: frozenset[str]
     joined: str
     is_foreign: bool
+    is_mixed: bool
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Name) and self.key == other.key and self.is_foreign == other.is_foreign
@@ -118,13 +121,15 @@ def parse_name(text: str | None) -> Name | None:
     if not core:
         core, trades = kept, set()
     core = sorted(set(core))
+    is_foreign = not is_latin(text)
     return Name(
         " ".join([*core, *sorted(f"~{trade}" for trade in trades)]),
         tuple(core),
         frozenset(trades),
         frozenset(forms),
         "".join(rest),
-        not is_latin(text),
+        is_foreign,
+        is_foreign and not set(core).isdisjoint(_LATIN_WORD.findall(text.casefold())),
     )
 
 
@@ -140,20 +145,25 @@ def agreement(one: Name, other: Name) -> Agreement | None:
     if one.key == other.key:
         return Agreement.SAME
     left, right = _unmatched(one, other)
-    apart = bool(one.trades and other.trades and not one.trades & other.trades)
-    less = bool(one.trades ^ other.trades) and (not one.trades or not other.trades)
+    here, there = set(one.trades), set(other.trades)
+    _read_misspelt_trades(left, here, other)
+    _read_misspelt_trades(right, there, one)
     if _slipped(one.joined, other.joined):
-        left = right = 0
-    matched = len(one.core) - left
-    if not matched:
-        return None if one.is_foreign != other.is_foreign else Agreement.OTHER
-    heads = less and bool((one.trades | other.trades) & _FAMILY_TRADES)
-    if (left and right) or apart or heads:
+        left, right = [], []
+    if len(left) == len(one.core):
+        incomparable = one.is_foreign != other.is_foreign and not (one.is_mixed or other.is_mixed)
+        return None if incomparable else Agreement.OTHER
+    if here & there:
+        here, there = set(), set()
+    # each says something that the other does not, be it a word or a trade that no list has
+    apart = (left or here) and (right or there)
+    heads = bool(here) != bool(there) and bool((here | there) & _FAMILY_TRADES)
+    if apart or heads:
         return Agreement.FAMILY
     if left or right:
         shorter = one.core if len(one.core) <= len(other.core) else other.core
         return Agreement.PART if max(len(word) for word in shorter) >= 4 else Agreement.FAMILY
-    return Agreement.PART if less else Agreement.ALIKE
+    return Agreement.PART if here or there else Agreement.ALIKE
 
 
 def _slipped(one: str, other: str) -> bool:
@@ -162,7 +172,7 @@ def _slipped(one: str, other: str) -> bool:
     )
 
 
-def _unmatched(one: Name, other: Name) -> tuple[int, int]:
+def _unmatched(one: Name, other: Name) -> tuple[list[str], list[str]]:
     """Core words of either side that have no counterpart on the other."""
     foreign = one.is_foreign != other.is_foreign
     left = [word for word in one.core if word not in other.core]
@@ -172,21 +182,25 @@ def _unmatched(one: Name, other: Name) -> tuple[int, int]:
         if found is not None:
             left.remove(word)
             right.remove(found)
-    return (
-        sum(1 for word in left if not _is_trade_of(word, other)),
-        sum(1 for word in right if not _is_trade_of(word, one)),
-    )
+    return left, right
 
 
-def _is_trade_of(word: str, name: Name) -> bool:
-    """Whether a word is a misspelt trade that the other name has."""
+def _read_misspelt_trades(words: list[str], trades: set[str], other: Name) -> None:
+    """Move what is a misspelt trade of the other name from the words to the trades."""
+    for word in list(words):
+        if (trade := _misspelt_trade(word, other)) is not None:
+            words.remove(word)
+            trades.add(trade)
+
+
+def _misspelt_trade(word: str, name: Name) -> str | None:
     if len(word) < 3:
-        return False
-    return any(
-        abs(len(word) - len(known)) <= 1 and OSA.distance(word, known) <= 1
-        for trade in name.trades
-        for known in _words_of_trades()[trade]
-    )
+        return None
+    for trade in name.trades:
+        for known in _words_of_trades()[trade]:
+            if abs(len(word) - len(known)) <= 1 and OSA.distance(word, known) <= 1:
+                return trade
+    return None
 
 
 def _alike(one: str, other: str, *, foreign: bool) -> bool:

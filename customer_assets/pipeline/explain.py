@@ -62,7 +62,7 @@ def explain(context: Context, one: str, other: str) -> Explanation:
         decisions=decisions,
     )
     evidence = weigh_profiles(
-        profiles[first], profiles[second], Shared.of(p.traits for p in profiles.values())
+        profiles[first], profiles[second], Shared.of([p.traits for p in profiles.values()])
     )
     return Explanation(
         ref_of(first),

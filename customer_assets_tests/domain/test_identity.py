@@ -76,7 +76,10 @@ def test_a_mail_a_phone_a_name_or_a_place_alone_joins_nobody(shared: dict[str, A
         ("Sigmadamar Holding BV", "Sigmadamar BV", Agreement.FAMILY),
         ("Sigmadamar Real Estate", "Sigmadamar Catering", Agreement.FAMILY),
         ("Jan Peeters", "Els Peeters", Agreement.FAMILY),
+        ("Sigmadamar Chemicals", "Sigmadamar Logistics", Agreement.FAMILY),  # one trade is in no list
+        ("Sigmadamar Enrgy", "Sigmadamar Energy", Agreement.ALIKE),
         ("Noord BV", "Zuid BV", Agreement.OTHER),
+        ('Noord Energy בע"מ', "Amit Levi", Agreement.OTHER),  # a Hebrew legal form makes no Hebrew name
     ],
 )
 def test_how_far_names_agree(one: str, other: str, how: Agreement) -> None:
@@ -146,6 +149,27 @@ def test_sister_companies_spouses_and_accountants_stay_apart_and_are_asked_about
         for n, name in enumerate(["Noord", "Zuid", "Oost", "West"])
     ]
     assert len(resolve(clients).members) == 4
+
+
+def test_a_name_alone_joins_the_only_customer_of_that_name_and_none_of_several() -> None:
+    bare = [record("x", "Jan Wittebrood"), record("y", "WITTEBROOD, JAN")]
+    one = record("a", "Jan Wittebrood", phone="035550102")
+    other = record("b", "Jan Wittebrood", mail="jan@noord.be")
+    assert resolve([*bare]).of["y",] == ("x",)
+    assert len(resolve([*bare, one]).members) == 1
+    assert resolve([*bare, one]).rule["y",].rule == "equal"
+    alone = resolve([*bare, one, other])
+    assert len(alone.members) == 4
+    assert ("y",) not in alone.rule
+
+
+def test_a_name_that_many_words_share_is_no_reason_by_itself() -> None:
+    others = [record(f"{n}", f"{first} {last}", phone=f"03555{n}12{n}") for n, (first, last) in enumerate(
+        [("Jan", name) for name in ("Maes", "Claes", "Smets", "Wouters", "Baert")]
+        + [(name, "Peeters") for name in ("Els", "Luc", "Sofie", "Marie", "Piet")])]  # fmt: skip
+    clusters = resolve([*others, record("a", "Jan Peeters", phone="039990102"), record("b", "Jan Peeters")])
+    assert clusters.of["a",] != clusters.of["b",]
+    assert [(r.one, r.other) for r in clusters.reviews] == [(("a",), ("b",))]
 
 
 def test_a_walk_in_record_joins_nobody() -> None:
