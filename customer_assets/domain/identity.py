@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import combinations_with_replacement, product
+from itertools import combinations_with_replacement, pairwise, product
 
 from customer_assets.domain.contacts import phone_tail
 from customer_assets.domain.evidence import (
@@ -32,6 +32,7 @@ from customer_assets.domain.evidence import (
 )
 
 RANK = {"robaws": 0, "zoho": 1, "sumit": 2, "invoice": 3}  # whose row stands for a customer that several have
+ANY_SCRIPT = ""  # stands for a street that is compared with those of other scripts
 LARGEST_BLOCK = 60  # of what shares a value; more of them share it by accident
 
 NEW_CUSTOMER = Evidence("new_customer", 0.0)  # the weakest: said only where nothing else ties a record
@@ -191,7 +192,8 @@ class _Resolution:
         for certain, groups in ((SOURCE_ID, self._by_source()), (VAT_ID, self._by_vat())):
             for group in groups:
                 self._join_group(group, certain)
-        weighed = sorted(self._weighed(), key=_best_first)
+        self._join_all(self._weighed(self._guarded_pairs()))
+        weighed = self._weighed(self._pairs())
         self._join_all(weighed)
         alone = self._only_of_their_names()
         self._join_all(alone)
@@ -274,17 +276,36 @@ class _Resolution:
         for vat in sorted(groups):
             yield groups[vat]
 
-    def _weighed(self) -> Iterator[Weighed]:
-        """Every pair that shares something, with its weight, where that is enough for a person."""
+    def _weighed(self, pairs: Iterable[tuple[int, int]]) -> list[Weighed]:
+        """Pairs of nodes of two clusters, for pairs of traits, best first; where that is enough for a person."""
         clusters = [self._first_of_each_cluster(nodes) for nodes in self.nodes_of]
         seen: set[tuple[int, int]] = set()
+        found: list[Weighed] = []
+        for pair in pairs:
+            here, there = clusters[pair[0]], clusters[pair[1]]
+            if pair in seen or (len(here) == 1 and here.keys() == there.keys()):
+                continue
+            seen.add(pair)
+            found += self._weighed_pairs(*pair, here, there)
+        return sorted(found, key=_best_first)
+
+    def _guarded_pairs(self) -> Iterator[tuple[int, int]]:
+        """Traits of one name that share a phone, a mailbox or an address, each with the next one only.
+
+        They are nearly always one customer, so that few pairs are left for the comparison of each with each.
+        """
+        groups: dict[BlockingKey, list[int]] = defaultdict(list)
+        for number, traits in enumerate(self.traits):
+            if traits.name is not None:
+                for key in contact_keys(traits):
+                    groups[traits.name.key, *key].append(number)
+        for group in groups.values():
+            yield from ((number, number) for number in group if len(self.nodes_of[number]) > 1)
+            yield from pairwise(group)
+
+    def _pairs(self) -> Iterator[tuple[int, int]]:
         for group in self._blocks():
-            for one, other in combinations_with_replacement(group, 2):
-                here, there = clusters[one], clusters[other]
-                if (one, other) in seen or (len(here) == 1 and here.keys() == there.keys()):
-                    continue
-                seen.add((one, other))
-                yield from self._weighed_pairs(one, other, here, there)
+            yield from combinations_with_replacement(group, 2)
 
     def _weighed_pairs(
         self, one: int, other: int, here: dict[int, int], there: dict[int, int]
@@ -321,6 +342,11 @@ class _Resolution:
                 blocks[key].append(number)
         for block in sorted(blocks):
             group = blocks[block]
+            if block[:2] == ("address", ANY_SCRIPT) and not any(
+                (address := self.traits[number].address) is not None and address.is_foreign
+                for number in group
+            ):
+                continue  # found by their streets
             if len(group) <= LARGEST_BLOCK:
                 yield group
             else:  # shared by many: only those whose names begin alike
@@ -384,18 +410,26 @@ BlockingKey = tuple[str, ...]
 
 def blocking_keys(traits: Traits) -> Iterator[BlockingKey]:
     """What a record is found by: only records that share one of these are compared."""
-    for tail in dict.fromkeys(map(phone_tail, traits.phones)):
-        yield "phone", tail
-    for mail in traits.mails:
-        yield "mail", mail
+    yield from contact_keys(traits)
     for domain in sorted(traits.domains):
         yield "domain", domain
-    if traits.address is not None and traits.address.key is not None:
-        yield "address", *traits.address.key[1:]
     if traits.name is not None:
         yield "name", traits.name.key
         if traits.address is not None and traits.address.postcode:
             yield "word", max(traits.name.core, key=len)[:5], traits.address.postcode
+
+
+def contact_keys(traits: Traits) -> Iterator[BlockingKey]:
+    """Phones, mailboxes and the address; an address in another script by its number and place alone."""
+    for tail in dict.fromkeys(map(phone_tail, traits.phones)):
+        yield "phone", tail
+    for mail in traits.mails:
+        yield "mail", mail
+    if traits.address is not None and traits.address.key is not None:
+        street, number, place = traits.address.key
+        yield "address", street[:2], number, place
+        if street:
+            yield "address", ANY_SCRIPT, number, place
 
 
 def _summed(members: Sequence[Traits]) -> Traits:

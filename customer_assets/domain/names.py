@@ -257,10 +257,8 @@ def _trade(word: str) -> str | None:
     known = _trades()
     if word in known:
         return known[word]
-    if len(word) >= 3:
-        begun = {trade for other, trade in known.items() if other.startswith(word)}
-        if len(begun) == 1:
-            return begun.pop()
+    if len(begun := _beginnings_of_trades().get(word, ())) == 1:
+        return next(iter(begun))
     if len(word) >= 6:
         near = {
             known[other] for other, _, _ in extract(word, _long_trades(), scorer=OSA.distance, score_cutoff=1)
@@ -268,6 +266,16 @@ def _trade(word: str) -> str | None:
         if len(near) == 1:
             return near.pop()
     return None
+
+
+@cache
+def _beginnings_of_trades() -> dict[str, set[str]]:
+    """Abbreviations of three letters and more -> the trades that begin so."""
+    known: dict[str, set[str]] = {}
+    for word, trade in _trades().items():
+        for length in range(3, len(word)):
+            known.setdefault(word[:length], set()).add(trade)
+    return known
 
 
 @cache
