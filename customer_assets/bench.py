@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 
+from customer_assets.bench_identity import bench_identity
 from customer_assets.bench_webhooks import bench_webhooks
 from customer_assets.config import project_root
 from customer_assets.store import database, embedded
@@ -163,15 +164,16 @@ def _start_sandbox(records: int, *options: str) -> tuple[subprocess.Popen[str], 
 Row = tuple[str, str, str, str, str]
 
 
-def run_bench(records: int, *, say: Callable[[str], None]) -> list[Row]:
+def run_bench(records: int, sample: Path | None = None, *, say: Callable[[str], None]) -> list[Row]:
     """Run all scenarios.
 
     Args:
-        records: Robaws clients to load.
+        records: Robaws clients to load, and old invoices to resolve.
+        sample: folder with labelled invoices of the user's own.
         say: told what is being measured.
 
     Returns:
-        (scenario, measure, ours, dlt's, ratio), as text.
+        (scenario, measure, ours, the peer's, ratio), as text.
     """
     home = Path(tempfile.mkdtemp(prefix="customer_assets_bench_"))
     home.chmod(0o755)
@@ -190,6 +192,7 @@ def run_bench(records: int, *, say: Callable[[str], None]) -> list[Row]:
         rows += _paced(bench, say)
         say("webhooks")
         rows += bench_webhooks(bench.server)
+        rows += bench_identity(records, sample, say=say)
         rows.append(("start-up", "s to load the definitions", f"{_import_seconds():.2f}", "", ""))
     finally:
         bench.close()

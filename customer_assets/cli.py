@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -606,14 +607,17 @@ def sandbox(
 @app.command()
 def bench(
     records: Annotated[int, typer.Option(help="Records to load.")] = 100_000,
+    identity_sample: Annotated[
+        Path | None, typer.Option(help="Folder with labelled invoices.csv and truth.csv of your own.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The pipeline's own benchmark: CPU, WAL, calls and memory, beside a peer in the same run."""
+    """The pipeline's own benchmark: CPU, WAL, calls, memory and quality, beside peers in the same run."""
     from customer_assets.bench import run_bench
 
-    rows = run_bench(records, say=say)
+    rows = run_bench(records, identity_sample, say=say)
     show_table(
-        "", ["scenario", "measure", "ours", "dlt", "ratio"], [list(row) for row in rows], to_stderr=as_json
+        "", ["scenario", "measure", "ours", "peer", "ratio"], [list(row) for row in rows], to_stderr=as_json
     )
     if as_json:
         print_json({"rows": [list(row) for row in rows]})

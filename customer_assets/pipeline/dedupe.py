@@ -6,7 +6,7 @@ import csv
 import gc
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "postcode": ("postcode", "zip", "zipcode", "zip_code"),
     "city": ("city", "town", "suburb"),
     "country": ("customer_country", "country"),
+}
+# What a value may be spread over, in the order in which it is read.
+PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "name": (("given_name", "first_name"), ("surname", "last_name", "family_name")),
+    "address": (("street", "address_1", "street_name"), ("street_number", "house_number")),
 }
 
 
@@ -54,7 +59,7 @@ def dedupe(
     Args:
         path: the file; its columns as in COLUMNS, others by `mapping`.
         out: CSV with the columns id, customer_key, rule, score.
-        mapping: column of the file -> what it is here.
+        mapping: column of the file -> what it is here; several of one are joined with a space.
         accept, review: thresholds.
 
     Raises:
@@ -63,16 +68,25 @@ def dedupe(
     started = time.monotonic()
     gc.disable()  # nothing here is cyclic, and looking for it again and again costs a fifth of the time
     try:
-        cells = _read(path, mapping or {})
-        profiles = [_profile(number, row) for number, row in enumerate(_rows(cells))]
+        ids, profiles = read_profiles(path, mapping)
         clusters = resolve(profiles, accept=accept, review=review)
     finally:
         gc.enable()
     try:
-        _write(out, cells["id"], profiles, clusters)
+        _write(out, ids, profiles, clusters)
     except OSError as error:
         raise ConfigurationError(f"--out {out} cannot be written: {error.strerror}") from None
     return Deduped(len(profiles), len(clusters.members), len(clusters.reviews), time.monotonic() - started)
+
+
+def read_profiles(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[list[str], list[Profile]]:
+    """The ids of a file's rows, and what each row says.
+
+    Raises:
+        ConfigurationError: as `dedupe`.
+    """
+    cells = _read(path, mapping or {})
+    return cells["id"], [_profile(number, row) for number, row in enumerate(_rows(cells))]
 
 
 def _write(out: Path, ids: list[str], profiles: list[Profile], clusters: Clusters) -> None:
@@ -107,9 +121,13 @@ def _read_parquet(path: Path, mapping: Mapping[str, str]) -> Cells:
     import pyarrow.parquet
 
     of = _columns(pyarrow.parquet.read_schema(path).names, mapping)
-    table = pyarrow.parquet.read_table(path, columns=list(of.values()))
+    table = pyarrow.parquet.read_table(path, columns=[name for names in of.values() for name in names])
     return {
-        ours: [_as_text(cell) for cell in table.column(theirs).to_pylist()] for ours, theirs in of.items()
+        ours: [
+            _joined(map(_as_text, parts))
+            for parts in zip(*(table.column(n).to_pylist() for n in theirs), strict=True)
+        ]
+        for ours, theirs in of.items()
     }
 
 
@@ -119,30 +137,36 @@ def _read_csv(path: Path, mapping: Mapping[str, str]) -> Cells:
         header = next(reader, [])
         of = _columns(header, mapping)
         cells: Cells = {ours: [] for ours in of}
-        targets = [(cells[ours], header.index(theirs)) for ours, theirs in of.items()]
+        targets = [(cells[ours], [header.index(name) for name in theirs]) for ours, theirs in of.items()]
         for row in reader:
             if row:
-                for column, place in targets:
-                    column.append(row[place].strip() if place < len(row) else "")
+                for column, places in targets:
+                    column.append(_joined(row[place].strip() for place in places if place < len(row)))
     return cells
 
 
-def _columns(columns: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """What each of our columns is called in the file."""
+def _joined(parts: Iterable[str]) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _columns(columns: list[str], mapping: Mapping[str, str]) -> dict[str, list[str]]:
+    """What each of our columns is called in the file; several, where it is spread over them."""
     unknown = [old for old in mapping if old not in columns]
     if unknown:
         raise ConfigurationError(f"--map {unknown[0]}=...: the file has {', '.join(columns)}")
     named = {column.strip().casefold(): column for column in columns}
-    of = {
-        ours: named[name]
-        for ours, names in COLUMNS.items()
-        if (name := next((n for n in names if n in named), ""))
-    }
+    of = {ours: [found] for ours, names in COLUMNS.items() if (found := _first_of(names, named))}
+    for ours, parts in PARTS.items():
+        spread = [found for names in parts if (found := _first_of(names, named))]
+        if len(spread) > 1:
+            of[ours] = spread
+    mapped: dict[str, list[str]] = {}
     for old, new in mapping.items():
-        ours = next((k for k, names in COLUMNS.items() if new in (k, *names)), None)
-        if ours is None:
+        ours = next((k for k, names in COLUMNS.items() if new in (k, *names)), "")
+        if not ours:
             raise ConfigurationError(f"--map {old}={new}: there are {', '.join(COLUMNS)}")
-        of[ours] = old
+        mapped.setdefault(ours, []).append(old)
+    of |= mapped
     if "id" not in of:
         raise ConfigurationError(
             f"no column is the id of a row; name it with --map COLUMN=id; the file has {', '.join(columns)}"
@@ -152,6 +176,10 @@ def _columns(columns: list[str], mapping: Mapping[str, str]) -> dict[str, str]:
             f"nothing to compare; name columns with --map; the file has {', '.join(columns)}"
         )
     return of
+
+
+def _first_of(names: Iterable[str], named: Mapping[str, str]) -> str | None:
+    return next((named[name] for name in names if name in named), None)
 
 
 def _rows(cells: Cells) -> Iterator[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from customer_assets.errors import ConfigurationError, NotFoundError
-from customer_assets.pipeline.dedupe import dedupe
+from customer_assets.pipeline.dedupe import dedupe, read_profiles
 from customer_assets.pipeline.explain import decide_pair, decide_review, explain
 from customer_assets.pipeline.import_invoices import import_invoices
 from customer_assets.pipeline.migrate import migrate
@@ -142,6 +142,20 @@ def test_anybodys_file(tmp_path: Path) -> None:
     assert found["b"]["rule"] == "name_same+phone"
     dedupe(write(tmp_path / "shuffled.csv", rows[::-1]), tmp_path / "again.csv", mapping={"nr": "id"})
     assert sorted((tmp_path / "again.csv").read_text().splitlines()) == sorted(out.read_text().splitlines())
+
+
+def test_a_name_and_a_street_that_are_spread_over_columns_are_joined(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text(
+        "rec_id,given_name,surname,street,house_number,zip,nick,kin\n"
+        "1,Sofie,Goossens,Dorpsstraat,12,3000,,\n"
+        "2,Sofie,Goossens,Dorpsstr.,12,3000,,\n"
+        "3,Sofie,Goossens,Dorpsstraat,99,9000,Fie,Maes\n"
+    )
+    dedupe(tmp_path / "people.csv", tmp_path / "out.csv")
+    found = [row["customer_key"] for row in csv.DictReader((tmp_path / "out.csv").read_text().splitlines())]
+    assert found == ["1", "1", "3"]
+    _, profiles = read_profiles(tmp_path / "people.csv", {"nick": "name", "kin": "name"})
+    assert [p.traits.name.key if p.traits.name else None for p in profiles] == [None, None, "fie maes"]
 
 
 @pytest.mark.parametrize(
