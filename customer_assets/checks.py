@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from customer_assets.alerts import post_alert
+from customer_assets.pipeline.resolve import disagreeing_rows
 from customer_assets.resources import StackResource
 from customer_assets.store.database import connect, scalar
 from customer_assets.store.endpoints import silent_accounts
@@ -96,7 +97,19 @@ def deliveries_arrive(stack: StackResource) -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(
+    asset="customers",
+    description="A resolution of everything would come to what the resolutions of changes came to. Else: materialize customers "
+    "with full: true.",
+)
+def agrees_with_full_resolution(stack: StackResource) -> dg.AssetCheckResult:
+    """Resolve everything, write nothing, and count the rows whose customer would have other rows."""
+    differing, rows = disagreeing_rows(stack.stack.context(trigger="dagster"))
+    return dg.AssetCheckResult(passed=differing == 0, metadata={"rows_that_differ": differing, "rows": rows})
+
+
 CHECKS = [
+    agrees_with_full_resolution,
     *(_integrity_checks(asset) for asset in sorted({*ASSET_OF.values(), *KEYS})),
     null_rates,
     deliveries_arrive,

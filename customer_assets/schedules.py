@@ -1,4 +1,4 @@
-"""Schedules: the nightly syncs and the weekly pruning, in SYNC_TIMEZONE."""
+"""Schedules: the nightly syncs, the weekly check of identity and pruning, in SYNC_TIMEZONE."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from typing import Any
 
 import dagster as dg
 
-from customer_assets.jobs import customer_sync, customer_sync_without_sumit, prune_job, sumit_bidirectional
+from customer_assets.jobs import (
+    customer_sync,
+    customer_sync_without_sumit,
+    identity_check,
+    prune_job,
+    sumit_bidirectional,
+)
 
 
 def build_schedules(*, timezone: str, sumit_nightly: bool) -> list[dg.ScheduleDefinition]:
@@ -28,5 +34,6 @@ def build_schedules(*, timezone: str, sumit_nightly: bool) -> list[dg.ScheduleDe
     return [
         at(2, "daily_customer_sync", nightly, status=running),
         at(3, "daily_sumit_bidirectional", sumit_bidirectional, status=running if sumit_nightly else stopped),
+        at(4, "weekly_identity_check", identity_check, day="0", status=running),
         at(5, "weekly_prune", prune_job, day="0", status=running),
     ]

@@ -246,6 +246,10 @@ class Company:
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         return self.connection.execute(query, parameters or None).fetchall()
 
+    def do(self, statement: str, *parameters: Any) -> None:
+        """Change something."""
+        self.connection.execute(statement, parameters or None)
+
     def value(self, query: str, *parameters: Any) -> Any:
         return database.scalar(self.connection, query, parameters or None)
 

@@ -11,6 +11,12 @@ from customer_assets.pipeline.resolve import resolve_customers
 from customer_assets.resources import StackResource
 
 
+class ResolutionConfig(dg.Config):
+    """How to resolve."""
+
+    full: bool = False  # everything, instead of what changed
+
+
 @dg.asset(
     group_name="customers",
     kinds={"postgres"},
@@ -19,16 +25,20 @@ from customer_assets.resources import StackResource
     deps=["customers_cache", "migrated_customers"],
     description="One golden record per real customer across systems, with a stable id and the provenance of each field.",
 )
-def customers(context: dg.AssetExecutionContext, stack: StackResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Resolve the cache rows of all systems."""
+def customers(
+    context: dg.AssetExecutionContext, stack: StackResource, config: ResolutionConfig
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Resolve the cache rows of all systems that changed, and whom that concerns."""
     started = time.monotonic()
-    result = resolve_customers(stack.context_for(context.run.run_id))
+    result = resolve_customers(stack.context_for(context.run.run_id), full=config.full)
     return dg.MaterializeResult(
         metadata={
             **table_metadata(stack.stack.url, "customers"),
             **counts_metadata(asdict(result.counts)),
             "customers": result.customers,
             "rows": result.rows,
+            "rows_compared": result.compared,
+            "pairs_to_review": result.reviews,
             "seconds": round(time.monotonic() - started, 3),
         }
     )

@@ -6,6 +6,7 @@ weights are declared here, so that each decision can be read.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from customer_assets.domain.contacts import (
 )
 from customer_assets.domain.country import country_code, country_of_mail
 from customer_assets.domain.names import Agreement, Name, agreement, parse_name
+from customer_assets.domain.wordlists import all_entries
 
 Key = tuple[str, ...]
 
@@ -44,6 +46,15 @@ WEIGHTS = {
     "phone_differs": -0.5, "mail_differs": -0.5, "address_differs": -1.0, "country_differs": -3.0,
     "vat_misspelt": 5.0, "only_of_its_name": 3.0, "only_person_of_its_name": 1.5,
 }  # fmt: skip
+
+
+ENGINE = 1  # to be raised with the code of normalization and weighing: everything is resolved anew then
+
+
+def engine_version() -> str:
+    """What results depend on besides the records: code, weights and word lists."""
+    said = f"{ENGINE} {sorted(WEIGHTS.items())} {COMMON_WORD} {MOST_NAMES} {all_entries()}"
+    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,7 @@ def resolve(
     accept: float = ACCEPT,
     review: float = REVIEW,
     decisions: Decisions | None = None,
+    settled: Sequence[Sequence[Key]] = (),
 ) -> Clusters:
     """Join records.
 
@@ -130,8 +131,9 @@ def resolve(
         accept: weight from which a pair is joined.
         review: weight from which a person is asked.
         decisions: what people said of pairs.
+        settled: clusters that are known already: their records stay together, and are not compared with each other again.
     """
-    return _Resolution(profiles, accept, review, decisions or Decisions()).run()
+    return _Resolution(profiles, accept, review, decisions or Decisions(), settled).run()
 
 
 Weighed = tuple[Evidence, int, int]  # of two nodes, by number
@@ -149,7 +151,12 @@ class _Resolution:
     """
 
     def __init__(
-        self, profiles: Iterable[Profile], accept: float, review: float, decisions: Decisions
+        self,
+        profiles: Iterable[Profile],
+        accept: float,
+        review: float,
+        decisions: Decisions,
+        settled: Sequence[Sequence[Key]],
     ) -> None:
         self.accept, self.review = accept, review
         ordered = sorted(profiles, key=lambda p: p.key)
@@ -183,6 +190,11 @@ class _Resolution:
         self.union = _Union(self.nodes)
         self.edges: list[Edge] = []
         self.decisions = decisions
+        known = {key for group in settled for key in group}
+        self.settled = {n for n, records in enumerate(self.records) if known.issuperset(records)}
+        for first, *others in settled:
+            for key in others:
+                self.union.join(self.number_of[first], self.number_of[key], forced=True)
 
     def run(self) -> Clusters:
         self._replay_decisions()
@@ -234,11 +246,14 @@ class _Resolution:
             members[root].append(node.traits)
             if name is not None and len(name.joined) >= 6:
                 by_name[name.key].setdefault(root, number)
+        unsettled = {self.union.root(n) for n in range(len(self.nodes)) if n not in self.settled}
         found: list[Weighed] = []
         for name_key in sorted(by_name):
             if len(by_name[name_key]) != 2:
                 continue
             (root, one), (other_root, other) = sorted(by_name[name_key].items())
+            if root not in unsettled and other_root not in unsettled:
+                continue
             name, other_name = self.nodes[one].traits.name, self.nodes[other].traits.name
             is_company = any(
                 t.name and (t.name.forms or t.name.trades) for r in (root, other_root) for t in members[r]
@@ -319,19 +334,17 @@ class _Resolution:
             if root == other_root or (one == other and root > other_root):
                 continue
             a, b = self.nodes[first], self.nodes[second]
-            if a.vat and b.vat and differ(a.vat, b.vat):
+            if {first, second} <= self.settled or (a.vat and b.vat and differ(a.vat, b.vat)):
                 continue
             found = weigh_profiles(a, b, self.shared) if has_typo and is_misspelt(a, b) else evidence
             if found.weight >= self.review:
                 yield found, min(first, second), max(first, second)
 
     def _first_of_each_cluster(self, numbers: Sequence[int]) -> dict[int, int]:
-        """Root -> the first node of its cluster, one with a VAT id if there is one."""
+        """Root -> the first node of its cluster; rather one that is not settled, and one with a VAT id."""
         firsts: dict[int, int] = {}
-        for number in numbers:
-            root = self.union.root(number)
-            if root not in firsts or (self.nodes[number].vat and not self.nodes[firsts[root]].vat):
-                firsts[root] = number
+        for number in sorted(numbers, key=lambda n: (n in self.settled, not self.nodes[n].vat, n)):
+            firsts.setdefault(self.union.root(number), number)
         return firsts
 
     def _blocks(self) -> Iterator[list[int]]:

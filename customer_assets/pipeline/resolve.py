@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from customer_assets.domain.contacts import mail_keys, phone_keys, phone_tail, vat_key
 from customer_assets.domain.country import country_code
-from customer_assets.domain.evidence import Profile
+from customer_assets.domain.evidence import Key, Profile, engine_version
 from customer_assets.domain.identity import RANK, Clusters, Decisions, Edge, Review, resolve
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.profiles import key_of, ref_of, row_key, row_profile
+from customer_assets.pipeline.region import Region, find_region, index_keys
 from customer_assets.store import golden, identity
+from customer_assets.store import identity_index as index
 from customer_assets.store.database import Connection, connect
 
 # Survivorship. These come together from the first row that has the first of them; every other field on its own.
@@ -31,47 +33,97 @@ NEVER_SHARED = (
 )  # what customers with different VAT ids have is nobody's primary one
 
 
+NOTHING = golden.GoldenCounts(0, 0, 0, 0)
+
+
 @dataclass(frozen=True)
 class Resolved:
-    """What resolving did."""
+    """What resolving did.
+
+    Attributes:
+        customers, rows, reviews: how many there are.
+        compared: rows that were resolved anew.
+        counts: what became of golden records.
+    """
 
     customers: int
     rows: int
     reviews: int
+    compared: int
     counts: golden.GoldenCounts
 
 
-def resolve_customers(context: Context) -> Resolved:
-    """Resolve all cache rows; ids that exist are kept, and a merged customer's old id becomes an alias."""
+def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
+    """Resolve what changed since the last time; ids that exist are kept, and a merged customer's old id becomes an alias.
+
+    Args:
+        context: database and settings.
+        full: resolve everything.
+    """
+    engine = _engine(context)
     with connect(context.url, name="customer_assets customers") as connection, connection.transaction():
+        changes = index.changes(connection, engine=engine)
+        region = find_region(connection, changes, full=full)
+        counts = NOTHING
+        if region.looked_at or region.removed_refs:
+            counts = _resolve_region(connection, context, region, engine)
+        customers, reviews = golden.count(connection), identity.count_open(connection, scope="customers")
+    return Resolved(customers, changes.total, reviews, len(region.looked_at), counts)
+
+
+def disagreeing_rows(context: Context) -> tuple[int, int]:
+    """(rows whose customer has other rows than a full resolution would give it, all rows). Nothing is written."""
+    with connect(context.url, name="customer_assets identity check") as connection:
         rows = golden.rows_to_resolve(connection)
-        by_key = {(row["account"], *row_key(row)): row for row in rows}
         clusters = _clusters(connection, context, rows)
-        parts = [
-            [by_key[account, *key] for key in keys]
-            for account, found in clusters.items()
-            for keys in found.members.values()
-        ]
-        ids, merged, given_back = stable_ids(parts, identity.aliases(connection))
-        fresh = iter(golden.new_ids(connection, ids.count(None)))
-        shared = shared_values(parts)
-        records, assignments, contacts = [], [], []
-        for part, kept in zip(parts, ids, strict=True):
-            customer_id = kept if kept is not None else next(fresh)
-            records.append(golden_record(customer_id, part, shared))
-            assignments += [(row["id"], customer_id) for row in part]
-            contacts += list(contacts_of(customer_id, part, shared))
-        counts = golden.store(connection, records, assignments)
-        identity.store_aliases(connection, merged, given_back)
-        removed = golden.remove_unused(connection)
-        identity.store_contacts(connection, contacts)
-        reviews = 0
-        for account, found in clusters.items():
-            reviews += identity.store_reviews(
-                connection, [as_review(r) for r in found.reviews], account=account, scope="customers"
-            )
-            identity.store_edges(connection, [as_edge(e) for e in found.edges], account=account)
-    return Resolved(len(records), len(rows), reviews, replace(counts, removed=removed))
+    stored: dict[int | None, set[int]] = defaultdict(set)
+    for row in rows:
+        stored[row["customer_id"]].add(row["id"])
+    ids = {(row["account"], *row_key(row)): row["id"] for row in rows}
+    differing = 0
+    of_row = {row["id"]: row["customer_id"] for row in rows}
+    for account, found in clusters.items():
+        for keys in found.members.values():
+            wanted = {ids[account, *key] for key in keys}
+            differing += sum(stored[of_row[row_id]] != wanted for row_id in wanted)
+    return differing, len(rows)
+
+
+def _resolve_region(
+    connection: Connection, context: Context, region: Region, engine: str
+) -> golden.GoldenCounts:
+    ids_looked_at = None if region.is_all else region.looked_at | region.settled
+    rows = golden.rows_to_resolve(connection, ids_looked_at, engine=engine)
+    by_key = {(row["account"], *row_key(row)): row for row in rows}
+    clusters = _clusters(connection, context, rows, region.settled)
+    everybody = [
+        [by_key[account, *key] for key in keys]
+        for account, found in clusters.items()
+        for keys in found.members.values()
+    ]
+    parts = [part for part in everybody if any(row["id"] in region.looked_at for row in part)]
+    ids, merged, given_back = stable_ids(parts, identity.aliases(connection))
+    fresh = iter(golden.new_ids(connection, ids.count(None)))
+    shared = shared_values(everybody)
+    records, assignments, contacts = [], [], []
+    for part, kept in zip(parts, ids, strict=True):
+        customer_id = kept if kept is not None else next(fresh)
+        records.append(golden_record(customer_id, part, shared))
+        assignments += [(row["id"], customer_id) for row in part]
+        contacts += list(contacts_of(customer_id, part, shared))
+    counts = golden.store(connection, records, assignments)
+    identity.store_aliases(connection, merged, given_back)
+    removed = golden.remove_unused(connection)
+    identity.store_contacts(connection, contacts, of=[record["id"] for record in records])
+    for account, found in clusters.items():
+        of = None if region.is_all else region.refs(rows, account)
+        identity.store_reviews(
+            connection, [as_review(r) for r in found.reviews], account=account, scope="customers", of=of
+        )
+        identity.store_edges(connection, [as_edge(e) for e in found.edges], account=account, of=of)
+    index.store(connection, _indexed(rows, dict(assignments)))
+    identity.remove_answered(connection)
+    return replace(counts, removed=removed)
 
 
 def decisions_of(connection: Connection, account: str) -> Decisions:
@@ -107,19 +159,34 @@ def as_edge(edge: Edge) -> dict[str, Any]:
 
 
 def _clusters(
-    connection: Connection, context: Context, rows: Iterable[dict[str, Any]]
+    connection: Connection, context: Context, rows: Iterable[dict[str, Any]], settled: Collection[int] = ()
 ) -> dict[str, Clusters]:
+    """Resolve rows, each account by itself; rows that are settled stay with their customers."""
     profiles: dict[str, list[Profile]] = {}
+    known: dict[str, dict[int, list[Key]]] = {}
     for row in rows:
         profiles.setdefault(row["account"], []).append(row_profile(row))
+        if row["id"] in settled:
+            known.setdefault(row["account"], {}).setdefault(row["customer_id"], []).append(row_key(row))
     settings = context.settings
     return {
         account: resolve(
             found, accept=settings.identity_accept, review=settings.identity_review,
-            decisions=decisions_of(connection, account),
+            decisions=decisions_of(connection, account), settled=list(known.get(account, {}).values()),
         )
         for account, found in sorted(profiles.items())
     }  # fmt: skip
+
+
+def _engine(context: Context) -> str:
+    return f"{engine_version()} {context.settings.identity_accept} {context.settings.identity_review}"
+
+
+def _indexed(rows: Iterable[Mapping[str, Any]], customers: Mapping[int, int]) -> Iterator[index.Indexed]:
+    for row in rows:
+        if (customer_id := customers.get(row["id"])) is not None:
+            ref = ref_of(row_key(row))
+            yield index.Indexed(row["id"], row["account"], ref, customer_id, row["said"], index_keys(row))
 
 
 def stable_ids(

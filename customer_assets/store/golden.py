@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,22 +28,36 @@ class GoldenCounts:
     assigned: int
 
 
-def rows_to_resolve(connection: Connection) -> list[dict[str, Any]]:
-    """All cache rows with what identity and survivorship need."""
+EDITED = """(
+    select array_agg(e.field order by e.field)
+    from ops.field_edits e
+    where e.row_id = r.id
+        and e.released_at is null
+)"""
+# A hash of everything that identity and survivorship look at, and of the engine that looks.
+SAID = f"""md5(%(engine)s || row(
+    r.name, r.company_name, r.legal_form, r.vat_number, r.phone, r.mobile, r.primary_phone, r.general_email,
+    r.billing_email, r.website, r.street, r.street2, r.city, r.state, r.zipcode, r.country, r.role, r.is_active,
+    r.deleted_at, r.source_modified_at, r.contact_persons, {EDITED}
+)::text)"""
+
+
+def rows_to_resolve(
+    connection: Connection, ids: Collection[int] | None = None, *, engine: str = ""
+) -> list[dict[str, Any]]:
+    """Cache rows, all of them for None, with what identity and survivorship need, and the hash of it for this engine."""
     return connection.execute(
-        """
+        f"""
         select
-            id, account, source, source_customer_id, customer_id, name, company_name, legal_form, vat_number, phone,
-            mobile, primary_phone, general_email, billing_email, website, street, street2, city, state, zipcode,
-            country, role, is_active, deleted_at, source_modified_at, contact_persons,
-            (
-                select array_agg(e.field)
-                from ops.field_edits e
-                where e.row_id = customer_rows.id
-                    and e.released_at is null
-            ) as edited
-        from customer_rows
-        """
+            r.id, r.account, r.source, r.source_customer_id, r.customer_id, r.name, r.company_name, r.legal_form,
+            r.vat_number, r.phone, r.mobile, r.primary_phone, r.general_email, r.billing_email, r.website, r.street,
+            r.street2, r.city, r.state, r.zipcode, r.country, r.role, r.is_active, r.deleted_at, r.source_modified_at,
+            r.contact_persons, {EDITED} as edited, {SAID} as said
+        from customer_rows r
+        where %(ids)s::bigint[] is null
+            or r.id = any(%(ids)s)
+        """,
+        {"ids": None if ids is None else sorted(ids), "engine": engine},
     ).fetchall()
 
 
@@ -121,10 +135,16 @@ def store(
 
 
 def remove_unused(connection: Connection) -> int:
-    """Delete customers that the last `store` had no record of; their ids live on as aliases. Returns how many."""
+    """Delete customers that no cache row is of; their ids live on as aliases. Returns how many."""
     return connection.execute(
-        "delete from customers c where not exists (select from pg_temp.staged_customers s where s.id = c.id)"
+        "delete from customers c where not exists (select from customer_rows r where r.customer_id = c.id)"
     ).rowcount
+
+
+def count(connection: Connection) -> int:
+    """How many customers there are."""
+    found = connection.execute("select count(*) as customers from customers").fetchone()
+    return found["customers"] if found else 0
 
 
 def find_rows(connection: Connection, name: str) -> list[dict[str, Any]]:

@@ -25,9 +25,21 @@ def decisions(connection: Connection, *, account: str) -> tuple[list[Pair], list
 
 
 def store_reviews(
-    connection: Connection, reviews: Sequence[Mapping[str, Any]], *, account: str, scope: str
-) -> int:
-    """Bring the open reviews of a scope in line; decided ones stay. Returns how many are open."""
+    connection: Connection,
+    reviews: Sequence[Mapping[str, Any]],
+    *,
+    account: str,
+    scope: str,
+    of: Sequence[str] | None = None,
+) -> None:
+    """Bring the open reviews of a scope in line; decided ones stay.
+
+    Args:
+        connection: database.
+        reviews: pairs in doubt.
+        account, scope: whose.
+        of: records that were looked at; reviews of none of them stay as they are. None: all were.
+    """
     connection.execute(
         """
         with wanted as (
@@ -39,6 +51,7 @@ def store_reviews(
             where m.account = %(account)s
                 and m.scope = %(scope)s
                 and m.status = 'open'
+                and (%(of)s::text[] is null or m.one_ref = any(%(of)s) or m.other_ref = any(%(of)s))
                 and not exists (
                     select from wanted w where w.one_ref = m.one_ref and w.other_ref = m.other_ref
                 )
@@ -53,13 +66,49 @@ def store_reviews(
         where m.status = 'open'
             and (m.score, m.weight, m.reasons) is distinct from (excluded.score, excluded.weight, excluded.reasons)
         """,
-        {"reviews": Jsonb(list(reviews)), "account": account, "scope": scope},
+        {"reviews": Jsonb(list(reviews)), "account": account, "scope": scope, "of": of and list(of)},
     )
-    return len(reviews)
 
 
-def store_edges(connection: Connection, edges: Sequence[Mapping[str, Any]], *, account: str) -> None:
-    """Bring the accepted evidence of an account in line; what did not change is not written."""
+def remove_answered(connection: Connection) -> None:
+    """Delete open reviews of two cache rows that are one customer meanwhile."""
+    connection.execute(
+        """
+        delete from match_reviews m
+        using ops.identity_index a, ops.identity_index b
+        where m.status = 'open'
+            and a.account = m.account
+            and a.ref = m.one_ref
+            and b.account = m.account
+            and b.ref = m.other_ref
+            and a.customer_id = b.customer_id
+        """
+    )
+
+
+def count_open(connection: Connection, *, scope: str) -> int:
+    """Pairs that wait for a decision."""
+    found = connection.execute(
+        "select count(*) as pairs from match_reviews where status = 'open' and scope = %s", [scope]
+    ).fetchone()
+    return found["pairs"] if found else 0
+
+
+def store_edges(
+    connection: Connection,
+    edges: Sequence[Mapping[str, Any]],
+    *,
+    account: str,
+    of: Sequence[str] | None = None,
+) -> None:
+    """Bring the accepted evidence of an account in line; what did not change is not written.
+
+    Args:
+        connection: database.
+        edges: accepted evidence.
+        account: whose.
+        of: records that were looked at; evidence of none of them stays as it is. None: all were.
+    """
     connection.execute(
         "create temporary table if not exists staged_edges as select * from ops.identity_edges with no data"
     )
@@ -81,7 +130,8 @@ def store_edges(connection: Connection, edges: Sequence[Mapping[str, Any]], *, a
     connection.execute(
         """
         delete from ops.identity_edges e
-        where e.account = %s
+        where e.account = %(account)s
+            and (%(of)s::text[] is null or e.one_ref = any(%(of)s) or e.other_ref = any(%(of)s))
             and not exists (
                 select
                 from pg_temp.staged_edges s
@@ -89,7 +139,7 @@ def store_edges(connection: Connection, edges: Sequence[Mapping[str, Any]], *, a
                     and s.other_ref = e.other_ref
             )
         """,
-        [account],
+        {"account": account, "of": of and list(of)},
     )
     connection.execute(
         """
@@ -139,8 +189,10 @@ def store_aliases(
         )
 
 
-def store_contacts(connection: Connection, contacts: Iterable[tuple[int, str, str, int, bool]]) -> None:
-    """Bring phones and e-mail addresses of all customers in line."""
+def store_contacts(
+    connection: Connection, contacts: Iterable[tuple[int, str, str, int, bool]], *, of: Sequence[int]
+) -> None:
+    """Bring phones and e-mail addresses of these customers in line."""
     connection.execute(
         "create temporary table if not exists staged_contacts as select * from customer_contacts with no data"
     )
@@ -152,12 +204,14 @@ def store_contacts(connection: Connection, contacts: Iterable[tuple[int, str, st
     connection.execute(
         """
         delete from customer_contacts c
-        where not exists (
-            select
-            from pg_temp.staged_contacts s
-            where (s.customer_id, s.kind, s.value) = (c.customer_id, c.kind, c.value)
-        )
-        """
+        where c.customer_id = any(%s)
+            and not exists (
+                select
+                from pg_temp.staged_contacts s
+                where (s.customer_id, s.kind, s.value) = (c.customer_id, c.kind, c.value)
+            )
+        """,
+        [list(of)],
     )
     connection.execute(
         """

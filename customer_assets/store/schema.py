@@ -857,6 +857,26 @@ push_results = Table(
     comment="What became of each row of each push; failed ones are tried again by the next.",
 )
 
+identity_index = Table(
+    "identity_index",
+    metadata,
+    Column("row_id", BigInteger, primary_key=True, autoincrement=False, comment="customers_cache.id"),
+    Column("account", Text, nullable=False),
+    Column("ref", Text, nullable=False, comment="system:id"),
+    Column(
+        "said", Text, nullable=False, comment="hash of the row and of the engine when it was resolved last"
+    ),
+    Column("customer_id", BigInteger, nullable=False, comment="customers.id that it was resolved to"),
+    Column(
+        "keys", ARRAY(Text), nullable=False, comment="what it is found by: phones, mailboxes, address, names"
+    ),
+    _instant("resolved_at", "", default=True),
+    Index(None, "keys", postgresql_using="gin"),
+    Index(None, "customer_id"),
+    schema="ops",
+    comment="Cache rows as they were resolved last, so that a sync resolves what changed alone.",
+)
+
 identity_edges = Table(
     "identity_edges",
     metadata,

@@ -95,6 +95,22 @@ def test_every_asset_is_materialized_with_counts_that_add_up(
     assert instance.get_dynamic_partitions("invoice_months")[0] == "2019-01"
 
 
+def test_the_weekly_check_finds_a_customer_that_a_full_resolution_would_not_make(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    name = "customers.agrees_with_full_resolution"
+    assert name not in checks(run(defs, instance))  # too long for every night
+    assert checks(run(defs, instance, "identity_check"))[name]
+    one, other = (r["id"] for r in company.rows("select id from customer_rows order by id limit 2"))
+    for table, key in (("customer_rows", "id"), ("ops.identity_index", "row_id")):
+        company.do(
+            f"update {table} set customer_id = (select customer_id from customer_rows where id = %s) where {key} = %s",
+            one,
+            other,
+        )
+    assert not checks(run(defs, instance, "identity_check"))[name]
+
+
 def test_no_personal_data_in_metadata(
     company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:

@@ -1,0 +1,118 @@
+"""A resolution of what changed alone comes to what a full one would: after every kind of change, one after another."""
+
+from __future__ import annotations
+
+from random import Random
+
+from stdnum.be import vat as be_vat
+
+from customer_assets.pipeline.explain import decide_pair
+from customer_assets.pipeline.resolve import disagreeing_rows, resolve_customers
+from customer_assets_tests.conftest import Company
+from customer_assets_tests.pipeline.test_identity import add, customer_of
+
+TRADES = ("Bouw", "Transport", "Holding", "Catering")
+
+
+def vat_of(number: int) -> str:
+    base = f"0{4_000_000 + number * 7}"
+    found = f"BE{base}{97 - int(base) % 97:02d}"
+    assert be_vat.is_valid(found)
+    return found
+
+
+def fill(company: Company, customers: int, random: Random) -> list[int]:
+    """Rows of that many customers in one to three systems, some with a shared switchboard, some with sisters."""
+    rows: list[int] = []
+    for number in range(customers):
+        family = f"{''.join(random.choices('abdegiklmnoprstuv', k=8))}"
+        name = f"{family.capitalize()} {random.choice(TRADES)} BV"
+        known = {
+            "name": name,
+            "vat_number": vat_of(number),
+            "primary_phone": "+3235550100" if number % 20 == 0 else f"+32355{number:05d}",
+            "general_email": f"info@{family}.be",
+            "street": f"{family}straat {1 + number}",
+            "zipcode": f"{2000 + number % 50}",
+        }
+        for source in random.sample(("robaws", "zoho", "sumit"), random.choice((1, 2, 2, 3))):
+            said = {k: v for k, v in known.items() if k == "name" or random.random() < 0.7}
+            rows.append(add(company, source, f"{number}", **said))
+    return rows
+
+
+def test_what_changed_alone_is_resolved_as_everything_would_be(company: Company) -> None:
+    random = Random(3)  # noqa: S311
+    rows = fill(company, 150, random)
+    first = resolve_customers(company.context)
+    assert first.compared == first.rows == len(rows)
+    assert resolve_customers(company.context).compared == 0
+    looked_at = 0
+    for step in range(40):
+        one, other = random.sample(rows, 2)
+        match step % 8:
+            case 0 | 1 | 2:
+                column = random.choice(("name", "primary_phone", "general_email", "street"))
+                taken = company.value(f"select {column} from customer_rows where id = %s", other)
+                if taken is not None:
+                    company.do(f"update customer_rows set {column} = %s where id = %s", taken, one)
+            case 3:
+                company.do("update customer_rows set vat_number = null where id = %s", one)
+            case 4:
+                company.do("update customer_rows set name = name || ' Holding' where id = %s", one)
+            case 5:
+                rows.append(
+                    add(
+                        company, "invoice", f"NEW-{step}", primary_phone="+3235550100", name=f"Nieuw{step} NV"
+                    )
+                )
+            case 6:
+                decide_pair(
+                    company.context,
+                    f"{one}",
+                    f"{other}",
+                    decision=random.choice(("same", "different")),
+                    by="test",
+                )
+            case _:
+                gone = rows.pop(rows.index(one))
+                company.do("delete from customer_rows where id = %s", gone)
+        result = resolve_customers(company.context)
+        looked_at += result.compared
+        assert disagreeing_rows(company.context) == (0, len(rows)), f"after step {step}"
+        assert company.value("select count(*) from customers") == result.customers
+        assert company.value("select count(distinct customer_id) from customer_rows") == result.customers
+    assert looked_at < 40 * len(rows) / 8
+
+
+def test_a_decision_and_its_reversal_are_taken_up(company: Company) -> None:
+    fill(company, 40, Random(5))  # noqa: S311
+    one, other = add(company, "robaws", "a", name="Noord BV"), add(company, "zoho", "b", name="Zuid NV")
+    resolve_customers(company.context)
+    for decision in ("same", "different"):
+        decide_pair(company.context, f"{one}", f"{other}", decision=decision, by="test")
+        result = resolve_customers(company.context)
+        assert 0 < result.compared < result.rows / 2
+        assert (customer_of(company, one) == customer_of(company, other)) == (decision == "same")
+
+
+def test_a_full_resolution_changes_no_id(company: Company) -> None:
+    fill(company, 60, Random(7))  # noqa: S311
+    resolve_customers(company.context)
+    before = company.rows("select id, customer_id from customer_rows order by id")
+    assert resolve_customers(company.context, full=True).compared == len(before)
+    assert company.rows("select id, customer_id from customer_rows order by id") == before
+
+
+def test_what_is_shared_by_two_vat_ids_since_a_change_is_nobodys_primary_one(company: Company) -> None:
+    fill(company, 60, Random(9))  # noqa: S311
+    one = add(
+        company, "robaws", "a", name="Noord BV", vat_number=vat_of(900), general_email="kantoor@fisc.be"
+    )
+    resolve_customers(company.context)
+    email = "select email from customers where id = %s"
+    assert company.value(email, customer_of(company, one)) == "kantoor@fisc.be"
+    add(company, "zoho", "b", name="Zuid NV", vat_number=vat_of(901), general_email="kantoor@fisc.be")
+    result = resolve_customers(company.context)
+    assert result.compared < result.rows / 2
+    assert company.value(email, customer_of(company, one)) is None
