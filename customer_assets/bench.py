@@ -23,7 +23,9 @@ import psutil
 
 from customer_assets.bench_identity import bench_identity
 from customer_assets.bench_webhooks import bench_webhooks
-from customer_assets.config import project_root
+from customer_assets.config import Settings, project_root
+from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.resolve import resolve_customers
 from customer_assets.store import database, embedded
 
 CHANGED_SHARE = 0.01
@@ -189,6 +191,7 @@ def run_bench(records: int, sample: Path | None = None, *, say: Callable[[str], 
             say(f"{scenario}: dlt")
             peer = bench.peer()
             rows += _compared(scenario, ours, peer)
+            rows += _resolved(scenario, bench)
         rows += _paced(bench, say)
         say("webhooks")
         rows += bench_webhooks(bench.server)
@@ -197,6 +200,17 @@ def run_bench(records: int, sample: Path | None = None, *, say: Callable[[str], 
     finally:
         bench.close()
     return rows
+
+
+def _resolved(scenario: str, bench: _Bench) -> list[Row]:
+    """The golden records after the same change: what the nightly `customers` step does."""
+    started = time.monotonic()
+    result = resolve_customers(Context(bench.server.url("ours"), Settings()))
+    seconds = time.monotonic() - started
+    return [
+        (scenario, "s to resolve customers", f"{seconds:.1f}", "", ""),
+        (scenario, "rows compared, customers", f"{result.compared:,}, {result.customers:,}", "", ""),
+    ]
 
 
 def _compared(scenario: str, ours: Cost, peer: Cost | None) -> list[Row]:

@@ -30,7 +30,7 @@ from customer_assets.store.database import connect
 from customer_assets.store.landing import land, store_refusals
 from customer_assets.web.applier import Applier
 from customer_assets.web.console.guard import Guard, SecureHeaders
-from customer_assets.web.console.pages import Console
+from customer_assets.web.console.pages import console_routes
 from customer_assets.web.console.work import Worker
 from customer_assets.web.landing import GroupWriter
 from customer_assets.web.receiver import PATH, SOURCE, Receiver
@@ -73,7 +73,7 @@ def build_app(stack: Stack) -> App:
     )  # fmt: skip
 
     guard = Guard(stack)
-    pages = Console(stack, guard, Worker(stack, reporter))
+    worker = Worker(stack, reporter)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -144,7 +144,7 @@ def build_app(stack: Stack) -> App:
             Route("/api/customers/{id:row}", guard.api(customer)),
             Route("/api/invoices", guard.api(listing("invoices"))),
             Route("/api/reminders", guard.api(listing("reminders"))),
-            *pages.routes(),
+            *console_routes(stack, guard, worker),
         ],
     )
     return App(receiver, app)

@@ -1,0 +1,205 @@
+"""Customers: the list, one of them, its edit, and intakes of new work."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+
+from customer_assets.domain.edits import BOOLEANS, EDITABLE
+from customer_assets.errors import RecordError, StaleEditError
+from customer_assets.pipeline import edit as edits
+from customer_assets.stack import Stack
+from customer_assets.store import audit, console
+from customer_assets.store.database import Connection
+from customer_assets.store.users import Session
+from customer_assets.web.console.lists import HAS_PHONE, Lists, choice
+from customer_assets.web.console.screen import link_of
+from customer_assets.web.console.tables import (
+    COLUMNS,
+    DETAIL_TABLES,
+    SECTIONS,
+    Column,
+    columns,
+    heading,
+    input_kind,
+    text,
+)
+from customer_assets.web.console.work import KINDS
+
+OWNERS = {
+    "robaws": "Robaws owns these fields. What you write here lies over them until it is given up; a sync never overwrites it, and Robaws never sees it.",
+    "zoho": "Zoho Books owns these fields. What you write here lies over them until it is given up; Zoho never sees it.",
+    "sumit": "What you write here is pushed to SUMIT by the next bidirectional sync. Where SUMIT changed the same field meanwhile, the policy decides.",
+    "invoice": "Only old invoices know this customer; nothing overwrites what you write here.",
+}  # fmt: skip
+
+
+class Customers(Lists):
+    """Everything about customers and intakes."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(stack)
+        self._offered: tuple[dict[str, list[str]], float] = ({}, 0.0)
+
+    async def customers(self, request: Request, session: Session) -> Response:
+        """All customers of all systems."""
+
+        def read() -> tuple[int, list[dict[str, Any]], bool, dict[str, list[str]]]:
+            page, found, more = self._page("customers", request)
+            with self._connect() as connection:
+                return page, found, more, self._choices(connection)
+
+        page, found, more, offered = await run_in_threadpool(read)
+        filters = [
+            {"name": "q", "label": "Search", "choices": None},
+            *(
+                choice(name, name.capitalize().replace("Source", "System"), offered[name])
+                for name in ("role", "country", "source", "account")
+            ),
+            choice("active", "Active", [("yes", "active"), ("no", "inactive")]),
+            HAS_PHONE,
+            choice("changed", "Changed", [("day", "within a day"), ("week", "within a week")]),
+            choice("sort", "Order", [("name", "by name"), ("newest", "newest change"), ("city", "by city")]),
+        ]
+        actions = [(f"/actions/{kind}", title) for kind, (title, _) in KINDS.items()]
+        return await self._show(
+            request, session, "list.html", title="Customers", rows=found, columns=COLUMNS["customers"], filters=filters,
+            actions=actions, bulk="/push/plan", page=page, more=more, link=link_of(request),
+        )  # fmt: skip
+
+    def _choices(self, connection: Connection) -> dict[str, list[str]]:
+        """What the filters offer, worked out once a minute: on a million customers it takes half a second."""
+        known, at = self._offered
+        if time.monotonic() - at > 60 or not any(known.values()):
+            known = console.choices(connection)
+            self._offered = (known, time.monotonic())
+        return known
+
+    async def search(self, request: Request, _session: Session) -> Response:
+        """Customers for the select of the intake form."""
+
+        def read() -> list[dict[str, Any]]:
+            with self._connect() as connection:
+                return console.suggestions(connection, request.query_params.get("q", ""))
+
+        return JSONResponse({"items": await run_in_threadpool(read)})
+
+    async def customer(self, request: Request, session: Session) -> Response:
+        """All that is known of one."""
+        found = await run_in_threadpool(self._customer, request.path_params["id"])
+        if found is None:
+            return PlainTextResponse("no such customer", status_code=404)
+        row = found["row"]
+        sections = [
+            (title, [Column(name, heading(name)) for name in names]) for title, names in SECTIONS.items()
+        ]
+        persons = [p for p in row["contact_persons"] or [] if isinstance(p, dict)]
+        people = [
+            {
+                "name": f"{p.get('first_name') or ''} {p.get('last_name') or ''}".strip(),
+                "email": p.get("email"),
+                "phone": p.get("mobile") or p.get("phone"),
+            }
+            for p in persons
+        ]
+        tables = [
+            ("Contact persons", people, columns("name:Name", "email:E-mail", "phone:Phone")),
+            *((title, found[key], columns) for title, key, columns in DETAIL_TABLES),
+        ]
+        return await self._show(
+            request, session, "customer.html", row=row, sections=sections, tables=tables,
+            edited={e["field"]: e for e in found["edits"]},
+            metadata=json.dumps({**row["metadata"], "extra_fields": row["extra_fields"]}, ensure_ascii=False, indent=1, default=str),
+        )  # fmt: skip
+
+    def _customer(self, customer_id: int) -> dict[str, Any] | None:
+        with self._connect() as connection:
+            return console.customer(connection, customer_id)
+
+    async def edit(self, request: Request, session: Session) -> Response:
+        """Change a customer; an edit of something that changed meanwhile is refused, and both versions are shown."""
+        customer_id = request.path_params["id"]
+        form = await request.form() if request.method == "POST" else None
+        found = await run_in_threadpool(self._customer, customer_id)
+        if found is None:
+            return PlainTextResponse("no such customer", status_code=404)
+        row, stale, versions, failed = found["row"], None, [], None
+        seen_at = row["updated_at"].isoformat()
+        if form is not None:
+            try:
+                await run_in_threadpool(self._edit, row, form, session.user)
+                return RedirectResponse(f"/customers/{customer_id}?said=Saved", status_code=303)
+            except StaleEditError as error:
+                stale = str(error)
+                versions = [
+                    (n, str(form[n]), text(row[n]))
+                    for n in EDITABLE
+                    if n in form and str(form[n]) != text(row[n])
+                ]
+            except (RecordError, ValueError) as error:
+                failed = str(error)
+                seen_at = str(
+                    form.get("seen_at", seen_at)
+                )  # what this page was made from, not what is there now
+                row = {**row, **{n: str(form[n]) for n in EDITABLE if n in form and n not in BOOLEANS}}
+        sections = [
+            (title, [Column(n, heading(n), input_kind(n)) for n in names if n in EDITABLE])
+            for title, names in SECTIONS.items()
+        ]
+        return await self._show(
+            request, session, "edit.html",             row=row, seen_at=seen_at, sections=sections, owner=OWNERS[row["source"]], stale=stale,
+            versions=versions, edited={e["field"]: e for e in found["edits"]}, failed=failed,
+            status=409 if stale else 422 if failed else 200,
+        )  # fmt: skip
+
+    def _edit(self, row: Mapping[str, Any], form: Any, by: str) -> None:
+        release = [str(name) for name in form.getlist("release")]
+        changes = {
+            n: str(form[n])
+            for n in EDITABLE
+            if n in form and n not in release and str(form[n]) != text(row[n])
+        }
+        edits.edit_customer(
+            self._stack.context(trigger="web"), row["id"], changes, by=by,
+            seen_at=datetime.fromisoformat(str(form.get("seen_at", ""))), release=release,
+        )  # fmt: skip
+
+    async def intake(self, request: Request, session: Session) -> Response:
+        """A form that a chosen customer fills, and never overwrites what was typed."""
+        values: dict[str, Any] = dict.fromkeys(
+            ("search", "customer_id", "customer_name", "contact_email", "contact_phone", "note")
+        )
+        if request.method == "POST":
+            form = await request.form()
+            values |= {name: str(form.get(name, "")).replace("\x00", "").strip() or None for name in values}
+            chosen = str(values["customer_id"] or "")
+            if not values["customer_name"]:
+                return await self._show(
+                    request,
+                    session,
+                    "intake.html",
+                    status=422,
+                    values=values,
+                    failed="An intake needs a name.",
+                )
+            stored = {
+                **values,
+                "customer_id": int(chosen)
+                if chosen.isascii() and chosen.isdigit() and len(chosen) < 18
+                else None,
+            }
+            await run_in_threadpool(self._add_intake, stored, session.user)
+            return RedirectResponse("/intakes?said=The+intake+is+saved", status_code=303)
+        return await self._show(request, session, "intake.html", values=values)
+
+    def _add_intake(self, values: Mapping[str, Any], by: str) -> None:
+        with self._connect() as connection, connection.transaction():
+            number = console.add_intake(connection, values, by=by)
+            audit.record(connection, who=by, action="add intake", target=f"intake {number}", details=values)

@@ -1,0 +1,134 @@
+"""Conflicts and match reviews: two values or records side by side, and a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from customer_assets.config import SumitSettings
+from customer_assets.errors import CustomerAssetsError
+from customer_assets.pipeline import edit as edits
+from customer_assets.pipeline.explain import decide_review
+from customer_assets.store import identity, links, rows
+from customer_assets.store.users import Session
+from customer_assets.web.console.screen import Screen
+from customer_assets.web.console.tables import (
+    heading,
+    text,
+)
+
+
+def _as_row(invoice: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What an old invoice says of its customer, under the names of a row."""
+    named = {
+        "name": "customer_name", "vat_number": "customer_vat_number", "phone": "customer_phone", "general_email": "customer_email",
+        "street": "customer_address", "country": "customer_country",
+    }  # fmt: skip
+    return {ours: invoice[theirs] for ours, theirs in named.items()} if invoice else {}
+
+
+class Decisions(Screen):
+    """What waits for a person."""
+
+    async def conflicts(self, request: Request, session: Session) -> Response:
+        """Fields that both sides changed."""
+
+        def read() -> list[dict[str, Any]]:
+            with self._connect() as connection:
+                return links.list_conflicts(connection)
+
+        pairs = [
+            {
+                "heading": f"{c['name']}: {heading(c['field'])}", "one": "here", "other": "in SUMIT",
+                "lines": [("value", c["local_value"], c["remote_value"]), ("since", text(c["local_at"]), text(c["remote_at"]))],
+                "hint": f"Last agreed: {c['base_value'] if c['base_value'] is not None else 'nothing'}. The next sync carries the decision out.",
+                "action": f"/conflicts/{c['id']}", "buttons": [("local", "Keep ours"), ("remote", "Keep SUMIT's")],
+            }
+            for c in await run_in_threadpool(read)
+        ]  # fmt: skip
+        return await self._show(request, session, "pairs.html", title="Conflicts with SUMIT", pairs=pairs)
+
+    async def resolve(self, request: Request, session: Session) -> Response:
+        """Decide a conflict."""
+        decision = str((await request.form()).get("decision"))
+        if decision not in ("local", "remote"):
+            return PlainTextResponse("decide local or remote", status_code=422)
+        names = {
+            a.account: a.settings.name_from
+            for a in self._stack.configuration.accounts
+            if isinstance(a.settings, SumitSettings)
+        }
+
+        def settle() -> None:
+            conflict_id = request.path_params["id"]
+            with self._connect() as connection:
+                owner = links.account_of_conflict(connection, conflict_id)
+            edits.resolve_conflict(
+                self._stack.context(trigger="web"), conflict_id, use="local" if decision == "local" else "remote",
+                by=session.user, name_from=names.get(owner or "", "name"),
+            )  # fmt: skip
+
+        return await self._decided(settle, "/conflicts")
+
+    async def reviews(self, request: Request, session: Session) -> Response:
+        """Records that may be one customer, side by side."""
+
+        def read() -> list[dict[str, Any]]:
+            with self._connect() as connection:
+                found = identity.list_reviews(connection, limit=30)
+                known = rows.read_rows(
+                    connection, [i for r in found for i in (r["one_row_id"], r["other_row_id"]) if i]
+                )
+            shown = (
+                "name",
+                "vat_number",
+                "phone",
+                "mobile",
+                "general_email",
+                "street",
+                "zipcode",
+                "city",
+                "country",
+            )
+            pairs = []
+            for r in found:
+                one = known.get(r["one_row_id"]) or _as_row(r["one_invoice"])
+                other = known.get(r["other_row_id"]) or _as_row(r["other_invoice"])
+                lines = [(heading(n), one.get(n), other.get(n)) for n in shown if one.get(n) or other.get(n)]
+                pairs.append({
+                    "heading": f"{r['one_name']} / {r['other_name']}", "one": r["one_ref"], "other": r["other_ref"], "lines": lines,
+                    "hint": f"Weight {r['weight']}: " + ", ".join(f"{n} {w:+g}" for n, w in r["reasons"]) + ". Not deciding leaves it for later.",
+                    "action": f"/reviews/{r['id']}", "buttons": [("same", "Merge: the same customer"), ("different", "Not the same")],
+                })  # fmt: skip
+            return pairs
+
+        return await self._show(
+            request, session, "pairs.html", title="Match reviews", pairs=await run_in_threadpool(read)
+        )
+
+    async def decide(self, request: Request, session: Session) -> Response:
+        """Decide a review."""
+        decision = str((await request.form()).get("decision"))
+        if decision not in ("same", "different"):
+            return PlainTextResponse("decide same or different", status_code=422)
+
+        def settle() -> None:
+            decide_review(
+                self._stack.context(trigger="web"),
+                request.path_params["id"],
+                decision=decision,
+                by=session.user,
+            )
+
+        return await self._decided(settle, "/reviews")
+
+    async def _decided(self, settle: Any, back: str) -> Response:
+        try:
+            await run_in_threadpool(settle)
+        except CustomerAssetsError as error:
+            return PlainTextResponse(str(error), status_code=404)
+        return RedirectResponse(f"{back}?said=Decided", status_code=303)

@@ -1,0 +1,79 @@
+"""Logging in and out: a form, a throttle, a session."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from customer_assets.stack import Stack
+from customer_assets.store import audit, users
+from customer_assets.store.users import Session
+from customer_assets.web.console.guard import COOKIE, LoginThrottle, allowed_next, is_foreign, set_cookie
+from customer_assets.web.console.screen import Screen
+
+
+class Logins(Screen):
+    """Sessions begin and end here."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(stack)
+        self._throttle = LoginThrottle()
+        self._verifying = asyncio.Semaphore(2)
+
+    async def login(self, request: Request) -> Response:
+        """A form; five wrong ones, and it is one a minute."""
+        if request.method != "POST":
+            return await self._show(
+                request, None, "login.html", next=allowed_next(request.query_params.get("next"))
+            )
+        if is_foreign(request):
+            return PlainTextResponse("this form is not of this site", status_code=403)
+
+        form = await request.form()
+        name, target = str(form.get("name", "")), allowed_next(form.get("next"))
+        address = request.client.host if request.client else "unknown"
+        keys = (f"address {address}", f"name {name.strip().lower()}")
+        if self._throttle.is_held(*keys):
+            return await self._show(
+                request,
+                None,
+                "login.html",
+                status=429,
+                next=target,
+                failed="Too many wrong logins. Wait a minute.",
+            )
+        hours = self._stack.configuration.settings.session_hours
+        self._throttle.failed(*keys)  # until it is known to be right, so that many at once are no way round
+        async with self._verifying:  # each takes 64 MiB
+            found = await run_in_threadpool(self._log_in, name, str(form.get("password", "")), hours)
+        if found is None:
+            return await self._show(
+                request, None, "login.html", status=401, next=target, failed="Name or password is wrong."
+            )
+        self._throttle.succeeded(*keys)
+        response = RedirectResponse(target, status_code=303)
+        set_cookie(response, found, request, hours=hours)
+        return response
+
+    def _log_in(self, name: str, password: str, hours: float) -> str | None:
+        with self._connect() as connection:
+            found = users.log_in(connection, name, password, hours=hours)
+            if found is None:
+                return None
+            audit.record(connection, who=found[1].user, action="log in", target="console")
+            return found[0]
+
+    async def logout(self, request: Request, _session: Session) -> Response:
+        """End the session."""
+
+        def end() -> None:
+            with self._connect() as connection:
+                users.log_out(connection, request.cookies.get(COOKIE, ""))
+
+        await run_in_threadpool(end)
+        response = RedirectResponse("/login", status_code=303)
+        response.delete_cookie(COOKIE, path="/")
+        return response

@@ -1,0 +1,99 @@
+"""What every screen needs: a connection, the frame around the page, and the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from customer_assets.stack import Stack
+from customer_assets.store import audit, console
+from customer_assets.store.database import Connection, connect
+from customer_assets.store.users import Session
+from customer_assets.web.console.tables import ago, cell, text, value_of
+
+HERE = Path(__file__).parent
+SCREENS = (
+    ("/customers", "Customers", None), ("/intakes", "Intakes", None), ("/invoices", "Invoices", None),
+    ("/reminders", "Reminders", None), ("/runs", "Sync runs", "running"), ("/webhooks", "Webhooks", "deliveries"),
+    ("/conflicts", "Conflicts", "conflicts"), ("/reviews", "Match reviews", "reviews"), ("/audit", "Audit", None),
+    ("/health", "Health", None),
+)  # fmt: skip
+
+
+class RowConvertor(Convertor[int]):
+    """An id in an address: no longer than the database can hold."""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        """As a number."""
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        """As it stands in an address."""
+        return str(value)
+
+
+register_url_convertor("row", RowConvertor())
+
+
+@cache
+def _templates() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    found.globals.update(cell=cell, ago=ago, value_of=value_of, text=text)
+    return found
+
+
+class Screen:
+    """Pages of one stack."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def _connect(self) -> Connection:
+        return connect(self._stack.url, name="customer_assets console", timeout=2, statement_seconds=20)
+
+    async def _show(
+        self, request: Request, session: Session | None, template: str, *, status: int = 200, **values: Any
+    ) -> Response:
+        numbers = await run_in_threadpool(self._numbers) if session else {}
+        screens = [(path, label, numbers.get(key or "", 0)) for path, label, key in SCREENS]
+        token = Markup('<input type="hidden" name="csrf" value="{}">').format(session.csrf) if session else ""
+        page = _templates().get_template(template).render(
+            {"said": request.query_params.get("said"), "failed": None, **values},
+            request=request, session=session, screens=screens, token=token,
+        )  # fmt: skip
+        return HTMLResponse(page, status_code=status)
+
+    def _numbers(self) -> dict[str, int]:
+        with self._connect() as connection:
+            return console.counts(connection)
+
+    def _audit(self, who: str, action: str, target: str, details: Mapping[str, Any]) -> None:
+        with self._connect() as connection:
+            audit.record(connection, who=who, action=action, target=target, details=details)
+
+
+def link_of(request: Request) -> Any:
+    """A function that gives the address of another page of this list."""
+
+    def link(page: int) -> str:
+        kept = [(k, v) for k, v in request.query_params.multi_items() if k not in ("page", "said")]
+        return f"{request.url.path}?{urlencode([*kept, ('page', str(page))])}"
+
+    return link

@@ -1,0 +1,116 @@
+"""Syncs and pushes: what will happen, how it goes, what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+
+from customer_assets.errors import CustomerAssetsError
+from customer_assets.pipeline.push import PushResult, push
+from customer_assets.stack import Stack
+from customer_assets.store import rows
+from customer_assets.store.users import Session
+from customer_assets.web.console.screen import Screen
+from customer_assets.web.console.work import KINDS, Worker
+
+
+async def chosen_ids(request: Request) -> list[int]:
+    form = await request.form()
+    return [int(i) for i in map(str, form.getlist("id")) if i.isascii() and i.isdigit() and len(i) < 18][:500]
+
+
+class Syncs(Screen):
+    """What is started here."""
+
+    def __init__(self, stack: Stack, worker: Worker) -> None:
+        super().__init__(stack)
+        self._worker = worker
+
+    async def action(self, request: Request, session: Session) -> Response:
+        """Say what will happen; then do it, and show how it goes."""
+        kind = request.path_params["kind"]
+        if kind not in KINDS:
+            return PlainTextResponse("no such action", status_code=404)
+        if request.method != "POST":
+            lines = {
+                "sync-all": ["Every configured system is read. Nothing is written to any of them."],
+                "pull-sumit": ["All customers are read from SUMIT. Local edits stay, and wait to be pushed."],
+                "bidirectional": ["All customers are read from SUMIT; then what changed here is written to SUMIT. Each call is billed by SUMIT."],
+            }[kind]  # fmt: skip
+            return await self._show(
+                request, session, "confirm.html", title=KINDS[kind][0], lines=lines, action=f"/actions/{kind}", ids=[],
+                go="Start", back="/customers", disabled=False,
+            )  # fmt: skip
+        job = self._worker.start(kind, session.user)
+        await run_in_threadpool(self._audit, session.user, "start", KINDS[kind][0], {"job": job.id})
+        return RedirectResponse(f"/jobs/{job.id}", status_code=303)
+
+    async def job(self, request: Request, session: Session) -> Response:
+        """A running sync, as a page or as JSON."""
+        job = self._worker.find(request.path_params["id"])
+        if job is None:
+            return PlainTextResponse("no such sync", status_code=404)
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse(job.as_dict())
+        return await self._show(request, session, "running.html", job=job)
+
+    async def push_plan(self, request: Request, session: Session) -> Response:
+        """What a push would send, field by field; nothing is sent."""
+        ids = await chosen_ids(request)
+        if not ids:
+            return RedirectResponse("/customers?said=Nobody+was+selected", status_code=303)
+        result = await run_in_threadpool(self._push, ids, dry_run=True)
+        others = [
+            f"{r.id}: {r.outcome}{f' ({r.reason})' if r.reason else ''}"
+            for r in result.rows
+            if r.outcome != "planned"
+        ]
+        return await self._show(
+            request, session, "confirm.html", title=f"Push {len(ids)} customer{'' if len(ids) == 1 else 's'} to SUMIT",
+            lines=["This is what would be sent. Each customer is read again before it is written.", *others], action="/push",
+            ids=ids, plan=result.planned, go=f"Push {len(result.planned)}", back="/customers", disabled=not result.planned,
+        )  # fmt: skip
+
+    async def push(self, request: Request, session: Session) -> Response:
+        """Push, and say what became of each."""
+        ids = await chosen_ids(request)
+        try:
+            result = await run_in_threadpool(self._push, ids, dry_run=False)
+        except CustomerAssetsError as error:
+            return await self._show(
+                request,
+                session,
+                "outcome.html",
+                title="Push to SUMIT",
+                message=str(error),
+                rows=[],
+                back="/customers",
+            )
+        await run_in_threadpool(
+            self._audit,
+            session.user,
+            "push",
+            f"customers {', '.join(map(str, ids))}",
+            {"message": result.message},
+        )
+        return await self._show(
+            request,
+            session,
+            "outcome.html",
+            title="Push to SUMIT",
+            message=result.message,
+            rows=result.rows,
+            back="/customers",
+        )
+
+    def _push(self, ids: Sequence[int], *, dry_run: bool) -> PushResult:
+        accounts = self._stack.working.of("sumit")
+        if not accounts:
+            raise CustomerAssetsError("sumit is not configured")
+        with self._connect() as connection:
+            wanted = {row["account"] for row in rows.read_rows(connection, ids).values()}
+        account = next((a for a in accounts if a.account in wanted), accounts[0])
+        return push(self._stack.context(trigger="web"), account, ids=ids, dry_run=dry_run)
