@@ -306,6 +306,11 @@ class Settings(_Settings, toml_table="general"):
     )
     web_port: int = Field(8080, alias="WEB_PORT", description="Port of the web app under `dev`")
     dagster_port: int = Field(3000, alias="DAGSTER_PORT", description="Port of the Dagster UI under `dev`")
+    dagster_url: str | None = Field(
+        None,
+        alias="DAGSTER_URL",
+        description="Dagster's web server, to run the console's syncs there (`dev` sets it); unset: the web app runs them itself",
+    )
 
     @field_validator("timezone")
     @classmethod

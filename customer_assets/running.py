@@ -97,20 +97,21 @@ def run_dev(stack: Stack, *, say: Say) -> None:
         "--workspace", "workspace.yaml",
     ]  # fmt: skip
     web = [sys.executable, "-m", "customer_assets", "serve", "--port", str(settings.web_port)]
+    dagster_url = f"http://127.0.0.1:{settings.dagster_port}"
     # a group of their own: Ctrl-C reaches us, and we end them in order
     children = [
         subprocess.Popen(  # noqa: S603
             command,
             cwd=project_root(),
             start_new_session=True,
-            env={**os.environ, "DAGSTER_HOME": str(project_root())},
+            env={**os.environ, "DAGSTER_HOME": str(project_root()), "DAGSTER_URL": dagster_url},
         )
         for command in (dagster, web)
     ]
     # a shell starts background jobs with SIGINT ignored: both are taken by hand
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
-    say(f"Dagster UI    http://127.0.0.1:{settings.dagster_port}")
+    say(f"Dagster UI    {dagster_url}")
     say(f"console       http://127.0.0.1:{settings.web_port}/")
     say(f"JSON API      http://127.0.0.1:{settings.web_port}/api/customers")
     say(f"health        http://127.0.0.1:{settings.web_port}/healthz")

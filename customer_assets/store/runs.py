@@ -212,6 +212,27 @@ def record_dry_calls(connection: Connection, *, account: str, source: str, trigg
     )
 
 
+def of_dagster_run(connection: Connection, dagster_run_id: str) -> list[dict[str, Any]]:
+    """The syncs of a Dagster run as they stand: counts, calls, and the pages that landed so far."""
+    return connection.execute(
+        """
+        select
+            r.account, r.source, r.status, r.created, r.updated, r.unchanged, r.rejected, r.errors, r.calls, r.quota_left,
+            r.message, r.error,
+            (
+                select count(*)
+                from ops.raw_scans s
+                join ops.raw_scan_pages p on p.scan_id = s.id
+                where s.sync_run_id = r.id
+            ) as pages
+        from sync_runs r
+        where r.dagster_run_id = %s
+        order by r.id
+        """,
+        [dagster_run_id],
+    ).fetchall()
+
+
 def fail_runs_of(connection: Connection, *, dagster_run_id: str, job: str, error: str) -> None:
     """Close what a failed Dagster run left open; a failure before any sync began gets a row of its own."""
     closed = connection.execute(

@@ -68,7 +68,7 @@ class Customers(Lists):
             choice("changed", "Changed", [("day", "within a day"), ("week", "within a week")]),
             choice("sort", "Order", [("name", "by name"), ("newest", "newest change"), ("city", "by city")]),
         ]
-        actions = [(f"/actions/{kind}", title) for kind, (title, _) in KINDS.items()]
+        actions = [(f"/actions/{name}", kind.title) for name, kind in KINDS.items()]
         return await self._show(
             request, session, "list.html", title="Customers", rows=found, columns=COLUMNS["customers"], filters=filters,
             actions=actions, bulk="/push/plan", page=page, more=more, link=link_of(request),

@@ -35,17 +35,12 @@ class Syncs(Screen):
         if kind not in KINDS:
             return PlainTextResponse("no such action", status_code=404)
         if request.method != "POST":
-            lines = {
-                "sync-all": ["Every configured system is read. Nothing is written to any of them."],
-                "pull-sumit": ["All customers are read from SUMIT. Local edits stay, and wait to be pushed."],
-                "bidirectional": ["All customers are read from SUMIT; then what changed here is written to SUMIT. Each call is billed by SUMIT."],
-            }[kind]  # fmt: skip
             return await self._show(
-                request, session, "confirm.html", title=KINDS[kind][0], lines=lines, action=f"/actions/{kind}", ids=[],
-                go="Start", back="/customers", disabled=False,
+                request, session, "confirm.html", title=KINDS[kind].title, lines=[KINDS[kind].warning],
+                action=f"/actions/{kind}", ids=[], go="Start", back="/customers", disabled=False,
             )  # fmt: skip
         job = self._worker.start(kind, session.user)
-        await run_in_threadpool(self._audit, session.user, "start", KINDS[kind][0], {"job": job.id})
+        await run_in_threadpool(self._audit, session.user, "start", KINDS[kind].title, {"job": job.id})
         return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
     async def job(self, request: Request, session: Session) -> Response:

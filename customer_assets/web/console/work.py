@@ -1,27 +1,43 @@
-"""Syncs that the console starts: one at a time of each kind, in a thread, with progress to show."""
+"""Syncs that the console starts: one at a time of each kind, in Dagster where it runs, else in a thread of this process."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from customer_assets.errors import CustomerAssetsError
+from customer_assets.config import System
+from customer_assets.errors import CustomerAssetsError, TransientError
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.runless import Reporter
 from customer_assets.stack import Stack
+from customer_assets.store import runs
+from customer_assets.store.database import connect
+from customer_assets.web.console.launch import Dagster
 
 log = logging.getLogger(__name__)
 MOST_KEPT = 50
+POLL_SECONDS = 0.7
+COUNTED = ("created", "updated", "unchanged", "rejected", "errors")
+Metadata = dict[str, dict[str, Any]]  # asset -> what Dagster is told of it
+Done = tuple[str, Metadata]  # one line for people, and the same for Dagster
 
 
 @dataclass
 class Job:
-    """A sync that somebody started here."""
+    """A sync that somebody started here.
+
+    Attributes:
+        steps: "system stream" -> where it stands, of a sync in this process.
+        spent: calls and quota, in one line; of a run in Dagster also where it stands.
+        page: where Dagster shows the run.
+        outcome: what became of it, once it is over.
+    """
 
     kind: str
     title: str
@@ -29,6 +45,8 @@ class Job:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     steps: dict[str, Progress] = field(default_factory=dict)
+    spent: str = ""
+    page: str | None = None
     outcome: str | None = None
 
     @property
@@ -37,11 +55,11 @@ class Job:
         if self.outcome is not None:
             return self.outcome
         if not self.steps:
-            return "starting"
+            return "starting in Dagster" if self.page else "starting"
         parts = [
-            f"{name}: page {p.done}" + (f" of {p.total}" if p.total else "") for name, p in self.steps.items()
+            f"{name}: {p.done}" + (f" of {p.total}" if p.total else "") for name, p in self.steps.items()
         ]
-        return "running; " + ", ".join(parts)
+        return "running; " + ", ".join(parts) + (f"; {self.spent}" if self.spent else "")
 
     def as_dict(self) -> dict[str, Any]:
         """As the page asks for it."""
@@ -50,46 +68,71 @@ class Job:
             "id": self.id,
             "title": self.title,
             "line": self.line,
+            "page": self.page,
             "finished": self.outcome is not None,
             "done": sum(p.done for p in self.steps.values()),
             "total": sum(t for t in totals if t) if totals and all(totals) else None,
         }
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A sync that can be started.
+
+    Attributes:
+        title: its name.
+        warning: what it will do, for the question before.
+        job: Dagster's job; assets: only these of it.
+        work: the same in this process.
+    """
+
+    title: str
+    warning: str
+    job: str
+    work: Callable[[Stack, Context], Done]
+    assets: tuple[str, ...] = ()
+
+
 class Worker:
-    """Runs syncs; a second one of the same kind is the one that runs already."""
+    """Starts syncs; a second one of the same kind is the one that runs already."""
 
     def __init__(self, stack: Stack, reporter: Reporter) -> None:
         self._stack, self._reporter = stack, reporter
+        address = stack.configuration.settings.dagster_url
+        self._dagster = Dagster(address) if address else None
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 
-    def start(self, kind: str, by: str) -> Job:
+    def start(self, name: str, by: str) -> Job:
         """Start a sync of this kind, or give the one that runs."""
-        title, work = KINDS[kind]
+        kind = KINDS[name]
         with self._lock:
-            running = next((j for j in self._jobs.values() if j.kind == kind and j.outcome is None), None)
+            running = next((j for j in self._jobs.values() if j.kind == name and j.outcome is None), None)
             if running is not None:
                 return running
-            job = Job(kind, title, by)
+            job = Job(name, kind.title, by)
             self._jobs[job.id] = job
             while len(self._jobs) > MOST_KEPT:
                 del self._jobs[next(iter(self._jobs))]
-        threading.Thread(target=self._run, args=(job, work), name=f"console {kind}", daemon=True).start()
+        threading.Thread(target=self._run, args=(job, kind), name=f"console {name}", daemon=True).start()
         return job
 
     def find(self, job_id: str) -> Job | None:
         """A sync that was started here."""
         return self._jobs.get(job_id)
 
-    def _run(self, job: Job, work: Callable[[Stack, Context], tuple[str, dict[str, dict[str, Any]]]]) -> None:
-        def progress(step: Progress) -> None:
-            job.steps[f"{step.system} {step.stream}"] = step
+    def tell_dagster(self, metadata: Metadata, description: str) -> None:
+        """Report what was done without a run, unless that is switched off."""
+        if metadata and self._stack.configuration.settings.report_to_dagster == "on":
+            self._reporter.report(metadata, description=description)
 
+    def _run(self, job: Job, kind: Kind) -> None:
         try:
-            outcome, metadata = work(self._stack, self._stack.context(trigger="web", progress=progress))
-            if metadata and self._stack.configuration.settings.report_to_dagster == "on":
-                self._reporter.report(metadata, description=f"console: {job.title}")
+            run_id = self._dagster.launch(kind.job, assets=kind.assets, by=job.by) if self._dagster else None
+            if run_id is not None and self._dagster is not None:
+                outcome = self._watch(job, self._dagster, run_id)
+            else:
+                outcome = self._run_here(job, kind)
         except CustomerAssetsError as error:
             outcome = f"failed: {error}"
         except Exception:
@@ -97,16 +140,64 @@ class Worker:
             outcome = "failed: an error that nobody foresaw; it is in the server's log"
         job.outcome = outcome
 
+    def _run_here(self, job: Job, kind: Kind) -> str:
+        def progress(step: Progress) -> None:
+            job.steps[f"{step.system} {step.stream}"] = step
 
-def _sync_all(stack: Stack, context: Context) -> tuple[str, dict[str, dict[str, Any]]]:
+        outcome, metadata = kind.work(self._stack, self._stack.context(trigger="web", progress=progress))
+        self.tell_dagster(metadata, f"console: {job.title}")
+        return outcome
+
+    def _watch(self, job: Job, dagster: Dagster, run_id: str) -> str:
+        """Follow a run in the tables that it writes, until Dagster says that it is over."""
+        job.page = dagster.page_of(run_id)
+        unheard = 0
+        while True:
+            try:
+                ended, unheard = dagster.has_ended(run_id), 0
+            except TransientError:
+                ended, unheard = False, unheard + 1
+                if unheard > 60:
+                    raise
+            # read after the question: what the run wrote before it ended is there
+            with connect(self._stack.url, name="customer_assets console", timeout=2) as connection:
+                found = runs.of_dagster_run(connection, run_id)
+            job.steps = {
+                f"{r['source']} pages": Progress(r["account"], r["source"], "pages", r["pages"], None)
+                for r in found
+            }
+            job.spent = ", ".join(_spent(r) for r in found if r["calls"])
+            if ended:
+                return (
+                    "; ".join(_said(r) for r in found) or "the run ended before any sync began; see Dagster"
+                )
+            time.sleep(POLL_SECONDS)
+
+
+def _spent(run: Mapping[str, Any]) -> str:
+    left = f", {run['quota_left']} left today" if run["quota_left"] is not None else ""
+    return f"{run['source']} {run['calls']} calls{left}"
+
+
+def _said(run: Mapping[str, Any]) -> str:
+    said = run["error"] or run["message"]
+    return f"{run['source']} {run['status']}: {_counted(run)}" + (f" ({said})" if said else "")
+
+
+def _counted(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{counts[name]} {name}" for name in COUNTED)
+
+
+def _pull(stack: Stack, context: Context, *, systems: Sequence[System], full: bool) -> Done:
+    """Pull accounts one after another; one that fails stops no other."""
     from customer_assets.pipeline.land import PullOptions
     from customer_assets.pipeline.pull import pull
 
     said: list[str] = []
-    metadata: dict[str, dict[str, Any]] = {}
-    for account in stack.working.accounts:
+    metadata: Metadata = {}
+    for account in (a for a in stack.working.accounts if a.system in systems):
         try:
-            result = pull(context, account, PullOptions())
+            result = pull(context, account, PullOptions(full=full))
         except CustomerAssetsError as error:
             said.append(f"{account.system}: {error}")
             continue
@@ -115,27 +206,22 @@ def _sync_all(stack: Stack, context: Context) -> tuple[str, dict[str, dict[str, 
         said.append(
             f"{account.system}: {_counted(counts)}" + (f" ({result.message})" if result.message else "")
         )
-    return "; ".join(said) or "no system is configured", metadata
+    return "; ".join(said) or "no system is configured for it", metadata
 
 
-def _pull_sumit(stack: Stack, context: Context) -> tuple[str, dict[str, dict[str, Any]]]:
-    from customer_assets.pipeline.land import PullOptions
-    from customer_assets.pipeline.pull import pull
-
-    said: list[str] = []
-    metadata: dict[str, dict[str, Any]] = {}
-    for account in stack.working.of("sumit"):
-        result = pull(context, account, PullOptions(full=True))
-        _add(metadata, result.counts.as_dict())
-        said.append(_counted(result.counts.as_dict()) + (f" ({result.message})" if result.message else ""))
-    return "; ".join(said) or "sumit is not configured", metadata
+def _pull_all(stack: Stack, context: Context) -> Done:
+    return _pull(stack, context, systems=("robaws", "zoho", "sumit"), full=False)
 
 
-def _bidirectional(stack: Stack, context: Context) -> tuple[str, dict[str, dict[str, Any]]]:
+def _pull_sumit(stack: Stack, context: Context) -> Done:
+    return _pull(stack, context, systems=("sumit",), full=True)
+
+
+def _bidirectional(stack: Stack, context: Context) -> Done:
     from customer_assets.pipeline.bidirectional import bidirectional
 
     said: list[str] = []
-    metadata: dict[str, dict[str, Any]] = {}
+    metadata: Metadata = {}
     for account in stack.working.of("sumit"):
         result = bidirectional(context, account)
         _add(metadata, result.as_dict()["details"]["pull"])
@@ -143,21 +229,31 @@ def _bidirectional(stack: Stack, context: Context) -> tuple[str, dict[str, dict[
     return "; ".join(said) or "sumit is not configured", metadata
 
 
-def _add(metadata: dict[str, dict[str, Any]], counts: dict[str, int]) -> None:
+def _add(metadata: Metadata, counts: Mapping[str, int]) -> None:
     # one materialization is reported for all accounts
     entry = metadata.setdefault("customers_cache", {})
     for name, number in counts.items():
         entry[name] = entry.get(name, 0) + number
 
 
-def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(
-        f"{counts[name]} {name}" for name in ("created", "updated", "unchanged", "rejected", "errors")
-    )
-
-
 KINDS = {
-    "sync-all": ("Sync all customers", _sync_all),
-    "pull-sumit": ("Pull from SUMIT", _pull_sumit),
-    "bidirectional": ("Bidirectional sync with SUMIT", _bidirectional),
+    "sync-all": Kind(
+        "Sync all customers",
+        "Every configured system is read. Nothing is written to any of them.",
+        "customer_sync",
+        _pull_all,
+    ),
+    "pull-sumit": Kind(
+        "Pull from SUMIT",
+        "All customers are read from SUMIT. Local edits stay, and wait to be pushed.",
+        "customer_sync",
+        _pull_sumit,
+        ("raw_sumit_customer_pages", "customers_cache"),
+    ),
+    "bidirectional": Kind(
+        "Bidirectional sync with SUMIT",
+        "All customers are read from SUMIT; then what changed here is written to SUMIT. Each call is billed by SUMIT.",
+        "sumit_bidirectional",
+        _bidirectional,
+    ),
 }

@@ -9,11 +9,13 @@ for (const all of document.querySelectorAll("[data-all]")) {
 
 for (const card of document.querySelectorAll("[data-live]")) {
   const line = card.querySelector(".live"), bar = card.querySelector("progress");
+  const page = document.querySelector("[data-page]");
   const ask = async () => {
     const answer = await fetch(card.dataset.live, { headers: { Accept: "application/json" } });
     if (!answer.ok) { line.textContent = "The server does not know this sync any more; see the list of runs."; return; }
     const job = await answer.json();
     line.textContent = job.line;
+    if (job.page) { page.href = job.page; page.hidden = false; }
     if (job.total) { bar.max = job.total; bar.value = job.done; } else if (job.finished) { bar.max = 1; bar.value = 1; }
     if (!job.finished) setTimeout(ask, 700);
   };

@@ -1,0 +1,87 @@
+"""Starting a job in a running Dagster, over its GraphQL, so that the run is seen there with its log.
+
+Spoken over plain HTTP: Dagster's own client would bring all of Dagster into the process that also receives deliveries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from customer_assets.errors import TransientError
+
+LAUNCH = """
+mutation Launch($parameters: ExecutionParams!) {
+  launchRun(executionParams: $parameters) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}
+"""
+STATUS = "query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+
+
+class Dagster:
+    """One Dagster web server.
+
+    Args:
+        address: where it answers, e.g. http://127.0.0.1:3000.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+
+    def launch(self, job: str, *, assets: Sequence[str] = (), by: str) -> str | None:
+        """Start a job and return the run's id; None where no Dagster answers, or it does not have the job.
+
+        Args:
+            job: its name.
+            assets: only these of its assets; all for none.
+            by: who asked for it; a tag of the run.
+        """
+        selector: dict[str, Any] = {
+            "repositoryLocationName": "customer_assets", "repositoryName": "__repository__", "jobName": job,
+        }  # fmt: skip
+        if assets:
+            selector["assetSelection"] = [{"path": [name]} for name in assets]
+            selector["assetCheckSelection"] = []
+        parameters = {
+            "selector": selector,
+            "runConfigData": {},
+            "executionMetadata": {"tags": [{"key": "customer_assets/started_by", "value": by}]},
+        }
+        try:
+            answer = self._ask(LAUNCH, {"parameters": parameters})["launchRun"]
+        except (httpx.HTTPError, ValueError, LookupError, TypeError):
+            return None
+        run_id: str | None = answer["run"]["runId"] if answer["__typename"] == "LaunchRunSuccess" else None
+        return run_id
+
+    def has_ended(self, run_id: str) -> bool:
+        """Whether a run is over.
+
+        Raises:
+            TransientError: Dagster does not answer.
+        """
+        try:
+            found = self._ask(STATUS, {"id": run_id})["runOrError"]
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            raise TransientError(f"Dagster at {self.address} does not answer: {error}") from None
+        return found.get("status") in ENDED or "status" not in found
+
+    def page_of(self, run_id: str) -> str:
+        """Where Dagster shows a run."""
+        return f"{self.address}/runs/{run_id}"
+
+    def _ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        answer = httpx.post(
+            f"{self.address}/graphql", json={"query": query, "variables": variables}, timeout=httpx.Timeout(20, connect=1)
+        )  # fmt: skip
+        answer.raise_for_status()
+        data: dict[str, Any] = answer.json()["data"]
+        return data
