@@ -47,7 +47,23 @@ LISTINGS: dict[str, Listing] = {
             "account": "c.account = %(account)s",
             "active": "c.is_active = (%(active)s = 'yes')",
             "phone": "(c.primary_phone is null) = (%(phone)s = 'none')",
-            "changed": "c.updated_at > now() - case %(changed)s when 'day' then interval '1 day' else interval '7 days' end",
+            "changed": """
+                case %(changed)s
+                    when 'day' then c.updated_at > now() - interval '1 day'
+                    when 'week' then c.updated_at > now() - interval '7 days'
+                    else (c.account, c.source) in (
+                        select l.account, l.source
+                        from (
+                            select distinct on (r.account, r.source) r.account, r.source, r.started_at
+                            from sync_runs r
+                            where r.kind in ('full', 'incremental')
+                                and r.status in ('ok', 'partial')
+                            order by r.account, r.source, r.id desc
+                        ) l
+                        where c.updated_at >= l.started_at
+                    )
+                end
+            """,
         },
         "c.name, c.id",
         {"name": "c.name, c.id", "newest": "c.updated_at desc, c.id desc", "city": "c.city, c.id"},
@@ -157,15 +173,10 @@ def rows_of(
 ) -> tuple[list[dict[str, Any]], bool]:
     """One page of a list, and whether another follows. Unknown and blank filters are passed over."""
     listing = LISTINGS[name]
-    wanted = {k: v for k, v in filters.items() if k in listing.filters and v}
-    if "q" in wanted:
-        words = prefix_query(wanted["q"])
-        if words is None:
-            return [], False
-        wanted["q"] = words
-    joined = " and ".join(listing.filters[k] for k in sorted(wanted))
-    if "q" in wanted:  # found first, and not more than anybody looks at; the other filters hold within
-        joined = f"c.id in (select c.id from customer_rows c where {joined} limit {MOST_HITS})"
+    narrowed = _narrowed(listing, filters)
+    if narrowed is None:
+        return [], False
+    joined, wanted = narrowed
     word = "and" if " where " in listing.query.replace("\n", " ") else "where"
     order = listing.sorts.get(sort or "", listing.order)
     query = f"{listing.query} {f'{word} {joined}' if joined else ''} order by {order} limit %(limit)s offset %(offset)s"
@@ -174,6 +185,35 @@ def rows_of(
         {**wanted, "limit": PAGE + 1, "offset": PAGE * max(0, min(page, MOST_PAGES))},
     ).fetchall()
     return found[:PAGE], len(found) > PAGE
+
+
+def matching_customers(connection: Connection, filters: Mapping[str, str], *, most: int) -> list[int]:
+    """Ids of the customers that the filters of the list leave, not more than `most`."""
+    narrowed = _narrowed(LISTINGS["customers"], filters)
+    if narrowed is None:
+        return []
+    joined, wanted = narrowed
+    found = connection.execute(
+        sql.SQL(
+            f"select c.id from customer_rows c {f'where {joined}' if joined else ''} order by c.id limit %(most)s"
+        ),
+        {**wanted, "most": most},
+    ).fetchall()
+    return [row["id"] for row in found]
+
+
+def _narrowed(listing: Listing, filters: Mapping[str, str]) -> tuple[str, dict[str, str]] | None:
+    """(SQL condition, blank for none; its values), None where a search has no word in it."""
+    wanted = {k: v for k, v in filters.items() if k in listing.filters and v}
+    if "q" in wanted:
+        words = prefix_query(wanted["q"])
+        if words is None:
+            return None
+        wanted["q"] = words
+    joined = " and ".join(listing.filters[k] for k in sorted(wanted))
+    if "q" in wanted:  # found first, and not more than anybody looks at; the other filters hold within
+        joined = f"c.id in (select c.id from customer_rows c where {joined} limit {MOST_HITS})"
+    return joined, wanted
 
 
 def prefix_query(text: str) -> str | None:

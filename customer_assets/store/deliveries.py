@@ -105,6 +105,24 @@ def put_back(connection: Connection, *, ids: Sequence[str] | None) -> int:
     ).rowcount
 
 
+def received_between(
+    connection: Connection, since: datetime, until: datetime, *, status: str | None
+) -> list[str]:
+    """Ids of deliveries received in a range of time (until excluded), in their order; of one status, where it is given."""
+    rows = connection.execute(
+        """
+        select id
+        from ops.webhook_deliveries
+        where received_at >= %(since)s
+            and received_at < %(until)s
+            and status = coalesce(%(status)s, status)
+        order by received_at, id
+        """,
+        {"since": since, "until": until, "status": status},
+    )
+    return [row["id"] for row in rows]
+
+
 def wait_again(connection: Connection, *, account: str, source: str) -> int:
     """Have applied deliveries that are newer than the last complete scan applied once more, after a rebuild."""
     return connection.execute(

@@ -226,7 +226,9 @@ def store_contacts(
     )
 
 
-def list_reviews(connection: Connection, *, status: str = "open", limit: int = 500) -> list[dict[str, Any]]:
+def list_reviews(
+    connection: Connection, *, status: str = "open", limit: int = 500, offset: int = 0
+) -> list[dict[str, Any]]:
     """Reviews with the names of both sides, the surest first."""
     return connection.execute(
         """
@@ -242,8 +244,9 @@ def list_reviews(connection: Connection, *, status: str = "open", limit: int = 5
         where m.status = %s
         order by m.weight desc nulls last, m.id
         limit %s
+        offset %s
         """,
-        [status, limit],
+        [status, limit, offset],
     ).fetchall()
 
 

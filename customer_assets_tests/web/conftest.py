@@ -79,18 +79,18 @@ class Web:
         ]
 
 
-def stack_of(company: Company, **robaws: Any) -> Stack:
-    """A stack whose Robaws account speaks to the sandbox."""
+def stack_of(company: Company, *, with_sumit: bool = False, **robaws: Any) -> Stack:
+    """A stack whose Robaws account, and SUMIT's where it is wanted, speaks to the sandbox."""
     settings = Settings().model_copy(update={"report_to_dagster": "off"})
     robaws = {"webhook_secret": SECRET, "webhook_refusals_per_minute": 10_000} | robaws
-    accounts = (company.account("robaws", **robaws),)
+    accounts = (company.account("robaws", **robaws), *([company.account("sumit")] if with_sumit else []))
     return Stack(Configuration(settings, accounts), company.url, company.url)
 
 
 @contextmanager
-def serving(company: Company, **robaws: Any) -> Iterator[Web]:
+def serving(company: Company, *, with_sumit: bool = False, **robaws: Any) -> Iterator[Web]:
     """The web app with these settings of the Robaws account."""
-    with Serving(build_app(stack_of(company, **robaws)), lifespan="on") as address:
+    with Serving(build_app(stack_of(company, with_sumit=with_sumit, **robaws)), lifespan="on") as address:
         web = Web(company, address)
         yield web
         web.client.close()

@@ -14,6 +14,7 @@ import pytest
 
 from customer_assets.store import console, users
 from customer_assets.web.console.guard import HEADERS, LoginThrottle, allowed_next
+from customer_assets.web.console.launch import Dagster
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import Web, serving, until
 
@@ -75,8 +76,8 @@ def customer(company: Company, **fields: Any) -> int:
 
 
 READS = ["/customers", "/intakes", "/invoices", "/reminders", "/runs", "/rejects", "/webhooks", "/webhooks/refusals", "/conflicts", "/reviews", "/audit", "/health"]  # fmt: skip
-EDITS = ["/intakes/new", "/actions/sync-all", "/webhooks/retry"]
-WRITES = ["/push/plan", "/push", "/webhooks/replay", "/conflicts/1", "/reviews/1", "/actions/pull-sumit", "/intakes/new", "/webhooks/retry"]  # fmt: skip
+EDITS = ["/intakes/new", "/actions/sync-all", "/webhooks/retry", "/webhooks/range"]
+WRITES = ["/push/plan", "/push", "/webhooks/replay", "/conflicts/1", "/reviews/1", "/actions/pull-sumit", "/intakes/new", "/webhooks/retry", "/webhooks/range"]  # fmt: skip
 
 
 def test_every_screen_opens_for_those_who_may_see_it(visitors: dict[str, Visitor]) -> None:
@@ -274,8 +275,31 @@ def test_a_push_shows_its_plan_first(company: Company, visitors: dict[str, Visit
     row = company.value("select id from customer_rows limit 1")
     # this stack has no SUMIT account: said so, not a 500
     plan = visitors["editor"].post("/push/plan", id=str(row))
-    assert plan.status_code == 503
-    assert "sumit is not configured" in plan.text
+    assert (plan.status_code, plan.headers["location"]) == (303, "/customers?said=sumit+is+not+configured")
+
+
+def test_all_that_match_are_pushed_at_once(company: Company) -> None:
+    users.add_user(company.connection, "editor", PASSWORD, role="editor")
+    for number in range(3):
+        customer(company, source_customer_id=f"{number}", name=f"Noord {number}", city="Gent")
+    elsewhere = customer(company, source_customer_id="9", name="Zuid")
+    with serving(company, with_sumit=True) as web:
+        visitor = Visitor(web.address)
+        visitor.log_in("editor")
+        plan = visitor.post("/push/plan", matching="q=noord&column=name&page=0").text
+        assert "Push 3 customers to SUMIT" in plan
+        ids = re.findall(r'name="id" value="(\d+)"', plan)
+        assert len(ids) == 3
+        assert str(elsewhere) not in ids
+        done = visitor.post("/push", id=ids).text
+        assert "Pushed 3 customers" in done
+        company.connection.execute(
+            "insert into customer_rows (source, source_customer_id, name) select 'robaws', 'm' || n, 'Many' from generate_series(1, 501) n"
+        )
+        assert "More+than+500" in visitor.post("/push/plan", matching="q=many").headers["location"]
+        visitor.client.close()
+    assert company.value("select count(*) from customer_rows where source = 'sumit'") == 3
+    assert company.value("select count(*) from ops.audit_log where action = 'push'") == 1
 
 
 def test_replaying_a_delivery(company: Company, site: Web, visitors: dict[str, Visitor]) -> None:
@@ -286,6 +310,61 @@ def test_replaying_a_delivery(company: Company, site: Web, visitors: dict[str, V
     assert "<script>alert" not in shown.text
     assert visitors["editor"].post("/webhooks/replay", id="d1").status_code == 303
     assert company.value("select attempts from ops.webhook_deliveries") == 1
+
+
+def test_replaying_a_range_of_deliveries(company: Company, site: Web, visitors: dict[str, Visitor]) -> None:
+    for number in range(3):
+        site.deliver(f"d{number}")
+    site.settled()
+    company.do("update ops.webhook_deliveries set received_at = '2031-05-01 08:30+00' where id <> 'd0'")
+    span = {"since": "2031-05-01T08:00", "until": "2031-05-01T09:00", "status": ""}
+    editor = visitors["editor"]
+    assert "2 deliveries were received then" in editor.post("/webhooks/range", **span).text
+    assert company.value("select count(*) from ops.audit_log where action = 'replay'") == 0
+    assert (
+        editor.post("/webhooks/range", **span, go="yes")
+        .headers["location"]
+        .startswith("/webhooks?said=2+put+back")
+    )
+    assert company.value("select details -> 'ids' from ops.audit_log where action = 'replay'") == ["d1", "d2"]
+    assert "are instants" in editor.post("/webhooks/range", since="yesterday", until="", status="").text
+
+
+def test_columns_are_chosen_in_the_address(company: Company, visitors: dict[str, Visitor]) -> None:
+    customer(company, city="Gent", country="BE")
+    text = visitors["viewer"].get("/customers?column=name&column=city").text
+    assert re.findall(r'<th scope="col">([^<]*)</th>', text) == ["Name", "City"]
+    assert "Gent" in text
+    everything = visitors["viewer"].get("/customers?column=nonsense").text
+    assert len(re.findall(r'<th scope="col">', everything)) == 10
+
+
+def test_what_the_last_sync_changed(company: Company, visitors: dict[str, Visitor]) -> None:
+    company.pull("robaws")
+    company.pull("robaws")
+    row = company.value("select id from customer_rows order by id limit 1")
+    company.do("update customer_rows set updated_at = now(), name = 'Just Changed' where id = %s", row)
+    text = visitors["viewer"].get("/customers?changed=sync&column=name").text
+    assert re.findall(r'<a href="/customers/(\d+)">', text) == [str(row)]
+
+
+def test_reviews_have_pages_and_health_shows_the_schedules(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    company.do(
+        "insert into match_reviews (scope, one_ref, other_ref, weight) select 'customers', 'robaws:' || n, 'zoho:' || n, 7 from generate_series(1, 40) n"
+    )
+    first, second = (visitors["viewer"].get(f"/reviews?page={n}").text for n in (0, 1))
+    assert (first.count('action="/reviews/'), second.count('action="/reviews/')) == (
+        0,
+        0,
+    )  # viewers decide nothing
+    assert (visitors["editor"].get("/reviews").text.count('value="same"'), 'rel="next"' in first) == (
+        30,
+        True,
+    )
+    assert 'rel="prev"' in second
+    assert "daily_customer_sync" in visitors["viewer"].get("/health").text
 
 
 def test_the_api_takes_a_token_where_one_is_set(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,3 +546,8 @@ def test_a_review_of_an_old_invoice_shows_what_it_says(
     review = company.value("select id from match_reviews")
     assert visitors["editor"].post(f"/reviews/{review}", decision="different").status_code == 303
     assert company.value("select decision from match_reviews") == "different"
+
+
+def test_without_dagster_or_with_a_stranger_there_the_console_syncs_itself(web: Web) -> None:
+    for address in ("http://127.0.0.1:9", web.address):  # nobody; a web server that is no Dagster
+        assert Dagster(address).launch("customer_sync", by="test") is None

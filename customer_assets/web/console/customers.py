@@ -19,7 +19,7 @@ from customer_assets.stack import Stack
 from customer_assets.store import audit, console
 from customer_assets.store.database import Connection
 from customer_assets.store.users import Session
-from customer_assets.web.console.lists import HAS_PHONE, Lists, choice
+from customer_assets.web.console.lists import HAS_PHONE, Lists, choice, chosen_columns
 from customer_assets.web.console.screen import link_of
 from customer_assets.web.console.tables import (
     COLUMNS,
@@ -65,13 +65,18 @@ class Customers(Lists):
             ),
             choice("active", "Active", [("yes", "active"), ("no", "inactive")]),
             HAS_PHONE,
-            choice("changed", "Changed", [("day", "within a day"), ("week", "within a week")]),
+            choice(
+                "changed",
+                "Changed",
+                [("sync", "by the last sync"), ("day", "within a day"), ("week", "within a week")],
+            ),
             choice("sort", "Order", [("name", "by name"), ("newest", "newest change"), ("city", "by city")]),
         ]
         actions = [(f"/actions/{name}", kind.title) for name, kind in KINDS.items()]
         return await self._show(
-            request, session, "list.html", title="Customers", rows=found, columns=COLUMNS["customers"], filters=filters,
-            actions=actions, bulk="/push/plan", page=page, more=more, link=link_of(request),
+            request, session, "list.html", title="Customers", rows=found, filters=filters,
+            columns=chosen_columns("customers", request), all_columns=COLUMNS["customers"], actions=actions,
+            bulk="/push/plan", matching=request.url.query, page=page, more=more, link=link_of(request),
         )  # fmt: skip
 
     def _choices(self, connection: Connection) -> dict[str, list[str]]:

@@ -15,7 +15,8 @@ from customer_assets.pipeline import edit as edits
 from customer_assets.pipeline.explain import decide_review
 from customer_assets.store import identity, links, rows
 from customer_assets.store.users import Session
-from customer_assets.web.console.screen import Screen
+from customer_assets.web.console.lists import page_number
+from customer_assets.web.console.screen import Screen, link_of
 from customer_assets.web.console.tables import (
     heading,
     text,
@@ -29,6 +30,10 @@ def _as_row(invoice: Mapping[str, Any] | None) -> dict[str, Any]:
         "street": "customer_address", "country": "customer_country",
     }  # fmt: skip
     return {ours: invoice[theirs] for ours, theirs in named.items()} if invoice else {}
+
+
+REVIEWS = 30  # on one page
+COMPARED = ("name", "vat_number", "phone", "mobile", "general_email", "street", "zipcode", "city", "country")
 
 
 class Decisions(Screen):
@@ -50,7 +55,9 @@ class Decisions(Screen):
             }
             for c in await run_in_threadpool(read)
         ]  # fmt: skip
-        return await self._show(request, session, "pairs.html", title="Conflicts with SUMIT", pairs=pairs)
+        return await self._show(
+            request, session, "pairs.html", title="Conflicts with SUMIT", pairs=pairs, page=0, more=False
+        )
 
     async def resolve(self, request: Request, session: Session) -> Response:
         """Decide a conflict."""
@@ -77,28 +84,21 @@ class Decisions(Screen):
     async def reviews(self, request: Request, session: Session) -> Response:
         """Records that may be one customer, side by side."""
 
+        page = page_number(request)
+
         def read() -> list[dict[str, Any]]:
             with self._connect() as connection:
-                found = identity.list_reviews(connection, limit=30)
+                found = identity.list_reviews(connection, limit=REVIEWS + 1, offset=REVIEWS * page)
                 known = rows.read_rows(
                     connection, [i for r in found for i in (r["one_row_id"], r["other_row_id"]) if i]
                 )
-            shown = (
-                "name",
-                "vat_number",
-                "phone",
-                "mobile",
-                "general_email",
-                "street",
-                "zipcode",
-                "city",
-                "country",
-            )
             pairs = []
             for r in found:
                 one = known.get(r["one_row_id"]) or _as_row(r["one_invoice"])
                 other = known.get(r["other_row_id"]) or _as_row(r["other_invoice"])
-                lines = [(heading(n), one.get(n), other.get(n)) for n in shown if one.get(n) or other.get(n)]
+                lines = [
+                    (heading(n), one.get(n), other.get(n)) for n in COMPARED if one.get(n) or other.get(n)
+                ]
                 pairs.append({
                     "heading": f"{r['one_name']} / {r['other_name']}", "one": r["one_ref"], "other": r["other_ref"], "lines": lines,
                     "hint": f"Weight {r['weight']}: " + ", ".join(f"{n} {w:+g}" for n, w in r["reasons"]) + ". Not deciding leaves it for later.",
@@ -106,9 +106,11 @@ class Decisions(Screen):
                 })  # fmt: skip
             return pairs
 
+        pairs = await run_in_threadpool(read)
         return await self._show(
-            request, session, "pairs.html", title="Match reviews", pairs=await run_in_threadpool(read)
-        )
+            request, session, "pairs.html", title="Match reviews", pairs=pairs[:REVIEWS], page=page,
+            more=len(pairs) > REVIEWS, link=link_of(request),
+        )  # fmt: skip
 
     async def decide(self, request: Request, session: Session) -> Response:
         """Decide a review."""

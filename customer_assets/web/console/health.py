@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from customer_assets.config import SETTINGS_CLASSES
 from customer_assets.store import audit, console, endpoints, reading
 from customer_assets.store.users import Session
+from customer_assets.timetable import timetable
 from customer_assets.web.console.screen import Screen
 
 
@@ -37,9 +38,11 @@ class Health(Screen):
             for name, info in cls.model_fields.items()
             if "SecretStr" in str(info.annotation) or name in ("company_id", "organization_id")
         ]  # fmt: skip
+        own = self._stack.configuration.settings
         return await self._show(
-            request, session, "health.html", settings=settings, **await run_in_threadpool(read)
-        )
+            request, session, "health.html", settings=settings, timezone=own.timezone,
+            schedules=timetable(sumit_nightly=self._stack.configuration.sumit_is_nightly), **await run_in_threadpool(read),
+        )  # fmt: skip
 
     async def reminder_settings(self, request: Request, session: Session) -> Response:
         """When reminders are due."""

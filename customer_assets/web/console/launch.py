@@ -49,7 +49,6 @@ class Dagster:
         }  # fmt: skip
         if assets:
             selector["assetSelection"] = [{"path": [name]} for name in assets]
-            selector["assetCheckSelection"] = []
         parameters = {
             "selector": selector,
             "runConfigData": {},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,15 +12,18 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.push import PushResult, push
 from customer_assets.stack import Stack
-from customer_assets.store import rows
+from customer_assets.store import console, rows
 from customer_assets.store.users import Session
 from customer_assets.web.console.screen import Screen
 from customer_assets.web.console.work import KINDS, Worker
 
+MOST_PUSHED = 500  # at once: SUMIT bills each call, and takes seconds for it
+
 
 async def chosen_ids(request: Request) -> list[int]:
-    form = await request.form()
-    return [int(i) for i in map(str, form.getlist("id")) if i.isascii() and i.isdigit() and len(i) < 18][:500]
+    """Ids that the form names."""
+    form = await request.form(max_fields=MOST_PUSHED + 500)
+    return [int(i) for i in map(str, form.getlist("id")) if i.isascii() and i.isdigit() and len(i) < 18]
 
 
 class Syncs(Screen):
@@ -54,10 +58,18 @@ class Syncs(Screen):
 
     async def push_plan(self, request: Request, session: Session) -> Response:
         """What a push would send, field by field; nothing is sent."""
-        ids = await chosen_ids(request)
-        if not ids:
-            return RedirectResponse("/customers?said=Nobody+was+selected", status_code=303)
-        result = await run_in_threadpool(self._push, ids, dry_run=True)
+        matching = (await request.form(max_fields=MOST_PUSHED + 500)).get("matching")
+        if matching is not None:
+            ids = await run_in_threadpool(self._matching, str(matching))
+        else:
+            ids = await chosen_ids(request)
+        if not ids or len(ids) > MOST_PUSHED:
+            said = f"More than {MOST_PUSHED}: narrow it with a filter" if ids else "Nobody was selected"
+            return RedirectResponse(f"/customers?{urlencode({'said': said})}", status_code=303)
+        try:
+            result = await run_in_threadpool(self._push, ids, dry_run=True)
+        except CustomerAssetsError as error:
+            return RedirectResponse(f"/customers?{urlencode({'said': str(error)})}", status_code=303)
         others = [
             f"{r.id}: {r.outcome}{f' ({r.reason})' if r.reason else ''}"
             for r in result.rows
@@ -84,6 +96,9 @@ class Syncs(Screen):
                 rows=[],
                 back="/customers",
             )
+        self._worker.tell_dagster(
+            {"sumit_push": {k: v for k, v in result.as_dict().items() if k != "rows"}}, "console: push"
+        )
         await run_in_threadpool(
             self._audit,
             session.user,
@@ -101,11 +116,17 @@ class Syncs(Screen):
             back="/customers",
         )
 
+    def _matching(self, query: str) -> list[int]:
+        with self._connect() as connection:
+            return console.matching_customers(connection, dict(parse_qsl(query)), most=MOST_PUSHED + 1)
+
     def _push(self, ids: Sequence[int], *, dry_run: bool) -> PushResult:
         accounts = self._stack.working.of("sumit")
         if not accounts:
             raise CustomerAssetsError("sumit is not configured")
         with self._connect() as connection:
             wanted = {row["account"] for row in rows.read_rows(connection, ids).values()}
+        if len(wanted) > 1:
+            raise CustomerAssetsError(f"these customers are of several accounts ({', '.join(sorted(wanted))}): push each by itself")  # fmt: skip
         account = next((a for a in accounts if a.account in wanted), accounts[0])
         return push(self._stack.context(trigger="web"), account, ids=ids, dry_run=dry_run)

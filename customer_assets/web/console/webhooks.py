@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -45,12 +46,36 @@ class Webhooks(Screen):
             )  # fmt: skip
         return await self._apply_again(None, session)
 
+    async def replay_range(self, request: Request, session: Session) -> Response:
+        """Apply the deliveries of a range of time once more: ask for the range, say how many there are, do it."""
+        form = await request.form() if request.method == "POST" else None
+        if form is None:
+            return await self._show(request, session, "range.html", since="", until="", only="", number=None)
+        since, until, status = (str(form.get(name, "")) for name in ("since", "until", "status"))
+        try:
+            span = _instant(since), _instant(until)
+        except ValueError:
+            failed = "From and to are instants, like 2031-05-01T08:00."
+            return await self._show(request, session, "range.html", since=since, until=until, only=status, number=None, failed=failed)  # fmt: skip
+
+        def read() -> list[str]:
+            with self._connect() as connection:
+                return deliveries.received_between(connection, *span, status=status or None)
+
+        ids = await run_in_threadpool(read)
+        if form.get("go") and ids:
+            return await self._apply_again(ids, session)
+        return await self._show(
+            request, session, "range.html", since=since, until=until, only=status, number=len(ids)
+        )
+
     async def _apply_again(self, ids: list[str] | None, session: Session) -> Response:
         def again() -> str:
             with self._connect() as connection, connection.transaction():
                 number = deliveries.put_back(connection, ids=ids)
+                named = "all failed" if ids is None else f"{len(ids)} deliveries"
                 audit.record(
-                    connection, who=session.user, action="replay", target=", ".join(ids or ["all failed"])
+                    connection, who=session.user, action="replay", target=named, details={"ids": ids}
                 )
             applied = apply_deliveries(self._stack.context(trigger="web"), self._stack.receiving)
             return f"{number} put back; " + (
@@ -59,3 +84,13 @@ class Webhooks(Screen):
 
         said = await run_in_threadpool(again)
         return RedirectResponse("/webhooks?" + urlencode({"said": said}), status_code=303)
+
+
+def _instant(text: str) -> datetime:
+    """An instant as a form gives it; without a zone it is UTC.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

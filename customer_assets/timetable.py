@@ -1,0 +1,35 @@
+"""When what runs by itself: read by Dagster's schedules, and shown by the console, which does not load Dagster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One schedule.
+
+    Attributes:
+        name, job: of the schedule, and of what it starts.
+        cron: in SYNC_TIMEZONE.
+        is_on: whether it runs unless somebody stops it.
+    """
+
+    name: str
+    job: str
+    cron: str
+    is_on: bool = True
+
+
+def timetable(*, sumit_nightly: bool) -> list[Slot]:
+    """The nightly syncs, the weekly check of identity and pruning.
+
+    With `sumit_nightly` the 03:00 one runs, and the 02:00 one leaves SUMIT to it.
+    """
+    nightly = "customer_sync_without_sumit" if sumit_nightly else "customer_sync"
+    return [
+        Slot("daily_customer_sync", nightly, "0 2 * * *"),
+        Slot("daily_sumit_bidirectional", "sumit_bidirectional", "0 3 * * *", is_on=sumit_nightly),
+        Slot("weekly_identity_check", "identity_check", "0 4 * * 0"),
+        Slot("weekly_prune", "prune", "0 5 * * 0"),
+    ]
