@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from customer_assets.store import users
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import Web, serving
-from customer_assets_tests.web.test_console import EVIL, PASSWORD, READS, customer
+from customer_assets_tests.web.test_console import EDITS, EVIL, PASSWORD, READS, customer
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -61,6 +62,16 @@ class Screen:
         self.page.wait_for_url("**/customers")
 
 
+def serious_findings(page: Any) -> list[str]:
+    """What axe-core finds wrong for people who do not see, or do not use a mouse; the grave ones."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{f['id']}: {f['help']}: {f['nodes'][0]['html'][:200]}"
+        for f in found
+        if f["impact"] in ("serious", "critical")
+    ]
+
+
 @pytest.fixture
 def site(company: Company) -> Iterator[Web]:
     for role in users.ROLES:
@@ -90,7 +101,7 @@ def screen(site: Web, browser: Any) -> Iterator[Screen]:
 
 
 @pytest.mark.parametrize("width", [1400, 390])
-def test_every_screen_opens_and_fits(company: Company, screen: Screen, width: int) -> None:
+def test_every_screen_opens_fits_and_is_accessible(company: Company, screen: Screen, width: int) -> None:
     # this thread has the browser's event loop
     pulling = threading.Thread(target=company.pull, args=("robaws",))
     pulling.start()
@@ -98,10 +109,16 @@ def test_every_screen_opens_and_fits(company: Company, screen: Screen, width: in
     row = customer(
         company, source_customer_id="evil", name=EVIL, website="javascript:alert(1)", city="\u202eevil"
     )
+    company.do(
+        "insert into match_reviews (scope, one_ref, other_ref, weight) values ('customers', 'robaws:1001', 'robaws:evil', 7)"
+    )
     screen.page.set_viewport_size({"width": width, "height": 900})
+    screen.open("/login")
+    assert serious_findings(screen.page) == []
     screen.log_in("admin")
-    for path in [*READS, f"/customers/{row}", f"/customers/{row}/edit", "/intakes/new", "/actions/sync-all"]:
+    for path in [*READS, *EDITS, f"/customers/{row}", f"/customers/{row}/edit"]:
         screen.open(path)
+        assert serious_findings(screen.page) == [], path
         assert screen.page.locator("h1").count() == 1, path
         assert screen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), path
         screen.keep(f"{path.strip('/').replace('/', '-')}-{width}")

@@ -59,7 +59,8 @@ SECTIONS = {
 
 def heading(name: str) -> str:
     """A column's name as people read it."""
-    return name.replace("_", " ").replace("vat", "VAT").capitalize().replace("Vat", "VAT")
+    words = [word.upper() if word in ("vat", "gl") else word for word in name.split("_")]
+    return words[0][:1].upper() + " ".join(words)[1:]
 
 
 def input_kind(name: str) -> str:
