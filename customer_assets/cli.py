@@ -613,7 +613,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """The pipeline's own benchmark: CPU, WAL, calls, memory and quality, beside peers in the same run."""
-    from customer_assets.bench import run_bench
+    from customer_assets.benchmarks.syncs import run_bench
 
     rows = run_bench(records, identity_sample, say=say)
     show_table(

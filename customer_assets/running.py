@@ -130,7 +130,7 @@ def run_dev(stack: Stack, *, say: Say) -> None:
         say("stopping")
     finally:
         for child in children:
-            _end(child)
+            end_family(child)
         if stack.configuration.sandbox and not was_up:
             _stop_sandbox(stack)
         _stop_server_if_unused(stack)
@@ -148,14 +148,14 @@ def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def end_family(child: subprocess.Popen[bytes]) -> None:
     """End a child and what it started: politely, then not."""
     try:
         family = [psutil.Process(child.pid), *psutil.Process(child.pid).children(recursive=True)]
     except psutil.NoSuchProcess:
         return
     if child.poll() is None:
-        child.send_signal(signal.SIGINT)
+        child.send_signal(signal.SIGINT)  # a shell may have had it ignored: hence the second look
     _, alive = psutil.wait_procs(family, timeout=15)
     for process in alive:
         process.kill()

@@ -45,10 +45,8 @@ class FieldState:
 
 @dataclass
 class Reconciled:
-    """How many links were made, fields pulled over a local edit, and conflicts opened or decided by policy."""
+    """Conflicts that wait for a decision, and rows to be shown anew, since an edit of theirs is released."""
 
-    linked: int = 0
-    decided: int = 0
     open_conflicts: int = 0
     shown_anew: list[int] = field(default_factory=list)
 
@@ -95,7 +93,6 @@ def reconcile(
             link.base = {name: link.remote.get(name) for name in sumit_writes(settings.dialect)}
             link.remote_id = link.row["source_customer_id"] if link.row else None
         links.create_links(connection, unlinked)
-        result.linked = len(unlinked)
         released: list[int] = []
         for link in found:
             if link.id is not None and _is_alive(link):
@@ -135,7 +132,6 @@ def _reconcile(connection: Connection, link: Link, settings: SumitSettings, resu
                 resolution=winner,
                 by=f"policy {settings.conflict_policy}",
             )
-            result.decided += 1
         if outcome is Outcome.CONFLICT:
             result.open_conflicts += 1
             if link.open_conflicts.get(state.field) != (state.local, state.remote):

@@ -1,4 +1,4 @@
-"""The web app: webhook receiver, JSON API, health. One ASGI app; the JSON API reads only, and every query is bounded."""
+"""The web app: webhook receiver, JSON API, console, health. One ASGI app."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from customer_assets.stack import Stack
 from customer_assets.store import console, endpoints, reading, users
 from customer_assets.store.database import connect
 from customer_assets.store.landing import land, store_refusals
+from customer_assets.web.api import api_routes, as_json, connect_to_read
 from customer_assets.web.applier import Applier
 from customer_assets.web.console.guard import Guard, SecureHeaders
 from customer_assets.web.console.pages import console_routes
@@ -36,8 +37,6 @@ from customer_assets.web.landing import GroupWriter
 from customer_assets.web.receiver import PATH, SOURCE, Receiver
 from customer_assets.web.secrets import Secrets
 
-MOST_ROWS = 500
-READ_SECONDS = 5.0  # a query that takes longer is given up
 log = logging.getLogger(__name__)
 
 
@@ -95,34 +94,18 @@ def build_app(stack: Stack) -> App:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def listing(name: str) -> Any:
-        async def endpoint(request: Request) -> Response:
-            try:
-                limit = min(MOST_ROWS, max(1, int(request.query_params.get("limit", 50))))
-                after = int(request.query_params.get("after", 0))
-            except ValueError:
-                return JSONResponse({"error": "limit and after are numbers"}, status_code=400)
-            filters = {k: v for k, v in request.query_params.items() if k not in ("limit", "after")}
-            try:
-                rows = await run_in_threadpool(_read, stack, name, filters, after, limit)
-            except reading.UnknownFilterError as error:
-                return JSONResponse({"error": str(error)}, status_code=400)
-            following = rows[-1]["id"] if len(rows) == limit else None
-            return _json({"items": rows, "next": following})
-
-        return endpoint
-
-    async def customer(request: Request) -> Response:
-        rows = await run_in_threadpool(_read, stack, "customers", {"id": request.path_params["id"]}, 0, 1)
-        return _json(rows[0]) if rows else JSONResponse({"error": "no such customer"}, status_code=404)
-
     async def health(request: Request) -> Response:  # noqa: ARG001
         state = await run_in_threadpool(_health, stack)
         state["webhooks"] |= {"secrets": len(secrets.held.values), "applier": applier.is_alive}
-        return _json({"status": "ok", **state})
+        return as_json({"status": "ok", **state})
 
-    async def metrics(request: Request) -> Response:  # noqa: ARG001
-        return await run_in_threadpool(_metrics, stack)
+    async def ready(request: Request) -> Response:  # noqa: ARG001
+        """Whether deliveries can be taken and pages shown: the database answers, and the applier runs."""
+        await run_in_threadpool(_ask_database, stack)
+        is_ready = applier.is_alive
+        return JSONResponse(
+            {"status": "ok" if is_ready else "starting"}, status_code=200 if is_ready else 503
+        )
 
     app = Starlette(
         lifespan=lifespan,
@@ -137,13 +120,8 @@ def build_app(stack: Stack) -> App:
         },
         routes=[
             Route("/healthz", health),
-            Route("/readyz", health),
-            Route("/metrics", guard.api(metrics)),
-            Route("/api/openapi.json", guard.api(_openapi)),
-            Route("/api/customers", guard.api(listing("customers"))),
-            Route("/api/customers/{id:row}", guard.api(customer)),
-            Route("/api/invoices", guard.api(listing("invoices"))),
-            Route("/api/reminders", guard.api(listing("reminders"))),
+            Route("/readyz", ready),
+            *api_routes(stack, guard),
             *console_routes(stack, guard, worker),
         ],
     )
@@ -170,53 +148,6 @@ def _ensure_search(stack: Stack) -> None:
         log.warning("no index for the search yet: %s", str(error).splitlines()[0] if str(error) else error)
 
 
-def _metrics(stack: Stack) -> Response:
-    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-
-    registry = CollectorRegistry()
-    with connect(
-        stack.url, name="customer_assets web", timeout=2, statement_seconds=READ_SECONDS
-    ) as connection:
-        for name, value in console.metrics(connection).items():
-            Gauge(f"customer_assets_{name}", name.replace("_", " "), registry=registry).set(value)
-    return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-async def _openapi(request: Request) -> Response:  # noqa: ARG001
-    """The JSON API as OpenAPI, from the declared filters."""
-    text = {"type": "string"}
-    paths: dict[str, Any] = {}
-    for name, filters in reading.FILTERS.items():
-        parameters = [{"name": f, "in": "query", "schema": text} for f in (*filters, "limit", "after")]
-        paths[f"/api/{name}"] = {
-            "get": {
-                "summary": f"{name}, in order of their ids; `after` is the `next` of the page before",
-                "parameters": parameters,
-                "responses": {
-                    "200": {"description": "items, next"},
-                    "400": {"description": "unknown filter"},
-                },
-            }
-        }
-    paths["/api/customers/{id}"] = {
-        "get": {
-            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
-            "responses": {"200": {"description": "one customer"}, "404": {"description": "no such customer"}},
-        }
-    }
-    schemes = {"token": {"type": "http", "scheme": "bearer"}}
-    info = {"title": "customer_assets", "version": "1"}
-    return JSONResponse(
-        {
-            "openapi": "3.1.0",
-            "info": info,
-            "paths": paths,
-            "components": {"securitySchemes": schemes},
-            "security": [{"token": []}],
-        }
-    )
-
-
 def _receiving(stack: Stack) -> RobawsSettings:
     """Settings of the receiver: those of the first account, since one address serves all of them."""
     settings = stack.receiving[0].settings
@@ -224,17 +155,13 @@ def _receiving(stack: Stack) -> RobawsSettings:
     return settings
 
 
-def _read(stack: Stack, name: str, filters: dict[str, Any], after: int, limit: int) -> list[dict[str, Any]]:
-    with connect(
-        stack.url, name="customer_assets web", timeout=2, statement_seconds=READ_SECONDS
-    ) as connection:
-        return reading.page(connection, name, filters=filters, after=after, limit=limit)
+def _ask_database(stack: Stack) -> None:
+    with connect_to_read(stack) as connection:
+        connection.execute("select")
 
 
 def _health(stack: Stack) -> dict[str, Any]:
-    with connect(
-        stack.url, name="customer_assets web", timeout=2, statement_seconds=READ_SECONDS
-    ) as connection:
+    with connect_to_read(stack) as connection:
         return {
             **reading.health(connection),
             "webhooks": endpoints.delivery_health(connection)
@@ -257,9 +184,3 @@ def _unavailable(_request: Request, error: Exception) -> Response:
 
 def _unusable(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"error": "a value that no field can hold"}, status_code=400)
-
-
-def _json(value: Any) -> Response:
-    import msgspec
-
-    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -21,8 +21,9 @@ from typing import Any
 
 import psutil
 
-from customer_assets.bench_identity import bench_identity
-from customer_assets.bench_webhooks import bench_webhooks
+from customer_assets.benchmarks.console import bench_console
+from customer_assets.benchmarks.identity import bench_identity
+from customer_assets.benchmarks.webhooks import bench_webhooks
 from customer_assets.config import Settings, project_root
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.resolve import resolve_customers
@@ -195,6 +196,9 @@ def run_bench(records: int, sample: Path | None = None, *, say: Callable[[str], 
         rows += _paced(bench, say)
         say("webhooks")
         rows += bench_webhooks(bench.server)
+        say("console")
+        for customers in (4017, records * 10):
+            rows += bench_console(bench.server, customers)
         rows += bench_identity(records, sample, say=say)
         rows.append(("start-up", "s to load the definitions", f"{_import_seconds():.2f}", "", ""))
     finally:

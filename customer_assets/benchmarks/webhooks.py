@@ -11,19 +11,18 @@ import hashlib
 import hmac
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from customer_assets.benchmarks.serving import served
 from customer_assets.config import project_root
+from customer_assets.running import end_family
 from customer_assets.store import database, embedded
 from customer_assets.web.receiver import PATH
 
@@ -55,7 +54,7 @@ def bench_webhooks(server: embedded.EmbeddedServer) -> list[tuple[str, str, str,
     database.ensure_database(server.url("postgres"), "webhooks")
     url = server.url("webhooks")
     database.upgrade(url)
-    with _served(_BARE) as address:
+    with served(_BARE) as address:
         bare = _load(address, "/", 20_000)
     commits = _pgbench(server)
     rows = [
@@ -63,7 +62,7 @@ def bench_webhooks(server: embedded.EmbeddedServer) -> list[tuple[str, str, str,
         ("webhooks", "pgbench, commits/s at 16 clients", f"{commits:,.0f}", "", ""),
     ]
     settings = {"DATABASE_URL": url, "ROBAWS_WEBHOOK_SECRET": SECRET, "REPORT_TO_DAGSTER": "off"}
-    with _served([sys.executable, "-m", "customer_assets", "serve", "--port"], settings) as address:
+    with served([sys.executable, "-m", "customer_assets", "serve", "--port"], settings) as address:
         _load(address, PATH, 500)
         ignored = _load(address, PATH, 20_000, event="offer.updated")
         rows.append(_row("landed alone (nothing to apply)", ignored))
@@ -95,8 +94,7 @@ def _by_sensor(url: str) -> float:
     try:
         seconds = [_until_applied(url, f"sensor-{number}") for number in range(4)]
     finally:
-        os.killpg(dagster.pid, signal.SIGINT)
-        dagster.wait()
+        end_family(dagster)
     return max(seconds[1:])  # the first one waited for Dagster to come up
 
 
@@ -169,33 +167,12 @@ def _pgbench(server: embedded.EmbeddedServer) -> float:
     return float(next(line for line in done.stdout.splitlines() if line.startswith("tps")).split()[2])
 
 
-_BARE = [sys.executable, "-m", "customer_assets.bench_webhooks", "bare"]
-
-
-@contextmanager
-def _served(command: list[str], settings: dict[str, str] | None = None) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(  # noqa: S603
-        [*command, str(port)], env=os.environ | (settings or {}), cwd=project_root()
-    )
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+_BARE = [sys.executable, "-m", "customer_assets.benchmarks.webhooks", "bare"]
 
 
 def _load(address: str, path: str, count: int, *, event: str = "client.updated", pause: float = 0) -> Load:
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "customer_assets.bench_webhooks", "load", address, path, str(count), event, str(pause)],
+        [sys.executable, "-m", "customer_assets.benchmarks.webhooks", "load", address, path, str(count), event, str(pause)],
         capture_output=True, text=True, check=True, cwd=project_root(),
     )  # fmt: skip
     return Load(**json.loads(done.stdout))
