@@ -10,6 +10,7 @@ from typing import Any
 
 from psycopg import sql
 
+from customer_assets.store import identity
 from customer_assets.store.database import Connection
 
 PAGE = 50
@@ -275,7 +276,10 @@ def customer(connection: Connection, customer_id: int) -> dict[str, Any] | None:
         "pushes": "select outcome, reason, pushed_at from ops.push_results where row_id = %(id)s order by id desc limit 20",
     }
     parameters = {"id": customer_id, "customer": row["customer_id"]}
-    return {"row": row} | {name: connection.execute(q, parameters).fetchall() for name, q in queries.items()}
+    found = {name: connection.execute(q, parameters).fetchall() for name, q in queries.items()}
+    refs = [f"{r['source']}:{r['source_customer_id']}" for r in (row, *found["same"])]
+    found["evidence"] = identity.edges_of(connection, refs, account=row["account"])
+    return {"row": row} | found
 
 
 def suggestions(connection: Connection, text: str) -> list[dict[str, Any]]:

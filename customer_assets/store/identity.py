@@ -283,6 +283,7 @@ def edges_of(connection: Connection, refs: Sequence[str], *, account: str) -> li
         where account = %s
             and one_ref = any(%s)
             and other_ref = any(%s)
+        order by weight desc, one_ref, other_ref
         """,
         [account, list(refs), list(refs)],
     ).fetchall()

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from customer_assets.pipeline.resolve import resolve_customers
 from customer_assets.store import console, users
 from customer_assets.web.console.guard import HEADERS, LoginThrottle, allowed_next
 from customer_assets.web.console.launch import Dagster
@@ -77,7 +78,7 @@ def customer(company: Company, **fields: Any) -> int:
 
 READS = ["/customers", "/intakes", "/invoices", "/reminders", "/runs", "/rejects", "/webhooks", "/webhooks/refusals", "/conflicts", "/reviews", "/audit", "/health"]  # fmt: skip
 EDITS = ["/intakes/new", "/actions/sync-all", "/webhooks/retry", "/webhooks/range"]
-WRITES = ["/push/plan", "/push", "/webhooks/replay", "/conflicts/1", "/reviews/1", "/actions/pull-sumit", "/intakes/new", "/webhooks/retry", "/webhooks/range"]  # fmt: skip
+WRITES = ["/customers/1/apart", "/push/plan", "/push", "/webhooks/replay", "/conflicts/1", "/reviews/1", "/actions/pull-sumit", "/intakes/new", "/webhooks/retry", "/webhooks/range"]  # fmt: skip
 
 
 def test_every_screen_opens_for_those_who_may_see_it(visitors: dict[str, Visitor]) -> None:
@@ -365,6 +366,22 @@ def test_reviews_have_pages_and_health_shows_the_schedules(
     )
     assert 'rel="prev"' in second
     assert "daily_customer_sync" in visitors["viewer"].get("/health").text
+
+
+def test_a_customer_shows_why_its_records_are_one_and_they_are_told_apart(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    one = customer(company, vat_number="BE0476267228")
+    other = customer(company, source="zoho", source_customer_id="9", vat_number="BE 0476.267.228")
+    resolve_customers(company.context)
+    text = visitors["viewer"].get(f"/customers/{one}").text
+    assert f'<a href="/customers/{other}"><b>' in text
+    assert "vat_id" in text
+    assert "Not the same" not in text
+    assert visitors["editor"].post(f"/customers/{one}/apart", other="0").status_code == 422
+    assert visitors["editor"].post(f"/customers/{one}/apart", other=f"{other}").status_code == 303
+    resolve_customers(company.context)
+    assert company.value("select count(distinct customer_id) from customer_rows") == 2
 
 
 def test_the_api_takes_a_token_where_one_is_set(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:

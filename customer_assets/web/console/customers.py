@@ -7,14 +7,16 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from customer_assets.domain.edits import BOOLEANS, EDITABLE
-from customer_assets.errors import RecordError, StaleEditError
+from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditError
 from customer_assets.pipeline import edit as edits
+from customer_assets.pipeline.explain import decide_pair
 from customer_assets.stack import Stack
 from customer_assets.store import audit, console
 from customer_assets.store.database import Connection
@@ -119,7 +121,7 @@ class Customers(Lists):
             *((title, found[key], columns) for title, key, columns in DETAIL_TABLES),
         ]
         return await self._show(
-            request, session, "customer.html", row=row, sections=sections, tables=tables,
+            request, session, "customer.html", row=row, sections=sections, tables=tables, same=found["same"],
             edited={e["field"]: e for e in found["edits"]},
             metadata=json.dumps({**row["metadata"], "extra_fields": row["extra_fields"]}, ensure_ascii=False, indent=1, default=str),
         )  # fmt: skip
@@ -127,6 +129,27 @@ class Customers(Lists):
     def _customer(self, customer_id: int) -> dict[str, Any] | None:
         with self._connect() as connection:
             return console.customer(connection, customer_id)
+
+    async def apart(self, request: Request, session: Session) -> Response:
+        """Say that another record is not the same customer; the next resolution of customers parts them."""
+        customer_id = request.path_params["id"]
+        other = str((await request.form()).get("other", ""))
+
+        def decide() -> None:
+            decide_pair(
+                self._stack.context(trigger="web"),
+                f"{customer_id}",
+                other,
+                decision="different",
+                by=session.user,
+            )
+
+        try:
+            await run_in_threadpool(decide)
+        except CustomerAssetsError as error:
+            return PlainTextResponse(str(error), status_code=422)
+        said = "Kept: the next resolution of customers parts them"
+        return RedirectResponse(f"/customers/{customer_id}?{urlencode({'said': said})}", status_code=303)
 
     async def edit(self, request: Request, session: Session) -> Response:
         """Change a customer; an edit of something that changed meanwhile is refused, and both versions are shown."""

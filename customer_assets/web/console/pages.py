@@ -49,6 +49,7 @@ def console_routes(stack: Stack, guard: Guard, worker: Worker) -> list[BaseRoute
         Route("/logout", page("viewer", logins.logout), methods=["POST"]),
         *(Route(path, page("viewer", handler)) for path, handler in reads.items()),
         Route("/customers/{id:row}/edit", page("editor", customers.edit), methods=["GET", "POST"]),
+        Route("/customers/{id:row}/apart", page("editor", customers.apart), methods=["POST"]),
         Route("/intakes/new", page("editor", customers.intake), methods=["GET", "POST"]),
         Route("/actions/{kind}", page("editor", syncs.action), methods=["GET", "POST"]),
         Route("/push/plan", page("editor", syncs.push_plan), methods=["POST"]),

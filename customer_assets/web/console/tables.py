@@ -43,7 +43,7 @@ COLUMNS = {
     "audit": columns("at:When:ago", "who:Who", "action:What", "target:To what", "details:Details"),
 }  # fmt: skip
 DETAIL_TABLES = (
-    ("The same customer elsewhere", "same", columns("name:Name:customer", "source:System:badge", "source_customer_id:Id", "city:City")),
+    ("Why these are one customer", "evidence", columns("one_ref:One", "other_ref:Other", "rule:Evidence", "weight:Weight:number")),
     ("Invoices", "invoices", columns("invoice_number:Number", "invoice_date:Date", "due_date:Due", "total:Total:money", "balance:Open:money", "currency_code:", "status:Status:badge")),
     ("Old invoices", "legacy", columns("source_invoice_id:Number", "invoice_date:Date", "total:Total:money", "currency_code:", "match_rule:Linked by", "match_score:Score:number")),
     ("Reminders", "reminders", columns("scheduled_date:On", "reminder_type:Kind", "status:Status:badge", "skip_reason:Why not")),
