@@ -62,8 +62,9 @@ def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
     """
     engine = _engine(context)
     with connect(context.url, name="customer_assets customers") as connection, connection.transaction():
+        index.wait_for_turn(connection)
         changes = index.changes(connection, engine=engine)
-        region = find_region(connection, changes, full=full)
+        region = find_region(connection, changes, engine=engine, full=full)
         counts = NOTHING
         if region.looked_at or region.removed_refs:
             counts = _resolve_region(connection, context, region, engine)
@@ -115,13 +116,14 @@ def _resolve_region(
     identity.store_aliases(connection, merged, given_back)
     removed = golden.remove_unused(connection)
     identity.store_contacts(connection, contacts, of=[record["id"] for record in records])
-    for account, found in clusters.items():
+    for account in sorted({*clusters, *(owner for owner, _ in region.removed_refs)}):
+        found = clusters.get(account, Clusters())
         of = None if region.is_all else region.refs(rows, account)
         identity.store_reviews(
             connection, [as_review(r) for r in found.reviews], account=account, scope="customers", of=of
         )
         identity.store_edges(connection, [as_edge(e) for e in found.edges], account=account, of=of)
-    index.store(connection, _indexed(rows, dict(assignments)))
+    index.store(connection, _indexed(rows, dict(assignments), region.said))
     identity.remove_answered(connection)
     return replace(counts, removed=removed)
 
@@ -182,11 +184,15 @@ def _engine(context: Context) -> str:
     return f"{engine_version()} {context.settings.identity_accept} {context.settings.identity_review}"
 
 
-def _indexed(rows: Iterable[Mapping[str, Any]], customers: Mapping[int, int]) -> Iterator[index.Indexed]:
+def _indexed(
+    rows: Iterable[Mapping[str, Any]], customers: Mapping[int, int], expected: Mapping[int, str]
+) -> Iterator[index.Indexed]:
     for row in rows:
         if (customer_id := customers.get(row["id"])) is not None:
+            # what changed since the region was found is to be looked at again, with its new neighbours
+            said = row["said"] if expected.get(row["id"], row["said"]) == row["said"] else "changed meanwhile"
             ref = ref_of(row_key(row))
-            yield index.Indexed(row["id"], row["account"], ref, customer_id, row["said"], index_keys(row))
+            yield index.Indexed(row["id"], row["account"], ref, customer_id, said, index_keys(row))
 
 
 def stable_ids(

@@ -44,6 +44,11 @@ class Changes:
     total: int
 
 
+def wait_for_turn(connection: Connection) -> None:
+    """Wait until no other resolution is under way; this one is, until its transaction ends."""
+    connection.execute("select pg_advisory_xact_lock(hashtext('customer_assets customers'))")
+
+
 def changes(connection: Connection, *, engine: str) -> Changes:
     """What changed since the last resolution by this engine (a text that differs when its rules do)."""
     found = connection.execute(
@@ -91,33 +96,53 @@ def keys_of(connection: Connection, row_ids: Collection[int]) -> set[str]:
     return {row["key"] for row in rows}
 
 
-def found_by(connection: Connection, keys: Collection[str], *, at_most: int) -> set[int]:
-    """Rows that have one of the keys; of keys that more than `at_most` rows have, none."""
+def found_by(
+    connection: Connection, keys: Collection[str], *, at_most: int, sample: int = 0
+) -> tuple[set[int], set[int]]:
+    """Rows that have one of the keys, and rows that stand for the many others.
+
+    Args:
+        connection: database.
+        keys: what to look for.
+        at_most: of keys that more rows have, not all are given.
+        sample: but a row of each of so many customers, so that it can be seen that the value is shared.
+    """
     rows = connection.execute(
         """
         with holders as (
             -- one look into the index for each key: beside an array of thousands, each key of each row would be compared
-            select w.key, i.row_id
+            select w.key, i.row_id, i.customer_id
             from unnest(%(keys)s::text[]) as w (key)
             cross join lateral (
-                select i.row_id
+                select i.row_id, i.customer_id
                 from ops.identity_index i
                 where i.keys @> array[w.key]
-                limit %(at_most)s + 1
+                limit greatest(%(at_most)s + 1, %(sample)s * 10)
             ) i
-        ), few as (
-            select key
+        ), counted as (
+            select key, row_id,
+                count(*) over (partition by key) > %(at_most)s as is_crowded,
+                dense_rank() over (partition by key order by customer_id) as customer,
+                row_number() over (partition by key, customer_id order by row_id) as nth
             from holders
-            group by key
-            having count(*) <= %(at_most)s
         )
-        select distinct row_id
-        from holders
-        join few using (key)
+        select distinct row_id, is_crowded
+        from counted
+        where not is_crowded
+            or (customer <= %(sample)s and nth = 1)
         """,
-        {"keys": sorted(keys), "at_most": at_most},
+        {"keys": sorted(keys), "at_most": at_most, "sample": sample},
+    ).fetchall()
+    few = {row["row_id"] for row in rows if not row["is_crowded"]}
+    return few, {row["row_id"] for row in rows} - few
+
+
+def said_of(connection: Connection, row_ids: Collection[int]) -> dict[int, str]:
+    """Hashes of what rows said when they were resolved last."""
+    rows = connection.execute(
+        "select row_id, said from ops.identity_index where row_id = any(%s)", [sorted(row_ids)]
     )
-    return {row["row_id"] for row in rows}
+    return {row["row_id"]: row["said"] for row in rows}
 
 
 def with_their_customers(connection: Connection, row_ids: Collection[int]) -> set[int]:

@@ -7,7 +7,10 @@ from random import Random
 from stdnum.be import vat as be_vat
 
 from customer_assets.pipeline.explain import decide_pair
-from customer_assets.pipeline.resolve import disagreeing_rows, resolve_customers
+from customer_assets.pipeline.region import find_region
+from customer_assets.pipeline.resolve import _engine, _resolve_region, disagreeing_rows, resolve_customers
+from customer_assets.store import identity_index
+from customer_assets.store.database import connect
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.pipeline.test_identity import add, customer_of
 
@@ -116,3 +119,78 @@ def test_what_is_shared_by_two_vat_ids_since_a_change_is_nobodys_primary_one(com
     result = resolve_customers(company.context)
     assert result.compared < result.rows / 2
     assert company.value(email, customer_of(company, one)) is None
+
+
+def test_a_namesake_among_common_names_is_not_joined_because_its_surroundings_are_few(
+    company: Company,
+) -> None:
+    firsts = (
+        "Jan",
+        "Els",
+        "Luc",
+        "Sofie",
+        "Marie",
+        "Piet",
+        "Anouk",
+        "Daan",
+        "Fleur",
+        "Kees",
+        "Hugo",
+        "Claire",
+    )
+    lasts = (
+        "Peeters",
+        "Maes",
+        "Claes",
+        "Smets",
+        "Wouters",
+        "Baert",
+        "Visser",
+        "Bakker",
+        "Jansen",
+        "Moreau",
+        "Weber",
+    )
+    for number, (first, last) in enumerate((f, s) for f in firsts for s in lasts):
+        add(company, "robaws", f"{number}", name=f"{first} {last}", primary_phone=f"+32470{number:06d}")
+    resolve_customers(company.context)
+    add(company, "zoho", "new", name="Jan Peeters")
+    result = resolve_customers(company.context)
+    assert (result.compared < result.rows / 2, result.customers, result.reviews) == (True, result.rows, 1)
+    assert disagreeing_rows(company.context)[0] == 0
+
+
+def test_what_very_many_share_is_known_to_be_shared(company: Company) -> None:
+    """An accountant's phone, and a chain with a branch in every town."""
+    random = Random(11)  # noqa: S311
+    fill(company, 300, random)
+    phone = {"primary_phone": "+3235551234", "phone": "+3235551234"}
+    for number in range(90):
+        name = f"{''.join(random.choices('abdegiklmnoprstuv', k=7)).capitalize()} Antwerpen NV"
+        add(company, "robaws", f"a{number}", name=name, vat_number=vat_of(2000 + number), **phone)
+        add(company, "robaws", f"b{number}", name="Carrefour Market NV", zipcode=f"{4000 + number}")
+    add(company, "robaws", "v", name="Vandamme Antwerpen NV", **phone)
+    resolve_customers(company.context)
+    add(company, "zoho", "v", name="Vandamme Antwerpn NV", **phone)
+    add(company, "zoho", "b", name="Carrefour Market NV", zipcode="4003")
+    new = add(company, "zoho", "n", name="Nieuw BV", vat_number=vat_of(3000), **phone)
+    result = resolve_customers(company.context)
+    assert result.compared < result.rows / 2
+    assert disagreeing_rows(company.context)[0] == 0
+    assert company.value("select phone from customers where id = %s", customer_of(company, new)) is None
+    assert company.value("select bool_and(is_shared) from customer_contacts where value = '+3235551234'")
+
+
+def test_a_row_that_a_sync_changes_during_the_resolution_is_looked_at_again(company: Company) -> None:
+    fill(company, 60, Random(13))  # noqa: S311
+    resolve_customers(company.context)
+    add(company, "robaws", "x", name="Noord BV", vat_number=vat_of(900))
+    one = add(company, "zoho", "y", name="Noord", vat_number=vat_of(900))
+    engine = _engine(company.context)
+    with connect(company.url) as connection, connection.transaction():
+        changes = identity_index.changes(connection, engine=engine)
+        region = find_region(connection, changes, engine=engine, full=False)
+        company.do("update customer_rows set primary_phone = '+3235550100' where id = %s", one)
+        _resolve_region(connection, company.context, region, engine)
+        again = identity_index.changes(connection, engine=engine)
+    assert one in again.rows

@@ -76,7 +76,7 @@ def serious_findings(page: Any) -> list[str]:
 def site(company: Company) -> Iterator[Web]:
     for role in users.ROLES:
         users.add_user(company.connection, role, PASSWORD, role=role)
-    with serving(company) as web:
+    with serving(company, with_sumit=True) as web:
         yield web
 
 
@@ -124,7 +124,7 @@ def test_every_screen_opens_fits_and_is_accessible(company: Company, screen: Scr
         screen.keep(f"{path.strip('/').replace('/', '-')}-{width}")
 
 
-def test_the_story_of_a_day(company: Company, screen: Screen) -> None:
+def test_the_story_of_a_day(company: Company, site: Web, screen: Screen) -> None:
     row = customer(company, city="Antwerpen")
     page = screen.page
     screen.log_in()
@@ -148,6 +148,17 @@ def test_the_story_of_a_day(company: Company, screen: Screen) -> None:
     page.get_by_role("button", name="Start").click()
     page.get_by_text("created").wait_for(timeout=60_000)
     screen.keep("sync-done")
+    screen.open("/customers?q=aeon+shipping&column=name&column=city")
+    page.get_by_label("Select Aeon Shipping LLC").first.check()
+    page.get_by_role("button", name="Push to SUMIT…").click()
+    page.get_by_text("Push 1 customer to SUMIT").wait_for()
+    page.get_by_role("button", name="Push 1").click()
+    page.get_by_text("Pushed 1 customer").wait_for()
+    site.deliver("d1", id="1000", name="Aeon Shipping LLC")
+    site.settled()
+    screen.open("/webhooks/deliveries/d1")
+    page.get_by_role("button", name="once more").click()
+    page.get_by_text("1 put back").wait_for()
 
 
 def test_an_intake_by_keyboard_alone(company: Company, screen: Screen) -> None:
