@@ -7,17 +7,15 @@ Splink replaces the declared weights and nothing else: normalization, certain ke
 from __future__ import annotations
 
 import csv
-import os
 import random
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from customer_assets.benchmarks.measured import run_measured
 from customer_assets.config import project_root
 from customer_assets.domain.contacts import phone_tail
 from customer_assets.domain.evidence import Key, Profile, differ
@@ -84,7 +82,7 @@ def bench_identity(rows: int, sample: Path | None, *, say: Callable[[str], None]
     with tempfile.TemporaryDirectory(prefix="ca_bench_") as folder:
         made, truth = Path(folder) / "made.csv", Path(folder) / "truth.csv"
         script = project_root() / "bench/labelled_invoices.py"
-        _run([sys.executable, script, rows // ROWS_PER_CUSTOMER, rows, 11, made, truth])
+        run_measured([sys.executable, script, rows // ROWS_PER_CUSTOMER, rows, 11, made, truth])
         found = _scored(f"identity, {rows:,} made", made, truth, Path(folder), say)
         for name, labels in (("invoices", "truth"), ("contacts", "truth_contacts")):
             if sample is not None and (sample / f"{name}.csv").exists():
@@ -100,9 +98,9 @@ def _scored(
     say(scenario)
     truth = _true_customers(truth_path)
     out, shuffled_out = folder / "out.csv", folder / "shuffled_out.csv"
-    cost = _run([sys.executable, "-m", "customer_assets", "dedupe", path, "--out", out])
+    cost = run_measured([sys.executable, "-m", "customer_assets", "dedupe", path, "--out", out])
     shuffled = _shuffled(path, folder / "shuffled.csv")
-    _run([sys.executable, "-m", "customer_assets", "dedupe", shuffled, "--out", shuffled_out])
+    run_measured([sys.executable, "-m", "customer_assets", "dedupe", shuffled, "--out", shuffled_out])
     mine, again = _read_assignment(out), _read_assignment(shuffled_out)
     customers = len(set(truth.values()))
     ids, profiles = read_profiles(path)
@@ -148,7 +146,7 @@ def _beside_splink(
 ) -> list[Row]:  # fmt: skip
     """Splink's weights in place of ours, at the threshold that serves them best and at the one that merges least."""
     numbers = _write_traits(folder / "traits.csv", profiles)
-    cost = _run(
+    cost = run_measured(
         [python, project_root() / "bench/splink_peer.py", folder / "traits.csv", folder / "pairs.csv"]
     )
     with (folder / "pairs.csv").open(newline="", encoding="utf-8") as file:
@@ -216,27 +214,6 @@ def _joined(
                     parent[there] = here
                     vats[here] |= vats[there]
     return {key: root(cluster) for key, cluster in base.items()}
-
-
-@dataclass(frozen=True)
-class _Cost:
-    wall: float
-    cpu: float
-    memory: int
-
-
-def _run(command: Sequence[object]) -> _Cost:
-    started = time.monotonic()
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(  # noqa: S603 (our own commands)
-            [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=errors, cwd=project_root()
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        errors.seek(0)
-        if process.returncode != 0:
-            raise RuntimeError(f"{command}: status {process.returncode}: {errors.read().decode()[-2000:]}")
-    return _Cost(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 def _shuffled(path: Path, out: Path) -> Path:

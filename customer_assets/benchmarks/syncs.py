@@ -7,7 +7,6 @@ wall time they hold on a noisy machine. Each scenario is the real command in a p
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -23,10 +22,9 @@ import psutil
 
 from customer_assets.benchmarks.console import bench_console
 from customer_assets.benchmarks.identity import bench_identity
+from customer_assets.benchmarks.measured import run_measured
 from customer_assets.benchmarks.webhooks import bench_webhooks
-from customer_assets.config import Settings, project_root
-from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.resolve import resolve_customers
+from customer_assets.config import project_root
 from customer_assets.store import database, embedded
 
 CHANGED_SHARE = 0.01
@@ -94,6 +92,11 @@ class _Bench:
         ]
         return self._measured([*command, str(self.home / "dlt")], {})
 
+    def resolve(self) -> Cost:
+        """The customers of what is loaded."""
+        command = [sys.executable, "-m", "customer_assets.benchmarks.resolving"]
+        return self._measured(command, {"DATABASE_URL": self.server.url("ours")})
+
     def change(self, count: int) -> None:
         """Change that many clients at the source."""
         clients = {str(1000 + n * (self.records // count)): _changed(n) for n in range(count)}
@@ -106,24 +109,12 @@ class _Bench:
         with database.connect(self.server.url("postgres")) as connection:
             wal = database.scalar(connection, "select pg_current_wal_insert_lsn()")
             before, started = self._server_cpu(), time.monotonic()
-            with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-                process = subprocess.Popen(  # noqa: S603
-                    command, stdout=output, stderr=errors, env=os.environ | environment, cwd=project_root()
-                )
-                _, status, usage = os.wait4(process.pid, 0)
-                process.returncode = os.waitstatus_to_exitcode(status)
-                output.seek(0)
-                errors.seek(0)
-                if process.returncode != 0:
-                    raise RuntimeError(
-                        f"{command}: status {process.returncode}: {errors.read().decode()[-2000:]}"
-                    )
-                said = output.read().decode()
+            used = run_measured(command, environment)
             wall = time.monotonic() - started
             time.sleep(0.5)  # backends that just ended are counted when the postmaster has seen it
             written = database.scalar(connection, "select pg_current_wal_insert_lsn() - %s::pg_lsn", [wal])
             server = self._server_cpu() - before
-        return Cost(usage.ru_utime + usage.ru_stime, server, wall, int(written), usage.ru_maxrss * 1024, said)
+        return Cost(used.cpu, server, wall, int(written), used.memory, used.output)
 
     def _server_cpu(self) -> float:
         """CPU seconds of the postmaster, its living children and those that ended."""
@@ -208,12 +199,12 @@ def run_bench(records: int, sample: Path | None = None, *, say: Callable[[str], 
 
 def _resolved(scenario: str, bench: _Bench) -> list[Row]:
     """The golden records after the same change: what the nightly `customers` step does."""
-    started = time.monotonic()
-    result = resolve_customers(Context(bench.server.url("ours"), Settings()))
-    seconds = time.monotonic() - started
+    cost = bench.resolve()
+    found = json.loads(cost.output)
     return [
-        (scenario, "s to resolve customers", f"{seconds:.1f}", "", ""),
-        (scenario, "rows compared, customers", f"{result.compared:,}, {result.customers:,}", "", ""),
+        (scenario, "s to resolve customers", f"{cost.wall:.1f}", "", ""),
+        (scenario, "rows compared, customers", f"{found['compared']:,}, {found['customers']:,}", "", ""),
+        (scenario, "peak memory of it MB", f"{cost.memory / 1e6:.0f}", "", ""),
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gc
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any
 from customer_assets.domain.evidence import ACCEPT, REVIEW, Profile, profile
 from customer_assets.domain.identity import Clusters, resolve
 from customer_assets.errors import ConfigurationError
+from customer_assets.pipeline.collector import collector_held
 
 # What a column may be called, besides the names of legacy_invoices.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -66,12 +66,9 @@ def dedupe(
         ConfigurationError: the file cannot be read, or has no id or nothing to compare; the message names its columns.
     """
     started = time.monotonic()
-    gc.disable()  # nothing here is cyclic, and looking for it again and again costs a fifth of the time
-    try:
+    with collector_held():
         ids, profiles = read_profiles(path, mapping)
         clusters = resolve(profiles, accept=accept, review=review)
-    finally:
-        gc.enable()
     try:
         _write(out, ids, profiles, clusters)
     except OSError as error:

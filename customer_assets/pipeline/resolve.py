@@ -11,6 +11,7 @@ from customer_assets.domain.contacts import mail_keys, phone_keys, phone_tail, v
 from customer_assets.domain.country import country_code
 from customer_assets.domain.evidence import Key, Profile, engine_version
 from customer_assets.domain.identity import RANK, Clusters, Decisions, Edge, Review, resolve
+from customer_assets.pipeline.collector import collector_held
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.profiles import key_of, ref_of, row_key, row_profile
 from customer_assets.pipeline.region import Region, find_region, index_keys
@@ -61,7 +62,11 @@ def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
         full: resolve everything.
     """
     engine = _engine(context)
-    with connect(context.url, name="customer_assets customers") as connection, connection.transaction():
+    with (
+        collector_held(),
+        connect(context.url, name="customer_assets customers") as connection,
+        connection.transaction(),
+    ):
         index.wait_for_turn(connection)
         changes = index.changes(connection, engine=engine)
         region = find_region(connection, changes, engine=engine, full=full)
