@@ -8,6 +8,8 @@ from functools import cache, lru_cache
 
 from anyascii import anyascii
 
+from customer_assets.domain.wordlists import entries
+
 # The languages that our systems' users write in, besides English.
 _LANGUAGES = ("nl", "fr", "de", "he", "ar", "hi", "es", "it")
 # Names that no ISO list has.
@@ -27,14 +29,43 @@ def country_code(name: str | None) -> str | None:
 
 
 # National domains that everybody registers.
-_NOBODYS_DOMAINS = frozenset({"CO", "IO", "AI", "ME", "TV", "EU"})
+_NOBODYS_DOMAINS = frozenset(
+    {
+        "CO",
+        "IO",
+        "AI",
+        "ME",
+        "TV",
+        "EU",
+        "LA",
+        "LY",
+        "FM",
+        "GG",
+        "TO",
+        "SH",
+        "CC",
+        "WS",
+        "IS",
+        "SO",
+        "GL",
+        "ST",
+        "VC",
+        "AG",
+    }
+)
 
 
 @lru_cache(maxsize=65536)
 def country_of_mail(mail: str) -> str | None:
-    """Alpha-2 code of the country whose national domain an e-mail address ends with, None where it tells none."""
-    suffix = mail.strip().rpartition(".")[2].upper()
-    if suffix in _NOBODYS_DOMAINS or not re.fullmatch("[A-Z]{2}", suffix):
+    """Alpha-2 code of the country whose national domain the (first) address has, None where it tells none.
+
+    A mail service that everybody uses tells none: a Belgian may have his mailbox at yahoo.fr.
+    """
+    found = re.match(r"[^@\s]+@([^@\s;,<>]+\.([a-z]{2}))(?![^\s;,>])", mail.strip().casefold())
+    if found is None:
+        return None
+    suffix = found[2].upper()
+    if suffix in _NOBODYS_DOMAINS or found[1] in entries("free_mail"):
         return None
     return "GB" if suffix == "UK" else country_code(suffix)
 

@@ -135,7 +135,7 @@ def store(
 
 
 def remove_unused(connection: Connection) -> int:
-    """Delete customers that no cache row is of; their ids live on as aliases. Returns how many."""
+    """Delete customers that no cache row is of; ids that were merged live on as aliases. Returns how many."""
     return connection.execute(
         "delete from customers c where not exists (select from customer_rows r where r.customer_id = c.id)"
     ).rowcount
@@ -149,7 +149,7 @@ def count(connection: Connection) -> int:
 
 def find_rows(connection: Connection, name: str) -> list[dict[str, Any]]:
     """Cache rows by their id, or by `system:id`."""
-    if name.isdigit():
+    if name.isascii() and name.isdigit() and len(name) < 19:
         return connection.execute("select * from customer_rows where id = %s", [int(name)]).fetchall()
     source, _, source_id = name.partition(":")
     return connection.execute(

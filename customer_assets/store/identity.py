@@ -71,7 +71,7 @@ def store_reviews(
 
 
 def remove_answered(connection: Connection) -> None:
-    """Delete open reviews of two cache rows that are one customer meanwhile."""
+    """Delete open reviews of two cache rows that are one customer meanwhile, and all but the best of two customers."""
     connection.execute(
         """
         delete from match_reviews m
@@ -82,6 +82,25 @@ def remove_answered(connection: Connection) -> None:
             and b.account = m.account
             and b.ref = m.other_ref
             and a.customer_id = b.customer_id
+        """
+    )
+    connection.execute(
+        """
+        delete from match_reviews m
+        using (
+            select m.id,
+                row_number() over (
+                    partition by least(a.customer_id, b.customer_id), greatest(a.customer_id, b.customer_id)
+                    order by m.weight desc, m.id
+                ) as nth
+            from match_reviews m
+            join ops.identity_index a on a.account = m.account and a.ref = m.one_ref
+            join ops.identity_index b on b.account = m.account and b.ref = m.other_ref
+            where m.status = 'open'
+                and m.scope = 'customers'
+        ) worse
+        where worse.id = m.id
+            and worse.nth > 1
         """
     )
 

@@ -82,6 +82,9 @@ def test_e164(number: str, region: str, expected: str | None) -> None:
         ({"country": "België"}, "BE"),
         ({"general_email": "info@noord.nl"}, "NL"),
         ({"general_email": "info@noord.io"}, "DE"),
+        ({"general_email": "jan@yahoo.fr"}, "DE"),  # everybody's mail service
+        ({"general_email": "a@noord.be; c@zuid.nl"}, "BE"),
+        ({"general_email": "a@noord.nl, b@x.com"}, "NL"),
         ({"country": "Bharat"}, "IN"),
         ({"country": None, "vat_number": "NL 8929.50.614.B01"}, "NL"),
         ({"country": "Atlantis", "vat_number": "12"}, "DE"),

@@ -268,7 +268,9 @@ def test_a_sync_started_here_is_seen_to_its_end(
         60,
     )
     assert "created" in state["line"], state
-    assert company.value("select count(*) from customers_cache") > 0
+    rows = company.value("select count(*) from customers_cache")
+    assert rows > 0
+    assert company.value("select count(*) from customer_rows where customer_id is not null") == rows
 
 
 def test_a_push_shows_its_plan_first(company: Company, visitors: dict[str, Visitor]) -> None:

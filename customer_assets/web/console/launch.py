@@ -5,6 +5,7 @@ Spoken over plain HTTP: Dagster's own client would bring all of Dagster into the
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,8 +23,9 @@ mutation Launch($parameters: ExecutionParams!) {
   }
 }
 """
-STATUS = "query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+STATUS = "query Status($id: ID!) { runOrError(runId: $id) { __typename ... on Run { status } } }"
+ENDED = {"SUCCESS": "", "FAILURE": "failed in Dagster; ", "CANCELED": "cancelled in Dagster; "}
+log = logging.getLogger(__name__)
 
 
 class Dagster:
@@ -37,12 +39,15 @@ class Dagster:
         self.address = address.rstrip("/")
 
     def launch(self, job: str, *, assets: Sequence[str] = (), by: str) -> str | None:
-        """Start a job and return the run's id; None where no Dagster answers, or it does not have the job.
+        """Start a job and return the run's id; None where no Dagster answers, or it refuses.
 
         Args:
             job: its name.
             assets: only these of its assets; all for none.
             by: who asked for it; a tag of the run.
+
+        Raises:
+            TransientError: it was asked, and did not answer.
         """
         selector: dict[str, Any] = {
             "repositoryLocationName": "customer_assets", "repositoryName": "__repository__", "jobName": job,
@@ -56,13 +61,19 @@ class Dagster:
         }
         try:
             answer = self._ask(LAUNCH, {"parameters": parameters})["launchRun"]
-        except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.HTTPStatusError, ValueError):
+            return None  # nobody there, or somebody who is no Dagster
+        except (httpx.HTTPError, LookupError, TypeError) as error:
+            # it may have begun: to do the same here would do it twice
+            raise TransientError(f"Dagster at {self.address} did not say whether the run began: look there ({error!r})") from None  # fmt: skip
+        if answer["__typename"] != "LaunchRunSuccess":
+            log.warning("Dagster does not run %s, so it is done here: %s", job, answer)
             return None
-        run_id: str | None = answer["run"]["runId"] if answer["__typename"] == "LaunchRunSuccess" else None
+        run_id: str = answer["run"]["runId"]
         return run_id
 
-    def has_ended(self, run_id: str) -> bool:
-        """Whether a run is over.
+    def ended(self, run_id: str) -> str | None:
+        """How a run ended, as the beginning of a sentence (blank for well); None while it has not.
 
         Raises:
             TransientError: Dagster does not answer.
@@ -71,7 +82,9 @@ class Dagster:
             found = self._ask(STATUS, {"id": run_id})["runOrError"]
         except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
             raise TransientError(f"Dagster at {self.address} does not answer: {error}") from None
-        return found.get("status") in ENDED or "status" not in found
+        if found["__typename"] == "RunNotFoundError":
+            return "deleted in Dagster; "
+        return ENDED.get(found.get("status", ""))
 
     def page_of(self, run_id: str) -> str:
         """Where Dagster shows a run."""

@@ -22,7 +22,7 @@ MOST_PUSHED = 500  # at once: SUMIT bills each call, and takes seconds for it
 
 async def chosen_ids(request: Request) -> list[int]:
     """Ids that the form names."""
-    form = await request.form(max_fields=MOST_PUSHED + 500)
+    form = await request.form()
     return [int(i) for i in map(str, form.getlist("id")) if i.isascii() and i.isdigit() and len(i) < 18]
 
 
@@ -58,7 +58,7 @@ class Syncs(Screen):
 
     async def push_plan(self, request: Request, session: Session) -> Response:
         """What a push would send, field by field; nothing is sent."""
-        matching = (await request.form(max_fields=MOST_PUSHED + 500)).get("matching")
+        matching = (await request.form()).get("matching")
         if matching is not None:
             ids = await run_in_threadpool(self._matching, str(matching))
         else:
@@ -84,35 +84,25 @@ class Syncs(Screen):
     async def push(self, request: Request, session: Session) -> Response:
         """Push, and say what became of each."""
         ids = await chosen_ids(request)
+        if len(ids) > MOST_PUSHED:
+            return PlainTextResponse(f"not more than {MOST_PUSHED} at once", status_code=422)
+        named = f"customers {', '.join(map(str, ids))}"
+        await run_in_threadpool(self._audit, session.user, "push", named, {"message": "begun"})
         try:
             result = await run_in_threadpool(self._push, ids, dry_run=False)
+            message, done = result.message, result.rows
+            await run_in_threadpool(self._audit, session.user, "pushed", named, {"message": message})
+            counts = {k: v for k, v in result.as_dict().items() if k != "rows"}
+            self._worker.tell_dagster({"sumit_push": counts}, "console: push")
         except CustomerAssetsError as error:
-            return await self._show(
-                request,
-                session,
-                "outcome.html",
-                title="Push to SUMIT",
-                message=str(error),
-                rows=[],
-                back="/customers",
-            )
-        self._worker.tell_dagster(
-            {"sumit_push": {k: v for k, v in result.as_dict().items() if k != "rows"}}, "console: push"
-        )
-        await run_in_threadpool(
-            self._audit,
-            session.user,
-            "push",
-            f"customers {', '.join(map(str, ids))}",
-            {"message": result.message},
-        )
+            message, done = str(error), []
         return await self._show(
             request,
             session,
             "outcome.html",
             title="Push to SUMIT",
-            message=result.message,
-            rows=result.rows,
+            message=message,
+            rows=done,
             back="/customers",
         )
 

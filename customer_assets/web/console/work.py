@@ -7,12 +7,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
+
 from customer_assets.config import System
-from customer_assets.errors import CustomerAssetsError, TransientError
+from customer_assets.errors import ConfigurationError, CustomerAssetsError, TransientError
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.runless import Reporter
 from customer_assets.stack import Stack
@@ -23,6 +25,7 @@ from customer_assets.web.console.launch import Dagster
 log = logging.getLogger(__name__)
 MOST_KEPT = 50
 POLL_SECONDS = 0.7
+MOST_UNHEARD = 60  # questions in a row without an answer, until it is given up
 COUNTED = ("created", "updated", "unchanged", "rejected", "errors")
 Metadata = dict[str, dict[str, Any]]  # asset -> what Dagster is told of it
 Done = tuple[str, Metadata]  # one line for people, and the same for Dagster
@@ -82,7 +85,7 @@ class Kind:
     Attributes:
         title: its name.
         warning: what it will do, for the question before.
-        job: Dagster's job; assets: only these of it.
+        job: Dagster's job; assets: only these of it, all for none.
         work: the same in this process.
     """
 
@@ -112,8 +115,9 @@ class Worker:
                 return running
             job = Job(name, kind.title, by)
             self._jobs[job.id] = job
-            while len(self._jobs) > MOST_KEPT:
-                del self._jobs[next(iter(self._jobs))]
+            ended = [j.id for j in self._jobs.values() if j.outcome is not None]
+            for old in ended[: max(0, len(self._jobs) - MOST_KEPT)]:
+                del self._jobs[old]
         threading.Thread(target=self._run, args=(job, kind), name=f"console {name}", daemon=True).start()
         return job
 
@@ -142,7 +146,8 @@ class Worker:
 
     def _run_here(self, job: Job, kind: Kind) -> str:
         def progress(step: Progress) -> None:
-            job.steps[f"{step.system} {step.stream}"] = step
+            name = _named({"source": step.system, "account": step.account})
+            job.steps = {**job.steps, f"{name} {step.stream}": step}  # a new one: pages read it meanwhile
 
         outcome, metadata = kind.work(self._stack, self._stack.context(trigger="web", progress=progress))
         self.tell_dagster(metadata, f"console: {job.title}")
@@ -154,34 +159,39 @@ class Worker:
         unheard = 0
         while True:
             try:
-                ended, unheard = dagster.has_ended(run_id), 0
-            except TransientError:
-                ended, unheard = False, unheard + 1
-                if unheard > 60:
+                ended = dagster.ended(run_id)
+                # read after the question: what the run wrote before it ended is there
+                with connect(self._stack.url, name="customer_assets console", timeout=2) as connection:
+                    found = runs.of_dagster_run(connection, run_id)
+            except (TransientError, ConfigurationError, psycopg.Error):
+                unheard += 1
+                if unheard > MOST_UNHEARD:
                     raise
-            # read after the question: what the run wrote before it ended is there
-            with connect(self._stack.url, name="customer_assets console", timeout=2) as connection:
-                found = runs.of_dagster_run(connection, run_id)
-            job.steps = {
-                f"{r['source']} pages": Progress(r["account"], r["source"], "pages", r["pages"], None)
-                for r in found
-            }
-            job.spent = ", ".join(_spent(r) for r in found if r["calls"])
-            if ended:
-                return (
-                    "; ".join(_said(r) for r in found) or "the run ended before any sync began; see Dagster"
-                )
+            else:
+                unheard = 0
+                job.steps = {
+                    f"{_named(r)} pages": Progress(r["account"], r["source"], "pages", r["pages"], None)
+                    for r in found
+                }
+                job.spent = ", ".join(_spent(r) for r in found if r["calls"])
+                if ended is not None:
+                    return ended + ("; ".join(_said(r) for r in found) or "it ended before any sync began")
             time.sleep(POLL_SECONDS)
+
+
+def _named(run: Mapping[str, Any]) -> str:
+    system, account = str(run["source"]), str(run["account"])
+    return system if account == "default" else f"{system} ({account})"
 
 
 def _spent(run: Mapping[str, Any]) -> str:
     left = f", {run['quota_left']} left today" if run["quota_left"] is not None else ""
-    return f"{run['source']} {run['calls']} calls{left}"
+    return f"{_named(run)} {run['calls']} calls{left}"
 
 
 def _said(run: Mapping[str, Any]) -> str:
     said = run["error"] or run["message"]
-    return f"{run['source']} {run['status']}: {_counted(run)}" + (f" ({said})" if said else "")
+    return f"{_named(run)} {run['status']}: {_counted(run)}" + (f" ({said})" if said else "")
 
 
 def _counted(counts: Mapping[str, Any]) -> str:
@@ -210,7 +220,16 @@ def _pull(stack: Stack, context: Context, *, systems: Sequence[System], full: bo
 
 
 def _pull_all(stack: Stack, context: Context) -> Done:
-    return _pull(stack, context, systems=("robaws", "zoho", "sumit"), full=False)
+    """Everything of the nightly job but the import of old invoices, which has its own command."""
+    from customer_assets.pipeline.remind import plan_reminders
+    from customer_assets.pipeline.resolve import resolve_customers
+
+    said, metadata = _pull(stack, context, systems=("robaws", "zoho", "sumit"), full=False)
+    if metadata:
+        resolved, reminders = resolve_customers(context), plan_reminders(context)
+        metadata["customers"] = {**asdict(resolved.counts), "customers": resolved.customers}
+        metadata["payment_reminders"] = asdict(reminders.counts)
+    return said, metadata
 
 
 def _pull_sumit(stack: Stack, context: Context) -> Done:
@@ -223,7 +242,11 @@ def _bidirectional(stack: Stack, context: Context) -> Done:
     said: list[str] = []
     metadata: Metadata = {}
     for account in stack.working.of("sumit"):
-        result = bidirectional(context, account)
+        try:
+            result = bidirectional(context, account)
+        except CustomerAssetsError as error:
+            said.append(f"{account.account}: {error}")
+            continue
         _add(metadata, result.as_dict()["details"]["pull"])
         said.append(result.message)
     return "; ".join(said) or "sumit is not configured", metadata
