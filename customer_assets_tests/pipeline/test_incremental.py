@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from stdnum.be import vat as be_vat
 
 from customer_assets.pipeline.explain import decide_pair
@@ -44,6 +45,7 @@ def fill(company: Company, customers: int, random: Random) -> list[int]:
     return rows
 
 
+@pytest.mark.slow
 def test_what_changed_alone_is_resolved_as_everything_would_be(company: Company) -> None:
     random = Random(3)  # noqa: S311
     rows = fill(company, 150, random)
