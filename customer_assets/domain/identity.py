@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import combinations_with_replacement, pairwise, product
 
-from customer_assets.domain.contacts import phone_tail
+from customer_assets.domain.blocking import ANY_SCRIPT, BlockingKey, blocking_keys, contact_keys
 from customer_assets.domain.evidence import (
     ACCEPT,
     MOST_NAMES,
@@ -30,9 +30,9 @@ from customer_assets.domain.evidence import (
     weigh,
     weigh_profiles,
 )
+from customer_assets.domain.union import Union
 
 RANK = {"robaws": 0, "zoho": 1, "sumit": 2, "invoice": 3}  # whose row stands for a customer that several have
-ANY_SCRIPT = ""  # stands for a street that is compared with those of other scripts
 LARGEST_BLOCK = 60  # of what shares a value; more of them share it by accident
 
 NEW_CUSTOMER = Evidence("new_customer", 0.0)  # the weakest: said only where nothing else ties a record
@@ -187,7 +187,7 @@ class _Resolution:
         self.naming = {p.names_customer: self.number_of[p.key] for p in ordered if p.names_customer}
         self.named = [(p.named_after, self.number_of[p.key]) for p in ordered if p.named_after]
         self.shared = Shared.of(self.traits)
-        self.union = _Union(self.nodes)
+        self.union = Union(self.nodes)
         self.edges: list[Edge] = []
         self.decisions = decisions
         known = {key for group in settled for key in group}
@@ -418,33 +418,6 @@ class _Resolution:
         return clusters
 
 
-BlockingKey = tuple[str, ...]
-
-
-def blocking_keys(traits: Traits) -> Iterator[BlockingKey]:
-    """What a record is found by: only records that share one of these are compared."""
-    yield from contact_keys(traits)
-    for domain in sorted(traits.domains):
-        yield "domain", domain
-    if traits.name is not None:
-        yield "name", traits.name.key
-        if traits.address is not None and traits.address.postcode:
-            yield "word", max(traits.name.core, key=len)[:5], traits.address.postcode
-
-
-def contact_keys(traits: Traits) -> Iterator[BlockingKey]:
-    """Phones, mailboxes and the address; an address in another script by its number and place alone."""
-    for tail in dict.fromkeys(map(phone_tail, traits.phones)):
-        yield "phone", tail
-    for mail in traits.mails:
-        yield "mail", mail
-    if traits.address is not None and traits.address.key is not None:
-        street, number, place = traits.address.key
-        yield "address", street[:2], number, place
-        if street:
-            yield "address", ANY_SCRIPT, number, place
-
-
 def _summed(members: Sequence[Traits]) -> Traits:
     """All that a cluster says, without a name."""
     return Traits(
@@ -456,53 +429,3 @@ def _summed(members: Sequence[Traits]) -> Traits:
         ),
         country=next((m.country for m in members if m.country), None),
     )
-
-
-class _Union:
-    """Union-find that refuses to bring two VAT ids, or what somebody told apart, together."""
-
-    def __init__(self, nodes: Sequence[Profile]) -> None:
-        self.parent = list(range(len(nodes)))
-        self.sizes = [1] * len(nodes)
-        self.vats: list[set[str]] = [{node.vat} if node.vat else set() for node in nodes]
-        self.apart: list[set[int]] = [set() for _ in nodes]
-
-    def root(self, number: int) -> int:
-        while self.parent[number] != number:
-            self.parent[number] = self.parent[self.parent[number]]
-            number = self.parent[number]
-        return number
-
-    def is_joined(self, number: int) -> bool:
-        """Whether a node is one with another."""
-        return self.sizes[self.root(number)] > 1
-
-    def forbid(self, one: int, other: int) -> None:
-        one, other = self.root(one), self.root(other)
-        if one != other:
-            self.apart[one].add(other)
-            self.apart[other].add(one)
-
-    def may_join(self, one: int, other: int) -> bool:
-        one, other = self.root(one), self.root(other)
-        if any(self.root(number) == other for number in self.apart[one]):
-            return False
-        both = self.vats[one] & self.vats[other]
-        return bool(both) or not any(differ(a, b) for a in self.vats[one] for b in self.vats[other])
-
-    def join(self, one: int, other: int, *, forced: bool = False) -> bool:
-        """Join two nodes; `forced` (somebody said so) passes over VAT ids. Returns whether they were two and are one."""
-        low, high = sorted((self.root(one), self.root(other)))
-        if low == high:
-            return False
-        if any(self.root(number) == high for number in self.apart[low]):
-            return False
-        if not forced and not self.may_join(low, high):
-            return False
-        self.parent[high] = low
-        self.sizes[low] += self.sizes[high]
-        self.vats[low] |= self.vats[high]
-        self.apart[low] |= self.apart[high]
-        for number in self.apart[high]:
-            self.apart[self.root(number)].add(low)
-        return True

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from customer_assets.domain.identity import ANY_SCRIPT, LARGEST_BLOCK, blocking_keys
+from customer_assets.domain.blocking import ANY_SCRIPT, blocking_keys
+from customer_assets.domain.identity import LARGEST_BLOCK
 from customer_assets.pipeline.profiles import ref_of, row_key, row_profile
 from customer_assets.store import golden
 from customer_assets.store import identity_index as index
