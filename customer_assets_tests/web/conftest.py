@@ -79,9 +79,11 @@ class Web:
         ]
 
 
-def stack_of(company: Company, *, with_sumit: bool = False, **robaws: Any) -> Stack:
+def stack_of(
+    company: Company, *, with_sumit: bool = False, dagster_url: str | None = None, **robaws: Any
+) -> Stack:
     """A stack whose Robaws account, and SUMIT's where it is wanted, speaks to the sandbox."""
-    settings = Settings().model_copy(update={"report_to_dagster": "off"})
+    settings = Settings().model_copy(update={"report_to_dagster": "off", "dagster_url": dagster_url})
     robaws = {"webhook_secret": SECRET, "webhook_refusals_per_minute": 10_000} | robaws
     accounts = (company.account("robaws", **robaws), *([company.account("sumit")] if with_sumit else []))
     return Stack(Configuration(settings, accounts), company.url, company.url)
