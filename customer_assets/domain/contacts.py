@@ -23,7 +23,7 @@ _EXTENSION = re.compile(r"\b(ext|extension|toestel|poste|x)\b.*", re.IGNORECASE)
 _VAT_LABEL = re.compile(r"^(BTW|TVA|VAT|TRN|GSTIN|GST|MWST|UST|KVK|ID|NR|NO)+(?=[A-Z]{0,2}[0-9])")
 _NOISE = re.compile(r"[^0-9A-Z]")
 _PLACEHOLDER_MAIL = re.compile(
-    r"^(test|none|no-?reply|n/?a|unknown|onbekend|geen|x+)@|@(example|test|none|unknown|x+|na)\.[a-z]+$"
+    r"^(test|none|no-?reply|n/?a|unknown|onbekend|geen|x+)@|@(example|test|none|unknown)\.[a-z]+$"
 )
 _POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|\d{4,7})\b")
 _BOX = re.compile(r"\b(?:bus|box|bte|boite|apt|unit|suite|flat)\.?\s*\w+|(?<=\d)\s*/\s*\w+", re.IGNORECASE)

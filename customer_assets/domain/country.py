@@ -28,33 +28,6 @@ def country_code(name: str | None) -> str | None:
     return _names().get(_fold(name)) or _names().get(name.strip().casefold())
 
 
-# National domains that everybody registers.
-_NOBODYS_DOMAINS = frozenset(
-    {
-        "CO",
-        "IO",
-        "AI",
-        "ME",
-        "TV",
-        "EU",
-        "LA",
-        "LY",
-        "FM",
-        "GG",
-        "TO",
-        "SH",
-        "CC",
-        "WS",
-        "IS",
-        "SO",
-        "GL",
-        "ST",
-        "VC",
-        "AG",
-    }
-)
-
-
 @lru_cache(maxsize=65536)
 def country_of_mail(mail: str) -> str | None:
     """Alpha-2 code of the country whose national domain the (first) address has, None where it tells none.
@@ -64,10 +37,9 @@ def country_of_mail(mail: str) -> str | None:
     found = re.match(r"[^@\s]+@([^@\s;,<>]+\.([a-z]{2}))(?![^\s;,>])", mail.strip().casefold())
     if found is None:
         return None
-    suffix = found[2].upper()
-    if suffix in _NOBODYS_DOMAINS or found[1] in entries("free_mail"):
+    if found[2] in entries("open_domains") or found[1] in entries("free_mail"):
         return None
-    return "GB" if suffix == "UK" else country_code(suffix)
+    return "GB" if found[2] == "uk" else country_code(found[2])
 
 
 def _fold(name: str) -> str:

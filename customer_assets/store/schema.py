@@ -872,7 +872,6 @@ identity_index = Table(
     ),
     _instant("resolved_at", "", default=True),
     Index(None, "keys", postgresql_using="gin"),
-    Index(None, "customer_id"),
     schema="ops",
     comment="Cache rows as they were resolved last, so that a sync resolves what changed alone.",
 )

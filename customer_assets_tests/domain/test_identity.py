@@ -102,6 +102,11 @@ def test_placeholder_mails_are_no_evidence(mail: str | None) -> None:
     assert mail_keys(mail) == ()
 
 
+def test_a_short_domain_is_no_placeholder() -> None:
+    assert mail_keys("info@x.com") == ("info@x.com",)
+    assert mail_keys("info@test.be") == ()
+
+
 def test_mails_phones_and_vat_ids_in_any_spelling() -> None:
     assert mail_keys("mailto:Jan+invoices@Gmial.com; b@noord.be") == ("jan@gmail.com", "b@noord.be")
     spellings = ["+32 3 555 01 02", "03/555.01.02", "0032-3-5550102", "Tel. 03 555 01 02", "+32 (0)3 5550102"]

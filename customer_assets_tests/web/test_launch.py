@@ -32,6 +32,7 @@ class Answers:
         }
         self.statuses: list[dict[str, Any]] = []
         self.launches: list[dict[str, Any]] = []
+        self.fails = False
 
     async def __call__(self, request: Request) -> Response:
         body = await request.json()
@@ -39,6 +40,8 @@ class Answers:
             return JSONResponse(
                 {"data": self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]}
             )
+        if self.fails:
+            return JSONResponse({}, status_code=500)
         self.launches.append(body["variables"]["parameters"])
         return JSONResponse({"data": self.launch})
 
@@ -97,6 +100,7 @@ def test_an_answer_that_says_nothing_starts_nothing_twice(
     company: Company, answers: Answers, address: str
 ) -> None:
     answers.launch = None
-    with pytest.raises(TransientError, match="did not say whether the run began"):
-        Dagster(address).launch("customer_sync", by="test")
     assert sync(company, address).startswith("failed: Dagster")
+    answers.fails = True  # perhaps after the run began
+    with pytest.raises(TransientError, match="failed while it was asked"):
+        Dagster(address).launch("customer_sync", by="test")

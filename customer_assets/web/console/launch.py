@@ -61,8 +61,12 @@ class Dagster:
         }
         try:
             answer = self._ask(LAUNCH, {"parameters": parameters})["launchRun"]
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.HTTPStatusError, ValueError):
+        except (httpx.ConnectError, httpx.ConnectTimeout, ValueError):
             return None  # nobody there, or somebody who is no Dagster
+        except httpx.HTTPStatusError as error:
+            if error.response.is_client_error:
+                return None  # the same
+            raise TransientError(f"Dagster at {self.address} failed while it was asked to run: look there ({error})") from None  # fmt: skip
         except (httpx.HTTPError, LookupError, TypeError) as error:
             # it may have begun: to do the same here would do it twice
             raise TransientError(f"Dagster at {self.address} did not say whether the run began: look there ({error!r})") from None  # fmt: skip
@@ -80,11 +84,11 @@ class Dagster:
         """
         try:
             found = self._ask(STATUS, {"id": run_id})["runOrError"]
-        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            if found["__typename"] == "RunNotFoundError":
+                return "deleted in Dagster; "
+            return ENDED.get(found.get("status", ""))
+        except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise TransientError(f"Dagster at {self.address} does not answer: {error}") from None
-        if found["__typename"] == "RunNotFoundError":
-            return "deleted in Dagster; "
-        return ENDED.get(found.get("status", ""))
 
     def page_of(self, run_id: str) -> str:
         """Where Dagster shows a run."""

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -36,8 +35,8 @@ class Job:
     """A sync that somebody started here.
 
     Attributes:
-        steps: "system stream" -> where it stands, of a sync in this process.
-        spent: calls and quota, in one line; of a run in Dagster also where it stands.
+        steps: name of a part -> where it stands.
+        spent: calls and quota of a run in Dagster, in one line.
         page: where Dagster shows the run.
         outcome: what became of it, once it is over.
     """
@@ -46,7 +45,6 @@ class Job:
     title: str
     by: str
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     steps: dict[str, Progress] = field(default_factory=dict)
     spent: str = ""
     page: str | None = None

@@ -9,7 +9,6 @@ CREATE TABLE ops.identity_index (
     CONSTRAINT identity_index_pkey PRIMARY KEY (row_id)
 );
 
-CREATE INDEX identity_index_customer_id_idx ON ops.identity_index (customer_id);
 CREATE INDEX identity_index_keys_idx ON ops.identity_index USING gin (keys);
 COMMENT ON TABLE ops.identity_index IS 'Cache rows as they were resolved last, so that a sync resolves what changed alone.';
 COMMENT ON COLUMN ops.identity_index.row_id IS 'customers_cache.id';
