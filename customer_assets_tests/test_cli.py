@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from customer_assets.cli import main
+from customer_assets.cli.app import main
 from customer_assets.sandbox.server import environment
 from customer_assets.store.database import scalar
 from customer_assets_tests.conftest import Company, Serving
@@ -228,7 +228,7 @@ def test_made_up_data_never_meets_real_data(command: Command, company: Company) 
 @pytest.mark.slow
 def test_the_web_app_answers(company: Company) -> None:
     from customer_assets.config import Configuration
-    from customer_assets.stack import Stack
+    from customer_assets.runtime.runtime import Stack
     from customer_assets.web.app import build_app
 
     company.pull("zoho")

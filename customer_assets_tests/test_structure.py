@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from customer_assets.cli import app
+from customer_assets.cli.app import app
 from customer_assets.config import SETTINGS_CLASSES, Settings
 from customer_assets.store.schema import metadata
 
@@ -43,14 +43,14 @@ def test_nothing_imports_the_sandbox_but_its_own_command() -> None:
         if re.search(r"(from|import) customer_assets\.sandbox", path.read_text(encoding="utf-8"))
         and "sandbox" not in path.parts
     }
-    assert importers <= {"customer_assets/cli.py", "customer_assets/benchmarks/syncs.py"}
+    assert importers <= {"customer_assets/cli/app.py", "customer_assets/benchmarks/syncs.py"}
 
 
 def test_all_sql_is_in_the_store() -> None:
     statement = re.compile(r'execute\(\s*f?"""', re.MULTILINE)
     elsewhere = [
         path.relative_to(ROOT).as_posix()
-        for layer in ("domain", "sources", "assets", "web")
+        for layer in ("domain", "sources", "defs", "web")
         for path in (ROOT / "customer_assets" / layer).rglob("*.py")
         if statement.search(path.read_text(encoding="utf-8"))
     ]

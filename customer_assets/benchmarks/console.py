@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 
 from customer_assets.benchmarks.serving import served
-from customer_assets.store import console, database, embedded
+from customer_assets.store import database, embedded
+from customer_assets.store.reads import console
 
 PASSWORD = "a password of the bench"  # noqa: S105 (of a server that lives for the bench alone)
 REPEATS = 20

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from customer_assets.benchmarks.serving import served
+from customer_assets.cli.run import end_family
 from customer_assets.config import project_root
-from customer_assets.running import end_family
 from customer_assets.store import database, embedded
-from customer_assets.web.receiver import PATH
+from customer_assets.web.webhooks.receiver import PATH
 
 SECRET = "bench-secret"  # noqa: S105 (of a server that lives for the bench alone)
 CONNECTIONS = 16

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from customer_assets.domain.mapping import Field, Record, RecordMapping
-from customer_assets.domain.phone import is_flagged
-from customer_assets.domain.values import (
+from customer_assets.domain.cache.mapping import Field, Record, RecordMapping
+from customer_assets.domain.cache.values import (
     active_status,
     amount,
     assignee,
@@ -20,6 +19,7 @@ from customer_assets.domain.values import (
     plain_date,
     text_or_label,
 )
+from customer_assets.domain.phone import is_flagged
 
 
 def _object(value: Any, column: str, warnings: list[str]) -> dict[str, Any] | None:  # noqa: ARG001

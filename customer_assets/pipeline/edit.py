@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from customer_assets.domain.edits import parse_edit
-from customer_assets.domain.overlay import source_values
+from customer_assets.domain.cache.edits import parse_edit
+from customer_assets.domain.cache.overlay import source_values
 from customer_assets.domain.systems import as_sumit_customer
 from customer_assets.errors import NotFoundError, RecordError, StaleEditError
 from customer_assets.pipeline.context import Context
-from customer_assets.store import audit, links, overlays, rows
-from customer_assets.store.cache import CUSTOMERS, Batch
+from customer_assets.store import audit
+from customer_assets.store.cache import overlays, rows
+from customer_assets.store.cache.upsert import CUSTOMERS, Batch
 from customer_assets.store.database import Connection, connect
+from customer_assets.store.push import links
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from customer_assets.stack import Stack
-from customer_assets.store import console, reading
+from customer_assets.runtime.runtime import Stack
 from customer_assets.store.database import Connection, connect
+from customer_assets.store.reads import api, console
 from customer_assets.web.console.guard import Guard
 
 MOST_ROWS = 500
@@ -31,7 +31,7 @@ def api_routes(stack: Stack, guard: Guard) -> list[Route]:
             filters = {k: v for k, v in request.query_params.items() if k not in ("limit", "after")}
             try:
                 rows = await run_in_threadpool(_read, stack, name, filters, after, limit)
-            except reading.UnknownFilterError as error:
+            except api.UnknownFilterError as error:
                 return JSONResponse({"error": str(error)}, status_code=400)
             following = rows[-1]["id"] if len(rows) == limit else None
             return as_json({"items": rows, "next": following})
@@ -69,7 +69,7 @@ async def _openapi(request: Request) -> Response:  # noqa: ARG001
     """The JSON API as OpenAPI, from the declared filters."""
     text = {"type": "string"}
     paths: dict[str, Any] = {}
-    for name, filters in reading.FILTERS.items():
+    for name, filters in api.FILTERS.items():
         parameters = [{"name": f, "in": "query", "schema": text} for f in (*filters, "limit", "after")]
         paths[f"/api/{name}"] = {
             "get": {
@@ -107,7 +107,7 @@ def connect_to_read(stack: Stack) -> Connection:
 
 def _read(stack: Stack, name: str, filters: dict[str, Any], after: int, limit: int) -> list[dict[str, Any]]:
     with connect_to_read(stack) as connection:
-        return reading.page(connection, name, filters=filters, after=after, limit=limit)
+        return api.page(connection, name, filters=filters, after=after, limit=limit)
 
 
 def as_json(value: Any) -> Response:

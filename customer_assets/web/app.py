@@ -22,20 +22,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from customer_assets.config import RobawsSettings
 from customer_assets.errors import CustomerAssetsError
-from customer_assets.pipeline.apply import AppliedDeliveries
-from customer_assets.runless import Reporter
-from customer_assets.stack import Stack
-from customer_assets.store import console, endpoints, reading, users
+from customer_assets.pipeline.webhooks.apply import AppliedDeliveries
+from customer_assets.runtime.dagster_reports import Reporter
+from customer_assets.runtime.runtime import Stack
+from customer_assets.store import users
 from customer_assets.store.database import connect
-from customer_assets.store.landing import land, store_refusals
+from customer_assets.store.reads import api, console
+from customer_assets.store.webhooks import endpoints
+from customer_assets.store.webhooks.inbox import land, store_refusals
 from customer_assets.web.api import api_routes, as_json, connect_to_read
-from customer_assets.web.applier import Applier
 from customer_assets.web.console.guard import Guard, SecureHeaders
+from customer_assets.web.console.jobs import Worker
 from customer_assets.web.console.pages import console_routes
-from customer_assets.web.console.work import Worker
-from customer_assets.web.landing import GroupWriter
-from customer_assets.web.receiver import PATH, SOURCE, Receiver
-from customer_assets.web.secrets import Secrets
+from customer_assets.web.webhooks.applier import Applier
+from customer_assets.web.webhooks.group_writer import GroupWriter
+from customer_assets.web.webhooks.receiver import PATH, SOURCE, Receiver
+from customer_assets.web.webhooks.secrets import Secrets
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +165,7 @@ def _ask_database(stack: Stack) -> None:
 def _health(stack: Stack) -> dict[str, Any]:
     with connect_to_read(stack) as connection:
         return {
-            **reading.health(connection),
+            **api.health(connection),
             "webhooks": endpoints.delivery_health(connection)
             | {
                 "silent_accounts": endpoints.silent_accounts(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customer_assets.domain.contacts import (
+from customer_assets.domain.identity.contact_details import (
     mail_keys,
     parse_address,
     phone_keys,
@@ -16,9 +16,9 @@ from customer_assets.domain.contacts import (
     same_street,
     vat_key,
 )
-from customer_assets.domain.evidence import Profile, profile
-from customer_assets.domain.identity import Decisions, resolve
-from customer_assets.domain.names import Agreement, agreement, parse_name
+from customer_assets.domain.identity.evidence import Profile, profile
+from customer_assets.domain.identity.names import Agreement, agreement, parse_name
+from customer_assets.domain.identity.resolution import Decisions, resolve
 
 VAT, OTHER_VAT = "BE0476267228", "BE0403170701"
 ADDRESS = "Havenstraat 12, 2030 Antwerpen"

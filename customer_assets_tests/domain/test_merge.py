@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from customer_assets.domain.merge import Policy, merge, same
+from customer_assets.domain.push.three_way_merge import Policy, merge, same
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

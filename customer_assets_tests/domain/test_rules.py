@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from customer_assets.domain.names import name_key
-from customer_assets.domain.overlay import Overlays, source_values, visible_values
-from customer_assets.domain.reminders import no_reminder_because, plan
+from customer_assets.domain.cache.overlay import Overlays, source_values, visible_values
+from customer_assets.domain.cache.versions import supersedes
+from customer_assets.domain.identity.names import name_key
+from customer_assets.domain.invoices.reminders import no_reminder_because, plan
 from customer_assets.domain.vat import valid_vat
-from customer_assets.domain.versions import supersedes
 
 EARLY, NOON, LATE = (datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (8, 12, 18))
 

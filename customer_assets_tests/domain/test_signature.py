@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from customer_assets.domain.deliveries import open_delivery
-from customer_assets.domain.signature import SignatureError, parse_signature, sign, verify
+from customer_assets.domain.webhooks.deliveries import open_delivery
+from customer_assets.domain.webhooks.signature import SignatureError, parse_signature, sign, verify
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 T = str(int(NOW.timestamp()))

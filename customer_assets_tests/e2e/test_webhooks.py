@@ -19,9 +19,9 @@ import dagster as dg
 import httpx
 import pytest
 
-from customer_assets.jobs import apply_webhooks
-from customer_assets.resources import StackResource
-from customer_assets.sensors import webhook_sensor
+from customer_assets.defs.jobs import apply_webhooks
+from customer_assets.defs.resources import StackResource
+from customer_assets.defs.sensors import webhook_sensor
 from customer_assets.store import database, embedded
 from customer_assets_tests.conftest import Company, discard
 from customer_assets_tests.web.conftest import SECRET, Web, until

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customer_assets.pipeline.apply import MOST_ATTEMPTS, AppliedDeliveries, apply_deliveries
+from customer_assets.pipeline.webhooks.apply import MOST_ATTEMPTS, AppliedDeliveries, apply_deliveries
 from customer_assets_tests.conftest import Company
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from customer_assets.pipeline.apply import apply_deliveries
-from customer_assets.pipeline.import_invoices import import_invoices
-from customer_assets.pipeline.land import PullOptions
-from customer_assets.pipeline.pull import pull_one
+from customer_assets.pipeline.invoices.import_invoices import import_invoices
+from customer_assets.pipeline.sync.land import PullOptions
+from customer_assets.pipeline.sync.pull import pull_one
+from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets.sandbox import zoho as zoho_sandbox
-from customer_assets.store import integrity
+from customer_assets.store.reads import integrity
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.pipeline.test_deliveries import client, land
 from customer_assets_tests.pipeline.test_pull import just_now

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from customer_assets.errors import ConfigurationError, NotFoundError
-from customer_assets.pipeline.dedupe import dedupe, read_profiles
-from customer_assets.pipeline.explain import decide_pair, decide_review, explain
-from customer_assets.pipeline.import_invoices import import_invoices
-from customer_assets.pipeline.migrate import migrate
-from customer_assets.pipeline.resolve import resolve_customers
-from customer_assets.store import identity
+from customer_assets.pipeline.identity.dedupe import dedupe, read_profiles
+from customer_assets.pipeline.identity.explain import decide_pair, decide_review, explain
+from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.pipeline.invoices.import_invoices import import_invoices
+from customer_assets.pipeline.invoices.migrate import migrate
+from customer_assets.store.identity import reviews
 from customer_assets_tests.conftest import Company
 
 VAT = "BE0476267228"
@@ -88,7 +88,7 @@ def test_what_is_in_doubt_is_asked_and_the_answer_replayed(company: Company) -> 
     one = add(company, "robaws", "1", name="Noord Bouw BV", **office)
     other = add(company, "zoho", "2", name="Noord Holding BV", **office)
     assert resolve_customers(company.context).reviews == 1
-    [review] = identity.list_reviews(company.connection)
+    [review] = reviews.list_reviews(company.connection)
     assert (review["one_row_id"], review["other_row_id"]) == (one, other)
     assert dict(review["reasons"])["name_family"] < 0
     decide_review(company.context, review["id"], decision="same", by="test")

@@ -7,11 +7,16 @@ from random import Random
 import pytest
 from stdnum.be import vat as be_vat
 
-from customer_assets.pipeline.explain import decide_pair
-from customer_assets.pipeline.region import find_region
-from customer_assets.pipeline.resolve import _engine, _resolve_region, disagreeing_rows, resolve_customers
-from customer_assets.store import identity_index
+from customer_assets.pipeline.identity.affected import find_region
+from customer_assets.pipeline.identity.explain import decide_pair
+from customer_assets.pipeline.identity.resolve import (
+    _engine,
+    _resolve_region,
+    disagreeing_rows,
+    resolve_customers,
+)
 from customer_assets.store.database import connect
+from customer_assets.store.identity import index as identity_index
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.pipeline.test_identity import add, customer_of
 

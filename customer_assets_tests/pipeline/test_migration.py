@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import create_engine
 
 from customer_assets.errors import ConfigurationError
-from customer_assets.pipeline.import_invoices import import_if_changed, import_invoices
-from customer_assets.pipeline.migrate import migrate
-from customer_assets.pipeline.remind import plan_reminders
-from customer_assets.pipeline.resolve import resolve_customers
+from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.pipeline.invoices.import_invoices import import_if_changed, import_invoices
+from customer_assets.pipeline.invoices.migrate import migrate
+from customer_assets.pipeline.invoices.remind import plan_reminders
 from customer_assets.sandbox.server import write_legacy_invoices
-from customer_assets.store import integrity
+from customer_assets.store.reads import integrity
 from customer_assets_tests.conftest import Company
 
 ROW = {

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from customer_assets.errors import ConfigurationError, PermanentError
-from customer_assets.pipeline.register import Registration, delete_endpoints, register_webhook
-from customer_assets.store.endpoints import silent_accounts
-from customer_assets.web.receiver import PATH
+from customer_assets.pipeline.webhooks.register import Registration, delete_endpoints, register_webhook
+from customer_assets.store.webhooks.endpoints import silent_accounts
+from customer_assets.web.webhooks.receiver import PATH
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import Web, serving, until
 
@@ -179,7 +179,7 @@ def test_rotation_takes_both_secrets(company: Company) -> None:
 
 
 def test_a_receiver_that_refuses_is_told(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("customer_assets.pipeline.register.VERIFY_TRIES", 1)
+    monkeypatch.setattr("customer_assets.pipeline.webhooks.register.VERIFY_TRIES", 1)
     with serving(company) as web:
         found = register(company, web.address + "/api/customers")
     assert found.verified is False

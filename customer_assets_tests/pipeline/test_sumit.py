@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from customer_assets.errors import BusyError, NotFoundError, StaleEditError
-from customer_assets.pipeline.bidirectional import BothWays, bidirectional
 from customer_assets.pipeline.edit import edit_customer, resolve_conflict
-from customer_assets.pipeline.push import PushResult, push
+from customer_assets.pipeline.push.bidirectional import BothWays, bidirectional
+from customer_assets.pipeline.push.push import PushResult, push
 from customer_assets.sandbox.world import SUMIT_KEY, Sizes
 from customer_assets.sources.sumit import Sumit
-from customer_assets.store import links
 from customer_assets.store.database import system_lock
+from customer_assets.store.push import links
 from customer_assets_tests.conftest import Company
 
 DIALECTS = ["real", "seed"]
@@ -340,7 +340,7 @@ def test_killed_between_the_remote_write_and_the_local_record(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("customer_assets.pipeline.push._Push._store", killed)
+        patched.setattr("customer_assets.pipeline.push.push._Push._store", killed)
         with pytest.raises(KeyboardInterrupt):
             do_push(company, [origin])
     assert len(company.world.sumit) == count + 1

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from customer_assets.domain.merge import same
-from customer_assets.pipeline.bidirectional import bidirectional
+from customer_assets.domain.push.three_way_merge import same
 from customer_assets.pipeline.edit import edit_customer
-from customer_assets.pipeline.push import push
+from customer_assets.pipeline.push.bidirectional import bidirectional
+from customer_assets.pipeline.push.push import push
 from customer_assets.sandbox.world import Sizes
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.pipeline.test_sumit import writes

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from customer_assets.domain.mapping import MappedRecord
-from customer_assets.domain.overlay import Overlays
-from customer_assets.store import raw
-from customer_assets.store.cache import CUSTOMERS, Batch, Sighting, apply_batch
+from customer_assets.domain.cache.mapping import MappedRecord
+from customer_assets.domain.cache.overlay import Overlays
+from customer_assets.store.cache.upsert import CUSTOMERS, Batch, Sighting, apply_batch
 from customer_assets.store.database import Connection, connect, scalar
+from customer_assets.store.raw import pages as raw_pages
 from customer_assets_tests.conftest import Company
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -56,9 +56,9 @@ def test_an_unchanged_batch_writes_no_wal_of_its_own(connection: Connection) -> 
 
 
 def test_a_page_is_stored_once_per_content(connection: Connection) -> None:
-    key = raw.StreamKey("default", "robaws", "clients")
-    first = raw.store_pages(connection, key, [b"a", b"b", b"a"])
-    assert raw.store_pages(connection, key, [b"b", b"a"]) == [first[1], first[0]]
+    key = raw_pages.StreamKey("default", "robaws", "clients")
+    first = raw_pages.store_pages(connection, key, [b"a", b"b", b"a"])
+    assert raw_pages.store_pages(connection, key, [b"b", b"a"]) == [first[1], first[0]]
     assert scalar(connection, "select count(*) from ops.raw_pages") == 2
 
 
@@ -69,9 +69,9 @@ def test_pruning_spares_what_a_rebuild_needs(company: Company) -> None:
     company.pull("robaws")
     company.connection.execute("update ops.raw_scans set started_at = now() - interval '99 days'")
     company.connection.execute("update ops.raw_pages set first_seen_at = now() - interval '99 days'")
-    assert raw.prune(company.connection, keep_days=30) == 3
+    assert raw_pages.prune(company.connection, keep_days=30) == 3
     before = company.fingerprint()
     company.connection.execute("truncate customer_rows cascade")
     company.pull("robaws", from_raw=True)
     assert company.fingerprint() == before
-    assert raw.prune(company.connection, keep_days=30) == 0
+    assert raw_pages.prune(company.connection, keep_days=30) == 0

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from customer_assets.config import Configuration, Settings
-from customer_assets.stack import Stack
+from customer_assets.runtime.runtime import Stack
 from customer_assets.web.app import build_app
-from customer_assets.web.receiver import PATH
+from customer_assets.web.webhooks.receiver import PATH
 from customer_assets_tests.conftest import Company, Serving
 
 SECRET = "7f6c1b52-0000-4000-8000-000000000001"

@@ -12,10 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from customer_assets.pipeline.resolve import resolve_customers
-from customer_assets.store import console, users
+from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.runtime.dagster_client import Dagster
+from customer_assets.store import users
+from customer_assets.store.reads import console
 from customer_assets.web.console.guard import HEADERS, LoginThrottle, allowed_next
-from customer_assets.web.console.launch import Dagster
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import Web, serving, until
 

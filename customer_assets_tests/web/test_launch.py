@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from customer_assets.errors import TransientError
-from customer_assets.runless import Reporter
-from customer_assets.web.console.launch import Dagster
-from customer_assets.web.console.work import Worker
+from customer_assets.runtime.dagster_client import Dagster
+from customer_assets.runtime.dagster_reports import Reporter
+from customer_assets.web.console.jobs import Worker
 from customer_assets_tests.conftest import Company, Serving
 from customer_assets_tests.web.conftest import stack_of, until
 

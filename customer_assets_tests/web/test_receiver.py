@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from customer_assets.pipeline.apply import AppliedDeliveries
+from customer_assets.pipeline.webhooks.apply import AppliedDeliveries
 from customer_assets.store.database import connect
-from customer_assets.store.landing import Landed, connect_landing, land
-from customer_assets.web.applier import Applier
-from customer_assets.web.receiver import LARGEST_BODY, PATH, Allowance
+from customer_assets.store.webhooks.inbox import Landed, connect_landing, land
+from customer_assets.web.webhooks.applier import Applier
+from customer_assets.web.webhooks.receiver import LARGEST_BODY, PATH, Allowance
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.domain.test_signature import CASES
 from customer_assets_tests.web.conftest import SECRET, Web, serving, until
@@ -132,7 +132,7 @@ def test_the_size_is_counted_while_reading(web: Web) -> None:
 
 
 def test_a_dripping_body_is_given_up(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("customer_assets.web.receiver.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("customer_assets.web.webhooks.receiver.BODY_SECONDS", 0.2)
     host, port = web.address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
         connection.sendall(

@@ -13,14 +13,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from customer_assets.domain.edits import BOOLEANS, EDITABLE
+from customer_assets.domain.cache.edits import BOOLEANS, EDITABLE
 from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditError
 from customer_assets.pipeline import edit as edits
-from customer_assets.pipeline.explain import decide_pair
-from customer_assets.stack import Stack
-from customer_assets.store import audit, console
+from customer_assets.pipeline.identity.explain import decide_pair
+from customer_assets.runtime.runtime import Stack
+from customer_assets.store import audit
 from customer_assets.store.database import Connection
+from customer_assets.store.reads import console
 from customer_assets.store.users import Session
+from customer_assets.web.console.jobs import KINDS
 from customer_assets.web.console.lists import HAS_PHONE, Lists, choice, chosen_columns
 from customer_assets.web.console.screen import link_of
 from customer_assets.web.console.tables import (
@@ -33,7 +35,6 @@ from customer_assets.web.console.tables import (
     input_kind,
     text,
 )
-from customer_assets.web.console.work import KINDS
 
 OWNERS = {
     "robaws": "Robaws owns these fields. What you write here lies over them until it is given up; a sync never overwrites it, and Robaws never sees it.",

@@ -12,8 +12,10 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from customer_assets.config import SumitSettings
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline import edit as edits
-from customer_assets.pipeline.explain import decide_review
-from customer_assets.store import identity, links, rows
+from customer_assets.pipeline.identity.explain import decide_review
+from customer_assets.store.cache import rows
+from customer_assets.store.identity import reviews
+from customer_assets.store.push import links
 from customer_assets.store.users import Session
 from customer_assets.web.console.lists import page_number
 from customer_assets.web.console.screen import Screen, link_of
@@ -88,7 +90,7 @@ class Decisions(Screen):
 
         def read() -> list[dict[str, Any]]:
             with self._connect() as connection:
-                found = identity.list_reviews(connection, limit=REVIEWS + 1, offset=REVIEWS * page)
+                found = reviews.list_reviews(connection, limit=REVIEWS + 1, offset=REVIEWS * page)
                 known = rows.read_rows(
                     connection, [i for r in found for i in (r["one_row_id"], r["other_row_id"]) if i]
                 )

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from customer_assets.stack import Stack
+from customer_assets.runtime.runtime import Stack
 from customer_assets.store import users
 from customer_assets.store.database import connect
 from customer_assets.store.users import Session

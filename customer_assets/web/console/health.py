@@ -9,9 +9,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from customer_assets.config import SETTINGS_CLASSES
-from customer_assets.store import audit, console, endpoints, reading
+from customer_assets.runtime.timetable import timetable
+from customer_assets.store import audit
+from customer_assets.store.reads import api, console
 from customer_assets.store.users import Session
-from customer_assets.timetable import timetable
+from customer_assets.store.webhooks import endpoints
 from customer_assets.web.console.screen import Screen
 
 
@@ -28,7 +30,7 @@ class Health(Screen):
                     "silent": endpoints.silent_accounts(
                         connection, self._stack.accounts_with_secrets, source="robaws"
                     ),
-                    "synced": reading.health(connection)["synced"],
+                    "synced": api.health(connection)["synced"],
                     "reminders": console.reminder_settings(connection),
                 }
 

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from customer_assets.store import console
+from customer_assets.store.reads import console
 from customer_assets.store.users import Session
 from customer_assets.web.console.screen import Screen, link_of
 from customer_assets.web.console.tables import COLUMNS, Column

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from customer_assets.stack import Stack
+from customer_assets.runtime.runtime import Stack
 from customer_assets.store import audit, users
 from customer_assets.store.users import Session
 from customer_assets.web.console.guard import COOKIE, LoginThrottle, allowed_next, is_foreign, set_cookie

@@ -7,17 +7,17 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from customer_assets.stack import Stack
+from customer_assets.runtime.runtime import Stack
 from customer_assets.web.console.customers import Customers
 from customer_assets.web.console.decisions import Decisions
 from customer_assets.web.console.guard import Guard
 from customer_assets.web.console.health import Health
+from customer_assets.web.console.jobs import Worker
 from customer_assets.web.console.lists import HAS_CUSTOMER, HAS_PHONE, Lists, choice
 from customer_assets.web.console.logins import Logins
 from customer_assets.web.console.screen import HERE
 from customer_assets.web.console.syncs import Syncs
 from customer_assets.web.console.webhooks import Webhooks
-from customer_assets.web.console.work import Worker
 
 
 def console_routes(stack: Stack, guard: Guard, worker: Worker) -> list[BaseRoute]:

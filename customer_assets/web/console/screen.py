@@ -15,9 +15,10 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from customer_assets.stack import Stack
-from customer_assets.store import audit, console
+from customer_assets.runtime.runtime import Stack
+from customer_assets.store import audit
 from customer_assets.store.database import Connection, connect
+from customer_assets.store.reads import console
 from customer_assets.store.users import Session
 from customer_assets.web.console.tables import ago, cell, text, value_of
 

@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from customer_assets.errors import CustomerAssetsError
-from customer_assets.pipeline.push import PushResult, push
-from customer_assets.stack import Stack
-from customer_assets.store import console, rows
+from customer_assets.pipeline.push.push import PushResult, push
+from customer_assets.runtime.runtime import Stack
+from customer_assets.store.cache import rows
+from customer_assets.store.reads import console
 from customer_assets.store.users import Session
+from customer_assets.web.console.jobs import KINDS, Worker
 from customer_assets.web.console.screen import Screen
-from customer_assets.web.console.work import KINDS, Worker
 
 MOST_PUSHED = 500  # at once: SUMIT bills each call, and takes seconds for it
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from customer_assets.domain.edits import BOOLEANS, DATES
+from customer_assets.domain.cache.edits import BOOLEANS, DATES
 
 
 @dataclass(frozen=True, slots=True)

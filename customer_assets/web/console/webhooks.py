@@ -10,9 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from customer_assets.pipeline.apply import apply_deliveries
-from customer_assets.store import audit, console, deliveries
+from customer_assets.pipeline.webhooks.apply import apply_deliveries
+from customer_assets.store import audit
+from customer_assets.store.reads import console
 from customer_assets.store.users import Session
+from customer_assets.store.webhooks import deliveries
 from customer_assets.web.console.screen import Screen
 
 

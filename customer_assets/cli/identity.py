@@ -1,0 +1,129 @@
+"""Commands about who is who: explain, review, dedupe."""
+
+from __future__ import annotations
+
+import getpass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from customer_assets.cli.output import JsonOption, finish, opened_stack, print_json, say, show_table
+from customer_assets.errors import ConfigurationError
+
+app = typer.Typer(help="Pairs of records that may be one customer.", no_args_is_help=True)
+
+
+class Decision(StrEnum):
+    """What somebody says of a pair."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+
+
+def explain(
+    one: Annotated[
+        str, typer.Argument(metavar="A", help="A customers_cache id, system:id, or legacy:invoice-id.")
+    ],
+    other: Annotated[str, typer.Argument(metavar="B", help="The other record.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Why two records are, or are not, the same customer."""
+    from customer_assets.pipeline.identity.explain import explain as explain_records
+
+    found = explain_records(opened_stack().context(), one, other)
+    say(f"{found.one} and {found.other} are {'the same customer' if found.same else 'not the same customer'}")
+    rows: list[list[Any]] = [
+        [step["from"], step["to"], step["rule"], f"{step['weight']:.1f}", _parts(step["parts"])]
+        for step in found.path
+    ]
+    if rows:
+        show_table(
+            "The accepted evidence between them",
+            ["from", "to", "rule", "weight", "parts"],
+            rows,
+            to_stderr=as_json,
+        )
+    say(f"directly: weight {found.direct.get('weight', 0)} ({_parts(found.direct.get('parts', []))})")
+    if found.veto:
+        say(f"kept apart: {found.veto}")
+    if as_json:
+        print_json(vars(found))
+
+
+@app.command("list")
+def list_reviews(
+    decided: Annotated[bool, typer.Option(help="Those that were decided.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the surest first.")] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Pairs that wait for a decision."""
+    from customer_assets.store.database import connect
+    from customer_assets.store.identity import reviews
+
+    with connect(opened_stack().url) as connection:
+        found = reviews.list_reviews(connection, status="decided" if decided else "open", limit=limit)
+    rows: list[list[Any]] = [
+        [str(r["id"]), r["one_ref"], r["one_name"], r["other_ref"], r["other_name"], r["weight"], r["decision"] or _parts(r["reasons"])]
+        for r in found
+    ]  # fmt: skip
+    columns = ["id", "one", "name", "other", "name", "weight", "decision" if decided else "reasons"]
+    show_table("", columns, rows, to_stderr=as_json)
+    if as_json:
+        print_json({"reviews": found})
+
+
+@app.command()
+def decide(
+    which: Annotated[list[str], typer.Argument(metavar="ID | A B", help="A review's id, or two records.")],
+    decision: Annotated[Decision, typer.Option("--as", help="What they are.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say that two records are the same customer, or are not; every later resolution replays it."""
+    from customer_assets.pipeline.identity.explain import decide_pair, decide_review
+
+    context, by = opened_stack().context(), getpass.getuser()
+    if len(which) == 2:
+        pair = decide_pair(context, which[0], which[1], decision=decision.value, by=by)
+    elif len(which) == 1 and which[0].isdigit():
+        pair = decide_review(context, int(which[0]), decision=decision.value, by=by)
+    else:
+        raise ConfigurationError("review decide: give the id of a review, or two records")
+    say(f"{pair[0]} and {pair[1]}: {decision.value}; the next resolution follows")
+    if as_json:
+        print_json({"one": pair[0], "other": pair[1], "decision": decision.value})
+
+
+def dedupe(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv or .parquet file.")],
+    out: Annotated[Path, typer.Option(help="CSV to write: id, customer_key, rule, score.")],
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", help="old=new: a column of the file and what it is here.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the customers in any file, without the database."""
+    from customer_assets.config import load_configuration
+    from customer_assets.pipeline.identity.dedupe import dedupe as dedupe_file
+
+    pairs = [item.partition("=") for item in mapping or []]
+    for old, separator, new in pairs:
+        if not (old and separator and new):
+            raise ConfigurationError(f"--map {old}{separator}{new}: write old=new")
+    settings = load_configuration().settings
+    done = dedupe_file(
+        path, out, mapping={old: new for old, _, new in pairs}, accept=settings.identity_accept,
+        review=settings.identity_review,
+    )  # fmt: skip
+    say(
+        f"{done.rows} rows, {done.customers} customers, {done.reviews} pairs in doubt, {done.seconds:.1f} s: {out}"
+    )
+    if as_json:
+        print_json({"rows": done.rows, "customers": done.customers, "reviews": done.reviews, "out": str(out)})
+    if not done.rows:
+        finish(1)
+
+
+def _parts(parts: list[Any]) -> str:
+    return ", ".join(f"{name} {weight:+g}" for name, weight in parts)

@@ -1,0 +1,86 @@
+"""How commands speak: lines and tables on stderr or stdout, one JSON object, an exit status; and options that many have."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from customer_assets.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from customer_assets.config import Account
+    from customer_assets.runtime.runtime import Stack
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
+SandboxOption = Annotated[
+    bool, typer.Option("--sandbox", help="Use made-up data, into an empty database only.")
+]
+AccountOption = Annotated[str | None, typer.Option("--account", help="Only this account of accounts.toml.")]
+
+
+def say(line: str) -> None:
+    """A line on stderr."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 (talking is what a command line does)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object as the last line of stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def finish(status: int) -> NoReturn:
+    """End the command with this exit status."""
+    raise typer.Exit(status)
+
+
+def show_table(title: str, columns: list[str], rows: list[list[Any]], *, to_stderr: bool) -> None:
+    """A table for people; under `--json` on stderr."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    for row in rows:
+        table.add_row(
+            *("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row)
+        )
+    console = Console(stderr=to_stderr)
+    if not console.is_terminal:
+        console.width = 140  # a pipe has no width of its own, and 80 would cut the headings
+    console.print(table)
+
+
+def opened_stack(*, sandbox: bool = False) -> Stack:
+    """The configuration and the database, ready to work with."""
+    from customer_assets.runtime.runtime import open_stack
+
+    return open_stack(sandbox=sandbox or os.environ.get("CUSTOMER_ASSETS_SANDBOX") in ("1", "true"))
+
+
+# What to set for a system that has no account yet (docs/settings.md).
+_SETTINGS = {
+    "robaws": "ROBAWS_API_KEY and ROBAWS_API_SECRET",
+    "sumit": "SUMIT_COMPANY_ID and SUMIT_API_KEY",
+}
+
+
+def account_of(stack: Stack, system: str, name: str | None) -> Account:
+    """The one account of a system that a command works on.
+
+    Raises:
+        ConfigurationError: there is none, or there are several and none is named.
+    """
+    found = stack.working.of(system, name)
+    if len(found) != 1:
+        raise ConfigurationError(
+            f"{system} has several accounts: name one with --account"
+            if found
+            else f"{system} is not configured: set {_SETTINGS[system]}"
+        )
+    return found[0]

@@ -1,1 +1,0 @@
-"""Groups of commands, and how all commands speak."""

@@ -1,0 +1,173 @@
+"""The cache: landed pages as rows. Materialized alone, with nothing new landed, it is rebuilt without one API call."""
+
+import time
+from typing import Any
+
+import dagster as dg
+
+from customer_assets.config import SYSTEMS
+from customer_assets.defs.materialization import FRESH, OWNERS, RETRY, counts_metadata, table_metadata
+from customer_assets.defs.resources import StackResource
+from customer_assets.errors import BusyError
+from customer_assets.pipeline.sync.pull import failed_systems, load_account
+from customer_assets.sources.registry import SPECS
+from customer_assets.store.cache.upsert import Counts
+
+webhook_deliveries = dg.AssetSpec(
+    "webhook_deliveries",
+    group_name="robaws",
+    kinds={"postgres", "robaws"},
+    owners=OWNERS,
+    description="Verified webhook deliveries of Robaws, stored by the receiver; applied to customers_cache as they land.",
+)
+
+
+def _load_all(
+    context: dg.AssetExecutionContext, stack: StackResource, entity: str
+) -> tuple[Counts, dict[str, Any], list[str]]:
+    """Load what has landed of an entity, of every account: (counts, metadata by account, columns never filled)."""
+    total = Counts()
+    by_account: dict[str, Any] = {}
+    never_filled: list[str] = []
+    work = stack.context_for(context.run.run_id)
+    # materialized alone it is rebuilt; in a job that pulled something it takes just that
+    may_rebuild = not _pulls(context)
+    for system in SYSTEMS:
+        streams = [stream for stream in SPECS[system].streams if stream.entity == entity]
+        for account in stack.accounts(system) if streams else []:
+            where = f"{system}/{account.account}"
+            try:
+                result = load_account(work, account, streams[0], may_rebuild=may_rebuild)
+            except BusyError as error:
+                context.log.warning(str(error))
+                by_account[where] = str(error)
+                continue
+            total.add(result.entities[entity])
+            by_account[where] = result.entities[entity].as_dict() | {"message": result.message}
+            never_filled += [
+                f"{system}.{column}" for loaded in result.loaded for column in loaded.never_filled
+            ]
+    return total, by_account, never_filled
+
+
+def _pulls(context: dg.AssetExecutionContext) -> bool:
+    """Whether raw pages are landed in this run, too."""
+    if (
+        context.run.job_name in ("customer_sync", "customer_sync_without_sumit", "sumit_bidirectional")
+        and context.run.asset_selection is None
+    ):
+        return True
+    return any(key.to_user_string().startswith("raw_") for key in context.run.asset_selection or ())
+
+
+@dg.asset(
+    group_name="customers",
+    kinds={"postgres"},
+    owners=OWNERS,
+    freshness_policy=FRESH,
+    retry_policy=RETRY,
+    deps=[
+        "raw_robaws_client_pages",
+        "raw_zoho_contact_pages",
+        "raw_sumit_customer_pages",
+        webhook_deliveries,
+    ],
+    description="Customers of all systems, normalized: one row per customer record of a system.",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "counts_add_up", asset="customers_cache", description="Every record is counted once."
+        ),
+        dg.AssetCheckSpec(
+            "columns_filled",
+            asset="customers_cache",
+            description="No mapped column is blank in every record.",
+        ),
+    ],
+)
+def customers_cache(context: dg.AssetExecutionContext, stack: StackResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Load what has landed of customers."""
+    started = time.monotonic()
+    counts, by_account, never_filled = _load_all(context, stack, "customers")
+    return dg.MaterializeResult(
+        metadata={
+            **table_metadata(stack.stack.url, "customer_rows", shown_as="customers_cache"),
+            **counts_metadata(counts.as_dict()),
+            "fetched": counts.fetched,
+            "by_account": by_account,
+            "seconds": round(time.monotonic() - started, 3),
+        },
+        check_results=[_counts_add_up(counts), _columns_filled(never_filled)],
+    )
+
+
+@dg.asset(
+    group_name="invoices",
+    kinds={"postgres"},
+    owners=OWNERS,
+    freshness_policy=FRESH,
+    retry_policy=RETRY,
+    deps=["raw_zoho_invoice_pages", customers_cache],
+    description="Invoices of all systems, linked to their customer's cache row.",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "counts_add_up", asset="invoices_cache", description="Every record is counted once."
+        )
+    ],
+)
+def invoices_cache(context: dg.AssetExecutionContext, stack: StackResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Load what has landed of invoices."""
+    started = time.monotonic()
+    counts, by_account, _ = _load_all(context, stack, "invoices")
+    return dg.MaterializeResult(
+        metadata={
+            **table_metadata(stack.stack.url, "invoice_rows", shown_as="invoices_cache"),
+            **counts_metadata(counts.as_dict()),
+            "fetched": counts.fetched,
+            "by_account": by_account,
+            "seconds": round(time.monotonic() - started, 3),
+        },
+        check_results=[_counts_add_up(counts)],
+    )
+
+
+def _counts_add_up(counts: Counts) -> dg.AssetCheckResult:
+    sums = counts.created + counts.updated + counts.unchanged
+    return dg.AssetCheckResult(
+        check_name="counts_add_up",
+        passed=counts.synced == sums and min(counts.as_dict().values()) >= 0,
+        metadata=counts_metadata(counts.as_dict()),
+    )
+
+
+def _columns_filled(never_filled: list[str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="columns_filled",
+        passed=not never_filled,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"never_filled": never_filled},
+    )
+
+
+@dg.multi_asset_check(
+    name="sync_outcome",
+    specs=[
+        dg.AssetCheckSpec(
+            "all_systems_synced",
+            asset="customers_cache",
+            additional_deps=["invoices_cache", "legacy_invoices", "customers", "payment_reminders"],
+            description="Every configured system was read to the end in this run; the run is red when one was not.",
+        )
+    ],
+)
+def sync_outcome(context: dg.AssetCheckExecutionContext, stack: StackResource):  # type: ignore[no-untyped-def]
+    """The last step: everything that could be refreshed is; now say what could not."""
+    failed = failed_systems(stack.stack.url, context.run.run_id)
+    yield dg.AssetCheckResult(
+        check_name="all_systems_synced",
+        asset_key="customers_cache",
+        passed=not failed,
+        metadata={"failed": failed},
+    )
+    if failed:
+        said = "; ".join(f"{where}: {why}" for where, why in sorted(failed.items()))
+        raise dg.Failure(f"not synced: {said}", metadata={"failed": failed}, allow_retries=False)

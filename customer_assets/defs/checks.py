@@ -1,0 +1,116 @@
+"""Asset checks that look at whole tables: keys, links, sums. Each is one query that returns what must not be."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from customer_assets.defs.resources import StackResource
+from customer_assets.pipeline.identity.resolve import disagreeing_rows
+from customer_assets.runtime.alerts import post_alert
+from customer_assets.store.database import connect, scalar
+from customer_assets.store.reads.integrity import RULES, Rule
+from customer_assets.store.webhooks.endpoints import silent_accounts
+
+# Which asset each rule of the integrity report speaks of, by the beginning of its name.
+ASSET_OF = {
+    "legacy": "relinked_invoices",
+    "customer_sums": "relinked_invoices",
+    "invoice": "invoices_cache",
+    "deleted": "customers_cache",
+    "reminder": "payment_reminders",
+    "golden": "customers",
+    "counts": "customers_cache",
+}
+KEYS = {
+    "customers_cache": ("customer_rows", "account, source, source_customer_id"),
+    "invoices_cache": ("invoice_rows", "account, source, source_invoice_id"),
+    "legacy_invoices": ("legacy_invoices", "account, source_invoice_id"),
+    "payment_reminders": ("payment_reminders", "invoice_id, scheduled_date"),
+    "customers": ("customers", "id"),
+}
+
+
+def _rules_of(asset: str) -> list[Rule]:
+    """The integrity rules of an asset, and that its keys are unique."""
+    found = [
+        rule
+        for rule in RULES
+        if next(a for part, a in ASSET_OF.items() if rule.name.startswith(part)) == asset
+    ]
+    if asset in KEYS:
+        table, keys = KEYS[asset]
+        doubled = f"select 1 as example from {table} group by {keys} having count(*) > 1"
+        found.append(Rule("unique_keys", f"({keys}) is unique", doubled))
+    return found
+
+
+def _integrity_checks(asset: str) -> dg.AssetChecksDefinition:
+    """One step for all rules of an asset: each step of a run costs more than the queries."""
+    rules = _rules_of(asset)
+
+    @dg.multi_asset_check(
+        name=f"{asset}_integrity",
+        specs=[dg.AssetCheckSpec(rule.name, asset=asset, description=rule.meaning) for rule in rules],
+    )
+    def check(stack: StackResource) -> Iterator[dg.AssetCheckResult]:
+        with connect(stack.stack.url) as connection:
+            for rule in rules:
+                found = scalar(connection, f"select count(*) from ({rule.query}) violations")
+                yield dg.AssetCheckResult(
+                    asset_key=asset, check_name=rule.name, passed=found == 0, metadata={"violations": found}
+                )
+
+    return check
+
+
+@dg.asset_check(
+    asset="customers_cache", description="Share of blanks per column and source; fails when a name is blank."
+)
+def null_rates(stack: StackResource) -> dg.AssetCheckResult:
+    """Blank shares as metadata, for a look at what a source stopped giving."""
+    columns = ("name", "vat_number", "primary_phone", "general_email", "city", "country", "role")
+    shares = ", ".join(f"round(avg(({c} is null)::int), 4)::float as {c}" for c in columns)
+    with connect(stack.stack.url) as connection:
+        rows = connection.execute(
+            f"select source, {shares} from customer_rows where deleted_at is null group by source order by source"
+        ).fetchall()
+    return dg.AssetCheckResult(
+        passed=all(row["name"] == 0 for row in rows), metadata={row.pop("source"): row for row in rows}
+    )
+
+
+@dg.asset_check(
+    asset="customers_cache",
+    description="Deliveries come: warns when none came within a day although syncs found changes. Posts to ALERT_URL.",
+)
+def deliveries_arrive(stack: StackResource) -> dg.AssetCheckResult:
+    """A suspended endpoint looks like quiet customers, but for the changes that the nightly sync finds."""
+    with connect(stack.stack.url) as connection:
+        silent = silent_accounts(connection, stack.stack.accounts_with_secrets, source="robaws")
+    if silent:
+        post_alert(
+            stack.stack.configuration.settings,
+            {"alert": "no webhook deliveries for a day", "accounts": silent},
+        )
+    return dg.AssetCheckResult(
+        passed=not silent, severity=dg.AssetCheckSeverity.WARN, metadata={"silent_accounts": silent}
+    )
+
+
+@dg.asset_check(
+    asset="customers",
+    description="A resolution of everything would come to what the resolutions of changes came to. Else: materialize customers "
+    "with full: true.",
+)
+def agrees_with_full_resolution(stack: StackResource) -> dg.AssetCheckResult:
+    """Resolve everything, write nothing, and count the rows whose customer would have other rows."""
+    differing, rows = disagreeing_rows(stack.stack.context(trigger="dagster"))
+    return dg.AssetCheckResult(passed=differing == 0, metadata={"rows_that_differ": differing, "rows": rows})
+
+
+CHECKS = [
+    agrees_with_full_resolution,
+    *(_integrity_checks(asset) for asset in sorted({*ASSET_OF.values(), *KEYS})),
+    null_rates,
+    deliveries_arrive,
+]

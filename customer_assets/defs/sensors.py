@@ -1,0 +1,71 @@
+"""Sensors: deliveries that wait, and alerts of failed runs. State of work lives in tables, not in cursors."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from customer_assets.defs.jobs import apply_webhooks
+from customer_assets.defs.resources import StackResource
+from customer_assets.runtime.alerts import post_alert
+from customer_assets.store import runs
+from customer_assets.store.database import connect
+from customer_assets.store.webhooks.deliveries import count_left
+
+LOST_AFTER_MINUTES = 5
+IN_FLIGHT = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+def batch_to_request(waiting: int, in_flight: int) -> dg.RunRequest | dg.SkipReason:
+    """One run for all that waits; none while one is on its way, since it takes what came in meanwhile."""
+    if not waiting:
+        return dg.SkipReason("0 deliveries wait")
+    if in_flight:
+        return dg.SkipReason(f"{waiting} deliveries wait, {in_flight} runs are on their way")
+    return dg.RunRequest(tags={"waiting_deliveries": str(waiting)})
+
+
+@dg.sensor(
+    job=apply_webhooks,
+    minimum_interval_seconds=1,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts one run for the webhook deliveries that nobody applied yet.",
+)
+def webhook_sensor(
+    context: dg.SensorEvaluationContext, stack: StackResource
+) -> dg.RunRequest | dg.SkipReason:
+    """Count what waits and what runs."""
+    with connect(stack.stack.url, name="customer_assets webhook_sensor") as connection:
+        waiting = count_left(connection)
+    if not waiting:
+        return batch_to_request(0, 0)
+    # a run that was killed stays "started": after a while it does not count any more, and deliveries are locked anyway
+    recent = datetime.now(UTC) - timedelta(minutes=LOST_AFTER_MINUTES)
+    running = context.instance.get_runs_count(
+        dg.RunsFilter(job_name=apply_webhooks.name, statuses=IN_FLIGHT, created_after=recent)
+    )
+    return batch_to_request(waiting, running)
+
+
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Closes the sync runs of a failed Dagster run, and posts to ALERT_URL where one is set.",
+)
+def run_failure_alerts(context: dg.RunFailureSensorContext, stack: StackResource) -> Iterator[dg.SkipReason]:
+    """Record the failure in sync_runs, always; tell others, if configured."""
+    run = context.dagster_run
+    message = context.failure_event.message or "failed"
+    with connect(stack.stack.url, name="customer_assets run_failure_alerts") as connection:
+        runs.fail_runs_of(connection, dagster_run_id=run.run_id, job=run.job_name, error=message)
+    posted = post_alert(
+        stack.stack.configuration.settings, {"job": run.job_name, "run_id": run.run_id, "error": message}
+    )
+    yield dg.SkipReason("recorded in sync_runs" + (" and posted" if posted else "; ALERT_URL is not set"))
+
+
+SENSORS = [webhook_sensor, run_failure_alerts]

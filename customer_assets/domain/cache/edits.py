@@ -1,0 +1,54 @@
+"""What a person may change of a customer by hand, and how text becomes a value."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from customer_assets.domain.cache.mapping import INDEXED, LONGEST_INDEXED
+from customer_assets.errors import RecordError
+
+BOOLEANS = frozenset({"whatsapp_client", "accessible_via_peppol", "is_active"})
+DATES = frozenset({"follow_up_date"})
+TEXTS = (
+    "name", "company_name", "legal_form", "vat_number", "default_vat_tariff", "phone", "mobile", "website",
+    "general_email", "billing_email", "street", "street2", "city", "state", "zipcode", "country", "role", "assignee",
+    "gl_account", "status", "external_sales_person",
+)  # fmt: skip
+EDITABLE = (*TEXTS, *sorted(DATES), *sorted(BOOLEANS))
+
+
+def parse_edit(field: str, text: str | bool | None) -> Any:
+    """The value that a person means, as jsonb holds it: a blank is None, dates stay ISO text.
+
+    Raises:
+        RecordError: there is no such field, or it cannot hold this.
+    """
+    if field not in EDITABLE:
+        raise RecordError(f"{field} cannot be edited; there are {', '.join(EDITABLE)}")
+    if field in BOOLEANS:
+        folded = str(text).strip().casefold()
+        if folded in ("true", "yes", "1", "on"):
+            return True
+        if folded in ("false", "no", "0", "off"):
+            return False
+        raise RecordError(f"{field}: write true or false")
+    value = str(text).replace("\x00", "").strip() if text is not None else ""
+    if not value:
+        if field == "name":
+            raise RecordError("name: a customer has one")
+        return None
+    if field in DATES:
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise RecordError(f"{field}: write a date such as 2026-01-31") from None
+    if field in INDEXED and len(value) > LONGEST_INDEXED:
+        raise RecordError(f"{field}: at most {LONGEST_INDEXED} characters")
+    if field in ("general_email", "billing_email") and not all("@" in part for part in _addresses(value)):
+        raise RecordError(f"{field}: {value!r} is no e-mail address")
+    return value
+
+
+def _addresses(value: str) -> list[str]:
+    return [part.strip() for part in value.replace(",", ";").split(";") if part.strip()]

@@ -1,0 +1,238 @@
+"""Phones, e-mail addresses, VAT ids and postal addresses for comparison. Placeholders are no evidence.
+
+The lists of words are data files (`domain/data`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from rapidfuzz.distance import OSA
+
+from customer_assets.domain.country import country_code
+from customer_assets.domain.identity.names import fold, is_latin
+from customer_assets.domain.phone import to_e164
+from customer_assets.domain.vat import valid_vat
+from customer_assets.domain.wordlists import entries
+
+PHONE_TAIL = 8  # digits of the end that spellings with and without a country have in common
+_SEVERAL = re.compile(r"\s/\s|[;,|]|\bof\b|\bou\b|\bor\b")
+_EXTENSION = re.compile(r"\b(ext|extension|toestel|poste|x)\b.*", re.IGNORECASE)
+_VAT_LABEL = re.compile(r"^(BTW|TVA|VAT|TRN|GSTIN|GST|MWST|UST|KVK|ID|NR|NO)+(?=[A-Z]{0,2}[0-9])")
+_NOISE = re.compile(r"[^0-9A-Z]")
+_PLACEHOLDER_MAIL = re.compile(
+    r"^(test|none|no-?reply|n/?a|unknown|onbekend|geen|x+)@|@(example|test|none|unknown)\.[a-z]+$"
+)
+_POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|\d{4,7})\b")
+_BOX = re.compile(r"\b(?:bus|box|bte|boite|apt|unit|suite|flat)\.?\s*\w+|(?<=\d)\s*/\s*\w+", re.IGNORECASE)
+_NUMBER = re.compile(r"\b(\d+)\s?([a-z])?\b")
+_LETTERS = re.compile(r"[a-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A postal address taken apart; blanks where it says nothing."""
+
+    street: str
+    number: str
+    postcode: str
+    city: str
+    is_foreign: bool
+
+    @property
+    def key(self) -> tuple[str, str, str] | None:
+        """What equal addresses share, for looking them up: the beginning of the street, number and place."""
+        place = self.postcode or self.city
+        if not (self.street and self.number and place):
+            return None
+        return "" if self.is_foreign else self.street[:4], self.number, place
+
+
+@lru_cache(maxsize=262144)
+def phone_keys(text: str | None) -> tuple[str, ...]:
+    """The numbers in a text: E.164 where the country is written with it, else the digits that are sure.
+
+    No country is guessed from an address: a mobile of one country is often written without it by a customer of another.
+    """
+    if not text:
+        return ()
+    text = _EXTENSION.sub("", text)
+    found: list[str] = []
+    parts = [part for part in _SEVERAL.split(text) if sum(c.isdigit() for c in part) >= 7] or [text]
+    for part in parts:
+        digits = "".join(str(int(c)) for c in part if c.isdecimal())
+        if len(digits) < 7 or len(set(digits[-7:])) <= 1 or digits[-7:] in ("1234567", "2345678", "3456789"):
+            continue
+        written = part[part.find("+") :] if "+" in part else f"+{digits[2:]}" if digits[:2] == "00" else None
+        found.append((written and to_e164(written, "ZZ")) or digits.lstrip("0")[-PHONE_TAIL:])
+    return tuple(dict.fromkeys(found))
+
+
+def phone_tail(phone: str) -> str:
+    """The end of a number, the same with its country and without."""
+    return phone[-PHONE_TAIL:].lstrip("+0")
+
+
+def same_phone(one: str, other: str) -> bool:
+    """Whether two are one number: equal, or alike at the end where one says no country."""
+    if one[0] == "+" == other[0]:
+        return one == other
+    return phone_tail(one) == phone_tail(other)
+
+
+@lru_cache(maxsize=262144)
+def mail_keys(text: str | None) -> tuple[str, ...]:
+    """The addresses in a text, lower case."""
+    if not text:
+        return ()
+    found: list[str] = []
+    for part in re.split(r"[;,\s]+", text.strip()):
+        mail = part.strip("<>().").casefold().removeprefix("mailto:")
+        if re.fullmatch(r"[^@]+@[^@]+\.[a-z]{2,}", mail) and not _PLACEHOLDER_MAIL.search(mail):
+            local, _, domain = mail.partition("@")
+            found.append(f"{local.partition('+')[0] or local}@{_spelled(domain)}")
+    return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=65536)
+def _spelled(domain: str) -> str:
+    """A well-known service for a domain that is one slip away from it (`gmial.com`)."""
+    if domain in _free_mail() or len(domain) < 8:
+        return domain
+    near = [
+        known
+        for known in ("gmail.com", "hotmail.com", "outlook.com", "yahoo.com", "telenet.be", "icloud.com")
+        if OSA.distance(domain, known) == 1
+    ]
+    return near[0] if len(near) == 1 else domain
+
+
+def mail_domain(mail: str) -> str | None:
+    """The domain of an address, None where everybody can have one there."""
+    domain = mail.rpartition("@")[2]
+    return None if domain in _free_mail() else domain
+
+
+def is_role(mail: str) -> bool:
+    """Whether it is a mailbox of an office rather than of a person."""
+    return mail.partition("@")[0] in _roles()
+
+
+@lru_cache(maxsize=131072)
+def vat_key(text: str | None, country: str | None) -> tuple[str | None, str | None]:
+    """(id whose check digits hold as `country:id`, what was written where they do not), both compact.
+
+    The country is blank where neither the id nor its owner's country tells it.
+
+    A wrong one is evidence of a typo, not an identifier. Without a country every one of ours is tried.
+    """
+    if not text:
+        return None, None
+    compact = _VAT_LABEL.sub("", _NOISE.sub("", text.upper()))
+    digits = "".join(c for c in compact if c.isdigit())
+    if len(digits) < 7 or len(set(digits)) <= 1:
+        return None, None
+    if len(digits) == 15 and digits.startswith("1") and compact.removeprefix("AE") == digits:
+        # AE: no check digit is published
+        return f"{'AE' if country == 'AE' or compact.startswith('AE') else ''}:{digits}", None
+    own = compact[:2] if compact[:2].isalpha() else None
+    for candidate in dict.fromkeys([country, *_VAT_COUNTRIES] if own is None else [own, country]):
+        if candidate and (found := valid_vat(compact, candidate)):
+            return f"{candidate if candidate in (own, country) else ''}:{found[2:]}", None
+    return None, compact[2:] if own else compact
+
+
+_VAT_COUNTRIES = ("BE", "NL", "IL", "FR", "DE", "LU", "IN", "GB")
+
+
+@lru_cache(maxsize=262144)
+def parse_address(text: str | None, postcode: str | None = None, city: str | None = None) -> Address | None:
+    """Take an address apart: one free text, or a street with its postcode and city beside it."""
+    street_part, city_part, code = "", city or "", (postcode or "").replace(" ", "").upper()
+    for part in (text or "").split(","):
+        clean = part.strip()
+        if not clean or country_code(clean):
+            continue
+        found = _POSTCODE.findall(clean.upper())
+        if (
+            found
+            and not postcode
+            and not code
+            and (len(found[-1]) > 3)
+            and not _is_street(clean, found[-1], street_part)
+        ):
+            code = found[-1].replace(" ", "")
+            rest = re.sub(re.escape(found[-1]), " ", clean, flags=re.IGNORECASE)
+            city_part = city_part or rest
+        elif not street_part:
+            street_part = clean
+        elif not city_part:
+            city_part = clean
+    street = fold(_BOX.sub(" ", street_part))
+    number = _NUMBER.search(street)
+    words = [word for word in _LETTERS.findall(street) if word not in _street_types()]
+    joined = "".join(words)
+    for ending in ("straat", "str", "steenweg", "laan"):
+        if joined.endswith(ending) and len(joined) > len(ending) + 2:
+            joined = joined.removesuffix(ending)
+            break
+    place = _place("".join(_LETTERS.findall(fold(city_part))))
+    if code.strip("0") == "":
+        code = ""
+    if not (joined or code or place):
+        return None
+    return Address(joined, number.group(1) if number else "", code, place, not is_latin(street_part))
+
+
+def _is_street(part: str, number: str, street_part: str) -> bool:
+    """Whether a four-digit number is a house number: the part has words and no street was seen, and it ends with it."""
+    return (
+        not street_part
+        and part.rstrip().endswith(number)
+        and len(number) == 4
+        and not part.startswith(number)
+    )
+
+
+def same_street(one: Address, other: Address) -> bool:
+    """Whether two addresses name the same house; places may be missing, not differ."""
+    if not one.street or not other.street or not one.number or one.number != other.number:
+        return False
+    if one.postcode and other.postcode and one.postcode != other.postcode:
+        return False
+    if one.city and other.city and one.city != other.city and not (one.postcode and other.postcode):
+        return False
+    if one.is_foreign != other.is_foreign:
+        return bool((one.postcode and other.postcode) or (one.city and one.city == other.city))
+    shorter, longer = sorted((one.street, other.street), key=len)
+    return longer.startswith(shorter[: max(4, len(shorter))]) or OSA.distance(one.street, other.street) <= 2
+
+
+def _place(word: str) -> str:
+    return _places().get(word, word)
+
+
+@cache
+def _places() -> dict[str, str]:
+    known: dict[str, str] = {}
+    for line in entries("places"):
+        words = ["".join(_LETTERS.findall(fold(word))) for word in line.split()]
+        known |= dict.fromkeys(words, words[0])
+    return known
+
+
+@cache
+def _free_mail() -> frozenset[str]:
+    return frozenset(entries("free_mail"))
+
+
+@cache
+def _roles() -> frozenset[str]:
+    return frozenset(entries("office_mailboxes"))
+
+
+@cache
+def _street_types() -> frozenset[str]:
+    return frozenset(entries("street_types"))

@@ -1,0 +1,431 @@
+"""Who is who: records of customers are joined by weighed evidence, never across two different valid VAT ids.
+
+In stages: equal records are one profile; valid VAT ids and source ids join at once; what shares a phone, a mailbox, an
+address, a domain or a name is compared pair by pair, and the weights of what agrees and what does not are added up. Pairs
+above the upper threshold join, best first, under vetoes; those between the thresholds are for a person to decide. The result
+depends on the set of records alone, not on their order.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import combinations_with_replacement, pairwise, product
+
+from customer_assets.domain.identity.blocking import ANY_SCRIPT, BlockingKey, blocking_keys, contact_keys
+from customer_assets.domain.identity.evidence import (
+    ACCEPT,
+    MOST_NAMES,
+    REVIEW,
+    Evidence,
+    Key,
+    Profile,
+    Shared,
+    Traits,
+    differ,
+    is_misspelt,
+    name_groups,
+    weigh,
+    weigh_profiles,
+)
+from customer_assets.domain.identity.union_find import Union
+
+RANK = {"robaws": 0, "zoho": 1, "sumit": 2, "invoice": 3}  # whose row stands for a customer that several have
+LARGEST_BLOCK = 60  # of what shares a value; more of them share it by accident
+
+NEW_CUSTOMER = Evidence("new_customer", 0.0)  # the weakest: said only where nothing else ties a record
+SOURCE_ID = Evidence("source_id", 99.0)
+VAT_ID = Evidence("vat_id", 98.0)
+EQUAL = Evidence("equal", 1.0)
+OPERATOR = Evidence("operator", 100.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Two records of different clusters that may be one customer."""
+
+    one: Key
+    other: Key
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Accepted evidence between two records."""
+
+    one: Key
+    other: Key
+    evidence: Evidence
+
+
+@dataclass
+class Clusters:
+    """The result: which records belong together, and why.
+
+    Attributes:
+        members: cluster's smallest key -> keys of its members, sorted.
+        of: record -> its cluster's smallest key.
+        edges: the evidence that was accepted; within a cluster it connects all members.
+        reviews: pairs for a person to decide, the best one of each pair of clusters.
+        rule: record -> the strongest evidence that ties it to another member; absent for a record alone.
+    """
+
+    members: dict[Key, list[Key]] = field(default_factory=dict)
+    of: dict[Key, Key] = field(default_factory=dict)
+    edges: list[Edge] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
+    rule: dict[Key, Evidence] = field(default_factory=dict)
+
+    def path(self, one: Key, other: Key) -> list[Edge]:
+        """The accepted evidence that leads from one record to another of its cluster; empty where there is none."""
+        if self.of.get(one) != self.of.get(other) or one == other:
+            return []
+        neighbours: dict[Key, list[Edge]] = defaultdict(list)
+        for edge in self.edges:
+            neighbours[edge.one].append(edge)
+            neighbours[edge.other].append(edge)
+        came: dict[Key, Edge | None] = {one: None}
+        queue = [one]
+        for here in queue:
+            if here == other:
+                break
+            for edge in neighbours[here]:
+                there = edge.other if edge.one == here else edge.one
+                if there not in came:
+                    came[there] = edge
+                    queue.append(there)
+        path: list[Edge] = []
+        at = other
+        while (step := came.get(at)) is not None:
+            path.append(step)
+            at = step.one if step.other == at else step.other
+        return path[::-1]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What people decided of pairs of records; replayed by every resolution.
+
+    Attributes:
+        same, different: pairs of record keys, the smaller one first.
+    """
+
+    same: frozenset[tuple[Key, Key]] = frozenset()
+    different: frozenset[tuple[Key, Key]] = frozenset()
+
+
+def resolve(
+    profiles: Iterable[Profile],
+    *,
+    accept: float = ACCEPT,
+    review: float = REVIEW,
+    decisions: Decisions | None = None,
+    settled: Sequence[Sequence[Key]] = (),
+) -> Clusters:
+    """Join records.
+
+    Args:
+        profiles: one per record.
+        accept: weight from which a pair is joined.
+        review: weight from which a person is asked.
+        decisions: what people said of pairs.
+        settled: clusters that are known already: their records stay together, and are not compared with each other again.
+    """
+    return _Resolution(profiles, accept, review, decisions or Decisions(), settled).run()
+
+
+Weighed = tuple[Evidence, int, int]  # of two nodes, by number
+
+
+def _best_first(found: Weighed) -> tuple[float, int, int]:
+    evidence, one, other = found
+    return -evidence.weight, one, other
+
+
+class _Resolution:
+    """One resolution: nodes are profiles that say the same, with all the records behind them.
+
+    Traits are compared once, however many nodes have them: most nodes of a customer differ in their source alone.
+    """
+
+    def __init__(
+        self,
+        profiles: Iterable[Profile],
+        accept: float,
+        review: float,
+        decisions: Decisions,
+        settled: Sequence[Sequence[Key]],
+    ) -> None:
+        self.accept, self.review = accept, review
+        ordered = sorted(profiles, key=lambda p: p.key)
+        self.records: list[list[Key]] = []
+        self.nodes: list[Profile] = []
+        self.traits: list[Traits] = []
+        self.nodes_of: list[list[int]] = []  # by number of traits
+        numbers: dict[object, int] = {}
+        traits_numbers: dict[Traits, int] = {}
+        self.number_of: dict[Key, int] = {}
+        apart = {key for pair in decisions.different for key in pair}
+        for one in ordered:
+            # what says nothing, or of which somebody said that it is not another, stands alone
+            alone = one.traits.name is None and not one.has_evidence
+            is_node = alone or one.key in apart or one.named_after is not None
+            says: object = (one.key,) if is_node else (one.source, one.vat, one.traits)
+            number = numbers.setdefault(says, len(self.nodes))
+            if number == len(self.nodes):
+                self.nodes.append(one)
+                self.records.append([])
+                traits_number = traits_numbers.setdefault(one.traits, len(self.traits))
+                if traits_number == len(self.traits):
+                    self.traits.append(one.traits)
+                    self.nodes_of.append([])
+                self.nodes_of[traits_number].append(number)
+            self.records[number].append(one.key)
+            self.number_of[one.key] = number
+        self.naming = {p.names_customer: self.number_of[p.key] for p in ordered if p.names_customer}
+        self.named = [(p.named_after, self.number_of[p.key]) for p in ordered if p.named_after]
+        self.shared = Shared.of(self.traits)
+        self.union = Union(self.nodes)
+        self.edges: list[Edge] = []
+        self.decisions = decisions
+        known = {key for group in settled for key in group}
+        self.settled = {n for n, records in enumerate(self.records) if known.issuperset(records)}
+        for first, *others in settled:
+            for key in others:
+                self.union.join(self.number_of[first], self.number_of[key], forced=True)
+
+    def run(self) -> Clusters:
+        self._replay_decisions()
+        for named_after, row in self.named:
+            if named_after in self.naming:
+                self._join(row, self.naming[named_after], NEW_CUSTOMER)
+        for certain, groups in ((SOURCE_ID, self._by_source()), (VAT_ID, self._by_vat())):
+            for group in groups:
+                self._join_group(group, certain)
+        self._join_all(self._weighed(self._guarded_pairs()))
+        weighed = self._weighed(self._pairs())
+        self._join_all(weighed)
+        alone = self._only_of_their_names()
+        self._join_all(alone)
+        doubtful = [found for found in (*weighed, *alone) if self.review <= found[0].weight < self.accept]
+        return self._clusters(sorted(doubtful, key=_best_first))
+
+    def _join_group(self, group: Sequence[int], evidence: Evidence) -> None:
+        """Join all of a group that may; one that may not join some of it may join the others."""
+        firsts: list[int] = []
+        for number in group:
+            for first in firsts:
+                if self.union.root(first) == self.union.root(number) or self._join(first, number, evidence):
+                    break
+            else:
+                firsts.append(number)
+
+    def _replay_decisions(self) -> None:
+        number_of = self.number_of
+        for one, other in sorted(self.decisions.different):
+            if one in number_of and other in number_of:
+                self.union.forbid(number_of[one], number_of[other])
+        for one, other in sorted(self.decisions.same):
+            if one in number_of and other in number_of:
+                self._join(number_of[one], number_of[other], OPERATOR, forced=True)
+
+    def _join_all(self, found: Iterable[Weighed]) -> None:
+        for evidence, one, other in found:
+            if evidence.weight >= self.accept:
+                self._join(one, other, evidence)
+
+    def _only_of_their_names(self) -> list[Weighed]:
+        """Clusters whose name one single other cluster has, and that nothing else tells apart."""
+        members: dict[int, list[Traits]] = defaultdict(list)
+        summed = cache(lambda root: _summed(members[root]))  # of many names asked for once
+        by_name: dict[str, dict[int, int]] = defaultdict(dict)
+        for number, node in enumerate(self.nodes):
+            root, name = self.union.root(number), node.traits.name
+            members[root].append(node.traits)
+            if name is not None and len(name.joined) >= 6:
+                by_name[name.key].setdefault(root, number)
+        unsettled = {self.union.root(n) for n in range(len(self.nodes)) if n not in self.settled}
+        found: list[Weighed] = []
+        for name_key in sorted(by_name):
+            if len(by_name[name_key]) != 2:
+                continue
+            (root, one), (other_root, other) = sorted(by_name[name_key].items())
+            if root not in unsettled and other_root not in unsettled:
+                continue
+            name, other_name = self.nodes[one].traits.name, self.nodes[other].traits.name
+            is_company = any(
+                t.name and (t.name.forms or t.name.trades) for r in (root, other_root) for t in members[r]
+            )
+            here, there = replace(summed(root), name=name), replace(summed(other_root), name=other_name)
+            if not is_company:
+                is_told_apart = any(part.endswith("_differs") for part, _ in weigh(here, there).parts)
+                is_namesake = is_told_apart or name is None or not self.shared.is_rare(name)
+            extra = "only_of_its_name" if is_company or not is_namesake else "only_person_of_its_name"
+            found.append((weigh(here, there, self.shared, extra), one, other))
+        return found
+
+    def _join(self, one: int, other: int, evidence: Evidence, *, forced: bool = False) -> bool:
+        joined = self.union.join(one, other, forced=forced)
+        if joined:
+            self.edges.append(Edge(self.records[one][0], self.records[other][0], evidence))
+        return joined
+
+    def _by_source(self) -> Iterator[list[int]]:
+        """Nodes of one source id, unless it carries many names: a record for walk-in customers."""
+        groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for number, node in enumerate(self.nodes):
+            if node.source is not None:
+                groups[node.source].append(number)
+        for source in sorted(groups):
+            names = {name for number in groups[source] if (name := self.nodes[number].traits.name)}
+            if len(name_groups(names)) < MOST_NAMES:
+                yield groups[source]
+
+    def _by_vat(self) -> Iterator[list[int]]:
+        groups: dict[str, list[int]] = defaultdict(list)
+        for number, node in enumerate(self.nodes):
+            if node.vat is not None:
+                groups[node.vat.partition(":")[2]].append(number)
+        for vat in sorted(groups):
+            yield groups[vat]
+
+    def _weighed(self, pairs: Iterable[tuple[int, int]]) -> list[Weighed]:
+        """Pairs of nodes of two clusters, for pairs of traits, best first; where that is enough for a person."""
+        clusters = [self._first_of_each_cluster(nodes) for nodes in self.nodes_of]
+        seen: set[tuple[int, int]] = set()
+        found: list[Weighed] = []
+        for pair in pairs:
+            here, there = clusters[pair[0]], clusters[pair[1]]
+            if pair in seen or (len(here) == 1 and here.keys() == there.keys()):
+                continue
+            seen.add(pair)
+            found += self._weighed_pairs(*pair, here, there)
+        return sorted(found, key=_best_first)
+
+    def _guarded_pairs(self) -> Iterator[tuple[int, int]]:
+        """Traits of one name that share a phone, a mailbox or an address, each with the next one only.
+
+        They are nearly always one customer, so that few pairs are left for the comparison of each with each.
+        """
+        groups: dict[BlockingKey, list[int]] = defaultdict(list)
+        for number, traits in enumerate(self.traits):
+            if traits.name is not None:
+                for key in contact_keys(traits):
+                    groups[traits.name.key, *key].append(number)
+        for group in groups.values():
+            yield from ((number, number) for number in group if len(self.nodes_of[number]) > 1)
+            yield from pairwise(group)
+
+    def _pairs(self) -> Iterator[tuple[int, int]]:
+        for group in self._blocks():
+            yield from combinations_with_replacement(group, 2)
+
+    def _weighed_pairs(
+        self, one: int, other: int, here: dict[int, int], there: dict[int, int]
+    ) -> Iterator[Weighed]:
+        """Pairs of clusters that have these traits, by the evidence of the traits."""
+        evidence = weigh(self.traits[one], self.traits[other], self.shared)
+        has_typo = bool(self.traits[one].vat_typo or self.traits[other].vat_typo)
+        if evidence.weight < self.review and not has_typo:
+            return
+        for (root, first), (other_root, second) in product(here.items(), there.items()):
+            if root == other_root or (one == other and root > other_root):
+                continue
+            a, b = self.nodes[first], self.nodes[second]
+            if {first, second} <= self.settled or (a.vat and b.vat and differ(a.vat, b.vat)):
+                continue
+            found = weigh_profiles(a, b, self.shared) if has_typo and is_misspelt(a, b) else evidence
+            if found.weight >= self.review:
+                yield found, min(first, second), max(first, second)
+
+    def _first_of_each_cluster(self, numbers: Sequence[int]) -> dict[int, int]:
+        """Root -> the first node of its cluster; rather one that is not settled, and one with a VAT id."""
+        firsts: dict[int, int] = {}
+        for number in sorted(numbers, key=lambda n: (n in self.settled, not self.nodes[n].vat, n)):
+            firsts.setdefault(self.union.root(number), number)
+        return firsts
+
+    def _blocks(self) -> Iterator[list[int]]:
+        """Numbers of traits that share a phone, a mailbox, a domain, an address, or a name."""
+        blocks: dict[BlockingKey, list[int]] = defaultdict(list)
+        for number, traits in enumerate(self.traits):
+            for key in blocking_keys(traits):
+                blocks[key].append(number)
+        for block in sorted(blocks):
+            group = blocks[block]
+            if block[:2] == ("address", ANY_SCRIPT) and not any(
+                (address := self.traits[number].address) is not None and address.is_foreign
+                for number in group
+            ):
+                continue  # found by their streets
+            if len(group) <= LARGEST_BLOCK:
+                yield group
+            else:  # shared by many: only those whose names begin alike
+                parts: dict[str, list[int]] = defaultdict(list)
+                for number in group:
+                    name = self.traits[number].name
+                    parts[name.core[0][:4] if name is not None else ""].append(number)
+                for part in sorted(parts):
+                    if part and len(parts[part]) <= LARGEST_BLOCK:
+                        yield parts[part]
+
+    def _namesakes(self) -> set[int]:
+        """Nodes that say a name and nothing else, where several customers have that name: each record stands alone."""
+        having: dict[str, set[int]] = defaultdict(set)
+        bare: list[int] = []
+        for number, node in enumerate(self.nodes):
+            if node.traits.name is not None:
+                having[node.traits.name.key].add(self.union.root(number))
+                if (
+                    len(self.records[number]) > 1
+                    and not node.has_evidence
+                    and not self.union.is_joined(number)
+                ):
+                    bare.append(number)
+        return {n for n in bare if (name := self.nodes[n].traits.name) and len(having[name.key]) > 2}
+
+    def _clusters(self, doubtful: Sequence[Weighed]) -> Clusters:
+        clusters = Clusters(edges=self.edges)
+        smallest: dict[int, Key] = {}
+        namesakes = self._namesakes()
+        for number, records in enumerate(self.records):
+            root = self.union.root(number)
+            smallest[root] = min(smallest.get(root, records[0]), records[0])
+            if number not in namesakes:
+                self.edges.extend(Edge(records[0], record, EQUAL) for record in records[1:])
+        for number, records in enumerate(self.records):
+            first = smallest[self.union.root(number)]
+            for record in records:
+                customer = record if number in namesakes else first
+                clusters.members.setdefault(customer, []).append(record)
+                clusters.of[record] = customer
+        for members in clusters.members.values():
+            members.sort()
+        clusters.members = dict(sorted(clusters.members.items()))
+        for edge in self.edges:
+            for key in (edge.one, edge.other):
+                held = clusters.rule.get(key)
+                if held is None or edge.evidence.weight > held.weight:
+                    clusters.rule[key] = edge.evidence
+        asked: set[tuple[int, int]] = set()
+        for evidence, one, other in doubtful:
+            low, high = sorted((self.union.root(one), self.union.root(other)))
+            if low != high and (low, high) not in asked and self.union.may_join(low, high):
+                asked.add((low, high))
+                clusters.reviews.append(Review(self.records[one][0], self.records[other][0], evidence))
+        return clusters
+
+
+def _summed(members: Sequence[Traits]) -> Traits:
+    """All that a cluster says, without a name."""
+    return Traits(
+        phones=tuple(sorted({phone for m in members for phone in m.phones})[:50]),
+        mails=tuple(sorted({mail for m in members for mail in m.mails})[:50]),
+        address=next(
+            (m.address for m in members if m.address is not None and m.address.key),
+            next((m.address for m in members if m.address is not None), None),
+        ),
+        country=next((m.country for m in members if m.country), None),
+    )

@@ -1,0 +1,206 @@
+"""The identity engine on anybody's file, without a database."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Profile, profile
+from customer_assets.domain.identity.resolution import Clusters, resolve
+from customer_assets.errors import ConfigurationError
+from customer_assets.pipeline.collector import collector_held
+
+# What a column may be called, besides the names of legacy_invoices.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "id": ("id", "invoice_id", "contact_id", "source_invoice_id", "rec_id", "record_id"),
+    "source_system": ("source_system", "source", "system"),
+    "source_customer_id": ("source_customer_id", "customer_id"),
+    "name": ("customer_name", "name", "company", "company_name"),
+    "phone": ("customer_phone", "phone", "phone_number", "tel", "mobile"),
+    "email": ("customer_email", "email", "e_mail", "mail"),
+    "vat": ("customer_vat_number", "customer_vat", "vat", "vat_number", "tax_id"),
+    "address": ("customer_address", "address", "street"),
+    "postcode": ("postcode", "zip", "zipcode", "zip_code"),
+    "city": ("city", "town", "suburb"),
+    "country": ("customer_country", "country"),
+}
+# What a value may be spread over, in the order in which it is read.
+PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "name": (("given_name", "first_name"), ("surname", "last_name", "family_name")),
+    "address": (("street", "address_1", "street_name"), ("street_number", "house_number")),
+}
+
+
+@dataclass(frozen=True)
+class Deduped:
+    """What a file gave: rows read, customers found, pairs for a person to decide, seconds."""
+
+    rows: int
+    customers: int
+    reviews: int
+    seconds: float
+
+
+def dedupe(
+    path: Path,
+    out: Path,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    accept: float = ACCEPT,
+    review: float = REVIEW,
+) -> Deduped:
+    """Read a CSV or Parquet file, and write for each of its rows which customer it is of.
+
+    Args:
+        path: the file; its columns as in COLUMNS, others by `mapping`.
+        out: CSV with the columns id, customer_key, rule, score.
+        mapping: column of the file -> what it is here; several of one are joined with a space.
+        accept, review: thresholds.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or has no id or nothing to compare; the message names its columns.
+    """
+    started = time.monotonic()
+    with collector_held():
+        ids, profiles = read_profiles(path, mapping)
+        clusters = resolve(profiles, accept=accept, review=review)
+    try:
+        _write(out, ids, profiles, clusters)
+    except OSError as error:
+        raise ConfigurationError(f"--out {out} cannot be written: {error.strerror}") from None
+    return Deduped(len(profiles), len(clusters.members), len(clusters.reviews), time.monotonic() - started)
+
+
+def read_profiles(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[list[str], list[Profile]]:
+    """The ids of a file's rows, and what each row says.
+
+    Raises:
+        ConfigurationError: as `dedupe`.
+    """
+    cells = _read(path, mapping or {})
+    return cells["id"], [_profile(number, row) for number, row in enumerate(_rows(cells))]
+
+
+def _write(out: Path, ids: list[str], profiles: list[Profile], clusters: Clusters) -> None:
+    doubled = {key for key, count in Counter(p.key[1] for p in profiles).items() if count > 1}
+    part = out.with_name(out.name + ".part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "customer_key", "rule", "score"])
+        for own_id, said in zip(ids, profiles, strict=True):
+            _, name, order = clusters.of[said.key]
+            evidence = clusters.rule.get(said.key)
+            # where rows share an id, the id alone would name two customers
+            customer = f"{name}#{int(order)}" if name in doubled else name
+            rule, score = (evidence.rule, evidence.score) if evidence else ("alone", 1.0)
+            writer.writerow([own_id, customer, rule, score])
+    part.replace(out)
+
+
+Cells = dict[str, list[str]]  # our name of a column -> its cells as text, blank where there is none
+
+
+def _read(path: Path, mapping: Mapping[str, str]) -> Cells:
+    if not path.exists():
+        raise ConfigurationError(f"{path}: there is no such file")
+    try:
+        return _read_parquet(path, mapping) if path.suffix.lower() == ".parquet" else _read_csv(path, mapping)
+    except (OSError, ValueError, csv.Error) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+
+
+def _read_parquet(path: Path, mapping: Mapping[str, str]) -> Cells:
+    import pyarrow.parquet
+
+    of = _columns(pyarrow.parquet.read_schema(path).names, mapping)
+    table = pyarrow.parquet.read_table(path, columns=[name for names in of.values() for name in names])
+    return {
+        ours: [
+            _joined(map(_as_text, parts))
+            for parts in zip(*(table.column(n).to_pylist() for n in theirs), strict=True)
+        ]
+        for ours, theirs in of.items()
+    }
+
+
+def _read_csv(path: Path, mapping: Mapping[str, str]) -> Cells:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        of = _columns(header, mapping)
+        cells: Cells = {ours: [] for ours in of}
+        targets = [(cells[ours], [header.index(name) for name in theirs]) for ours, theirs in of.items()]
+        for row in reader:
+            if row:
+                for column, places in targets:
+                    column.append(_joined(row[place].strip() for place in places if place < len(row)))
+    return cells
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _columns(columns: list[str], mapping: Mapping[str, str]) -> dict[str, list[str]]:
+    """What each of our columns is called in the file; several, where it is spread over them."""
+    unknown = [old for old in mapping if old not in columns]
+    if unknown:
+        raise ConfigurationError(f"--map {unknown[0]}=...: the file has {', '.join(columns)}")
+    named = {column.strip().casefold(): column for column in columns}
+    of = {ours: [found] for ours, names in COLUMNS.items() if (found := _first_of(names, named))}
+    for ours, parts in PARTS.items():
+        spread = [found for names in parts if (found := _first_of(names, named))]
+        if len(spread) > 1:
+            of[ours] = spread
+    mapped: dict[str, list[str]] = {}
+    for old, new in mapping.items():
+        ours = next((k for k, names in COLUMNS.items() if new in (k, *names)), "")
+        if not ours:
+            raise ConfigurationError(f"--map {old}={new}: there are {', '.join(COLUMNS)}")
+        mapped.setdefault(ours, []).append(old)
+    of |= mapped
+    if "id" not in of:
+        raise ConfigurationError(
+            f"no column is the id of a row; name it with --map COLUMN=id; the file has {', '.join(columns)}"
+        )
+    if not of.keys() & {"name", "phone", "email", "vat", "address"}:
+        raise ConfigurationError(
+            f"nothing to compare; name columns with --map; the file has {', '.join(columns)}"
+        )
+    return of
+
+
+def _first_of(names: Iterable[str], named: Mapping[str, str]) -> str | None:
+    return next((named[name] for name in names if name in named), None)
+
+
+def _rows(cells: Cells) -> Iterator[tuple[str, ...]]:
+    """The file's rows, with the columns of COLUMNS in their order."""
+    blank = [""] * len(cells["id"])
+    return zip(*(cells.get(column, blank) for column in COLUMNS), strict=True)
+
+
+def _profile(number: int, row: tuple[str, ...]) -> Profile:
+    own_id, system, source_id, name, phone, email, vat, address, postcode, city, country = row
+    # the id first, so that a customer's key does not depend on the order of the rows; the number tells doubled ids apart
+    return profile(
+        ("row", own_id or f"row {number}", f"{number:09d}"), name=name or None, vat=vat or None, phones=(phone,), mails=(email,),
+        address=address or None, postcode=postcode or None, city=city or None, country=country or None,
+        source=(system, source_id) if source_id else None,
+    )  # fmt: skip
+
+
+def _as_text(value: Any) -> str:
+    """A cell as people would write it: whole numbers without a point, nothing for what is no number."""
+    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 (NaN)
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace").strip()
+    return str(value).strip()

@@ -1,0 +1,177 @@
+"""Why two records are, or are not, one customer; and what people decide of pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from customer_assets.domain.identity.evidence import Key, Profile, Shared, differ, weigh_profiles
+from customer_assets.domain.identity.resolution import Clusters, resolve
+from customer_assets.errors import NotFoundError, RecordError
+from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.identity.profiles import (
+    INVOICE,
+    migrating_profile,
+    ref_of,
+    row_key,
+    row_profile,
+)
+from customer_assets.pipeline.identity.resolve import decisions_of
+from customer_assets.pipeline.invoices.migrate import invoice_profile
+from customer_assets.store import audit
+from customer_assets.store.database import Connection, connect
+from customer_assets.store.identity import golden, reviews
+from customer_assets.store.invoices import legacy
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Whether two records are one customer, and why.
+
+    Attributes:
+        one, other: the records' names.
+        same: the resolution joins them.
+        path: accepted evidence that leads from one to the other, step by step.
+        direct: the evidence between the two alone, with its weights.
+        veto: what keeps them apart whatever they share, if anything.
+    """
+
+    one: str
+    other: str
+    same: bool
+    path: list[dict[str, Any]] = field(default_factory=list)
+    direct: dict[str, Any] = field(default_factory=dict)
+    veto: str | None = None
+
+
+def explain(context: Context, one: str, other: str) -> Explanation:
+    """Explain two records.
+
+    Args:
+        context: database and settings.
+        one, other: a cache row by its id or as `system:id`, an old invoice as `legacy:id`.
+
+    Raises:
+        NotFoundError: there is no such record.
+    """
+    with connect(context.url, name="customer_assets explain") as connection:
+        (account, first), (other_account, second) = find_pair(connection, one, other)
+        if account != other_account:
+            return Explanation(ref_of(first), ref_of(second), False, veto="they are of different accounts")
+        profiles = {
+            p.key: p for p in _profiles(connection, account, with_invoices=INVOICE in (first[0], second[0]))
+        }
+        decisions = decisions_of(connection, account)
+    settings = context.settings
+    clusters = resolve(
+        profiles.values(),
+        accept=settings.identity_accept,
+        review=settings.identity_review,
+        decisions=decisions,
+    )
+    evidence = weigh_profiles(
+        profiles[first], profiles[second], Shared.of([p.traits for p in profiles.values()])
+    )
+    return Explanation(
+        ref_of(first),
+        ref_of(second),
+        clusters.of[first] == clusters.of[second],
+        _path(clusters, first, second),
+        {"rule": evidence.rule, "weight": evidence.weight, "parts": [list(p) for p in evidence.parts]},
+        _veto(
+            profiles[first], profiles[second], (min(first, second), max(first, second)) in decisions.different
+        ),
+    )
+
+
+def decide_pair(context: Context, one: str, other: str, *, decision: str, by: str) -> tuple[str, str]:
+    """Keep that two records are the same customer, or are not; every later resolution replays it.
+
+    Raises:
+        NotFoundError: there is no such record.
+        RecordError: the two are one record, or of different accounts.
+    """
+    with connect(context.url, name="customer_assets review") as connection, connection.transaction():
+        (account, first), (other_account, second) = find_pair(connection, one, other)
+        if first == second or account != other_account:
+            raise RecordError(f"{one} and {other}: name two records of one account")
+        pair = ref_of(first), ref_of(second)
+        reviews.decide(
+            connection, account=account, one_ref=pair[0], other_ref=pair[1], decision=decision, by=by
+        )
+        audit.record(connection, who=by, action=f"identity: {decision}", target=f"{pair[0]} and {pair[1]}")
+    return pair
+
+
+def decide_review(context: Context, review_id: int, *, decision: str, by: str) -> tuple[str, str]:
+    """The same for a pair that was asked about.
+
+    Raises:
+        NotFoundError: there is no such review.
+    """
+    with connect(context.url, name="customer_assets review") as connection, connection.transaction():
+        found = reviews.review(connection, review_id)
+        if found is None:
+            raise NotFoundError(f"no review {review_id}: `customer-assets review list`")
+        pair = found["one_ref"], found["other_ref"]
+        reviews.decide(
+            connection, account=found["account"], one_ref=pair[0], other_ref=pair[1], decision=decision, by=by
+        )
+        audit.record(connection, who=by, action=f"identity: {decision}", target=f"{pair[0]} and {pair[1]}")
+    return pair
+
+
+Record = tuple[str, Key]  # account and key
+
+
+def find_pair(connection: Connection, one: str, other: str) -> tuple[Record, Record]:
+    """Two records by any of their names, of one account where both are in one.
+
+    Raises:
+        NotFoundError: there is no such record.
+    """
+    first, second = find_records(connection, one), find_records(connection, other)
+    accounts = {account for account, _ in second}
+    chosen = next((record for record in first if record[0] in accounts), first[0])
+    return chosen, next((record for record in second if record[0] == chosen[0]), second[0])
+
+
+def find_records(connection: Connection, name: str) -> list[Record]:
+    """Records of this name, in any account.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    rows = golden.find_rows(connection, name) if not name.startswith("legacy:") else []
+    invoices = [] if rows else legacy.find_invoices(connection, name.removeprefix("legacy:"))
+    found: list[Record] = [(row["account"], row_key(row)) for row in rows]
+    found += [(invoice["account"], (INVOICE, invoice["source_invoice_id"])) for invoice in invoices]
+    if not found:
+        raise NotFoundError(f"no record {name}: write a customers_cache id, system:id, or legacy:invoice-id")
+    return found
+
+
+def _profiles(connection: Connection, account: str, *, with_invoices: bool) -> list[Profile]:
+    of_row = migrating_profile if with_invoices else row_profile
+    found = [of_row(row) for row in golden.rows_to_resolve(connection) if row["account"] == account]
+    if with_invoices:
+        found += [invoice_profile(i) for i in legacy.all_invoices(connection) if i["account"] == account]
+    return found
+
+
+def _path(clusters: Clusters, one: Key, other: Key) -> list[dict[str, Any]]:
+    return [
+        {
+            "from": ref_of(edge.one), "to": ref_of(edge.other), "rule": edge.evidence.rule, "weight": edge.evidence.weight,
+            "parts": [list(part) for part in edge.evidence.parts],
+        }
+        for edge in clusters.path(one, other)
+    ]  # fmt: skip
+
+
+def _veto(one: Profile, other: Profile, told_apart: bool) -> str | None:
+    if told_apart:
+        return "somebody said that they are not the same"
+    if one.vat and other.vat and differ(one.vat, other.vat):
+        return "two different valid VAT ids"
+    return None

@@ -1,0 +1,52 @@
+"""Cache rows as profiles for the resolution, and the names by which people and tables refer to records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from customer_assets.domain.identity.evidence import Key, Profile, profile
+
+ROW, INVOICE = "0 row", "1 invoice"  # rows come before invoices wherever keys are ordered
+
+
+def row_key(row: Mapping[str, Any]) -> Key:
+    """The natural key of a cache row, within its account."""
+    return (ROW, row["source"], row["source_customer_id"])
+
+
+def row_profile(row: Mapping[str, Any]) -> Profile:
+    """What a cache row says of its customer."""
+    persons = row.get("contact_persons") or []
+    invoice_born = row["source"] == "invoice"
+    return profile(
+        row_key(row), name=row["name"], vat=row["vat_number"],
+        phones=[row.get("phone"), row.get("mobile"), row.get("primary_phone"), *(p.get("mobile") or p.get("phone") for p in persons if isinstance(p, dict))],
+        mails=[row["general_email"], row.get("billing_email")],
+        address=row.get("street"), postcode=None if invoice_born else row.get("zipcode"), city=None if invoice_born else row.get("city"),
+        country=row["country"], source=(row["source"], row["source_customer_id"]),
+    )  # fmt: skip
+
+
+def migrating_profile(row: Mapping[str, Any]) -> Profile:
+    """The same beside old invoices: an invoice-born row says nothing of its own, and goes where its invoice goes."""
+    if row["source"] == "invoice":
+        return Profile(row_key(row), named_after=row["source_customer_id"])
+    return row_profile(row)
+
+
+def ref_of(key: Key) -> str:
+    """A record's name in tables and commands: `robaws:1003`, `legacy:OLD-1`."""
+    return f"{key[1]}:{key[2]}" if key[0] == ROW else f"legacy:{key[1]}"
+
+
+def key_of(ref: str) -> Key:
+    """The key that a name stands for.
+
+    Raises:
+        ValueError: it is none.
+    """
+    kind, separator, rest = ref.partition(":")
+    if not separator or not rest:
+        raise ValueError(ref)
+    return (INVOICE, rest) if kind == "legacy" else (ROW, kind, rest)

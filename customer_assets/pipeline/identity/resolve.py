@@ -1,0 +1,334 @@
+"""Customers across systems: cache rows of one real customer share one golden record with a stable id."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from customer_assets.domain.country import country_code
+from customer_assets.domain.identity.contact_details import mail_keys, phone_keys, phone_tail, vat_key
+from customer_assets.domain.identity.evidence import Key, Profile, engine_version
+from customer_assets.domain.identity.resolution import RANK, Clusters, Decisions, Edge, Review, resolve
+from customer_assets.pipeline.collector import collector_held
+from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.identity.affected import Region, find_region, index_keys
+from customer_assets.pipeline.identity.profiles import key_of, ref_of, row_key, row_profile
+from customer_assets.store.database import Connection, connect
+from customer_assets.store.identity import golden, index, reviews
+
+# Survivorship. These come together from the first row that has the first of them; every other field on its own.
+TOGETHER = (
+    ("name", "legal_form", "company_name"),
+    ("street", "street2", "city", "state", "zipcode", "country"),
+)
+ALONE = ("vat_number", "phone", "primary_phone", "email", "billing_email", "website", "role")
+FROM = {"email": "general_email"}  # golden field <- column of the cache, where the names differ
+NEVER_SHARED = (
+    "phone",
+    "primary_phone",
+    "email",
+    "billing_email",
+)  # what customers with different VAT ids have is nobody's primary one
+
+
+NOTHING = golden.GoldenCounts(0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What resolving did.
+
+    Attributes:
+        customers, rows, reviews: how many there are.
+        compared: rows that were resolved anew.
+        counts: what became of golden records.
+    """
+
+    customers: int
+    rows: int
+    reviews: int
+    compared: int
+    counts: golden.GoldenCounts
+
+
+def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
+    """Resolve what changed since the last time; ids that exist are kept, and a merged customer's old id becomes an alias.
+
+    Args:
+        context: database and settings.
+        full: resolve everything.
+    """
+    engine = _engine(context)
+    with (
+        collector_held(),
+        connect(context.url, name="customer_assets customers") as connection,
+        connection.transaction(),
+    ):
+        index.wait_for_turn(connection)
+        changes = index.changes(connection, engine=engine)
+        region = find_region(connection, changes, engine=engine, full=full)
+        counts = NOTHING
+        if region.looked_at or region.removed_refs:
+            counts = _resolve_region(connection, context, region, engine)
+        customers, to_review = golden.count(connection), reviews.count_open(connection, scope="customers")
+    return Resolved(customers, changes.total, to_review, len(region.looked_at), counts)
+
+
+def disagreeing_rows(context: Context) -> tuple[int, int]:
+    """(rows whose customer has other rows than a full resolution would give it, all rows). Nothing is written."""
+    with connect(context.url, name="customer_assets identity check") as connection:
+        rows = golden.rows_to_resolve(connection)
+        clusters = _clusters(connection, context, rows)
+    stored: dict[int | None, set[int]] = defaultdict(set)
+    for row in rows:
+        stored[row["customer_id"]].add(row["id"])
+    ids = {(row["account"], *row_key(row)): row["id"] for row in rows}
+    differing = 0
+    of_row = {row["id"]: row["customer_id"] for row in rows}
+    for account, found in clusters.items():
+        for keys in found.members.values():
+            wanted = {ids[account, *key] for key in keys}
+            differing += sum(stored[of_row[row_id]] != wanted for row_id in wanted)
+    return differing, len(rows)
+
+
+def _resolve_region(
+    connection: Connection, context: Context, region: Region, engine: str
+) -> golden.GoldenCounts:
+    ids_looked_at = None if region.is_all else region.looked_at | region.settled
+    rows = golden.rows_to_resolve(connection, ids_looked_at, engine=engine)
+    by_key = {(row["account"], *row_key(row)): row for row in rows}
+    clusters = _clusters(connection, context, rows, region.settled)
+    everybody = [
+        [by_key[account, *key] for key in keys]
+        for account, found in clusters.items()
+        for keys in found.members.values()
+    ]
+    parts = [part for part in everybody if any(row["id"] in region.looked_at for row in part)]
+    ids, merged, given_back = stable_ids(parts, reviews.aliases(connection))
+    fresh = iter(golden.new_ids(connection, ids.count(None)))
+    shared = shared_values(everybody)
+    records, assignments, contacts = [], [], []
+    for part, kept in zip(parts, ids, strict=True):
+        customer_id = kept if kept is not None else next(fresh)
+        records.append(golden_record(customer_id, part, shared))
+        assignments += [(row["id"], customer_id) for row in part]
+        contacts += list(contacts_of(customer_id, part, shared))
+    counts = golden.store(connection, records, assignments)
+    reviews.store_aliases(connection, merged, given_back)
+    removed = golden.remove_unused(connection)
+    reviews.store_contacts(connection, contacts, of=[record["id"] for record in records])
+    for account in sorted({*clusters, *(owner for owner, _ in region.removed_refs)}):
+        found = clusters.get(account, Clusters())
+        of = None if region.is_all else region.refs(rows, account)
+        reviews.store_reviews(
+            connection, [as_review(r) for r in found.reviews], account=account, scope="customers", of=of
+        )
+        reviews.store_edges(connection, [as_edge(e) for e in found.edges], account=account, of=of)
+    index.store(connection, _indexed(rows, dict(assignments), region.said))
+    reviews.remove_answered(connection)
+    return replace(counts, removed=removed)
+
+
+def decisions_of(connection: Connection, account: str) -> Decisions:
+    """What people decided of pairs of an account's records."""
+    same, different = reviews.decisions(connection, account=account)
+    return Decisions(_pairs(same), _pairs(different))
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> frozenset[Any]:
+    return frozenset(
+        (min(a, b), max(a, b)) for a, b in ((key_of(one), key_of(other)) for one, other in pairs)
+    )
+
+
+def as_review(review: Review) -> dict[str, Any]:
+    """A review as it is stored."""
+    one, other = sorted((ref_of(review.one), ref_of(review.other)))
+    evidence = review.evidence
+    return {
+        "one_ref": one, "other_ref": other, "score": evidence.score, "weight": evidence.weight,
+        "reasons": [list(part) for part in evidence.parts],
+    }  # fmt: skip
+
+
+def as_edge(edge: Edge) -> dict[str, Any]:
+    """Accepted evidence as it is stored."""
+    one, other = sorted((ref_of(edge.one), ref_of(edge.other)))
+    evidence = edge.evidence
+    return {
+        "one_ref": one, "other_ref": other, "rule": evidence.rule, "weight": evidence.weight,
+        "parts": [list(part) for part in evidence.parts],
+    }  # fmt: skip
+
+
+def _clusters(
+    connection: Connection, context: Context, rows: Iterable[dict[str, Any]], settled: Collection[int] = ()
+) -> dict[str, Clusters]:
+    """Resolve rows, each account by itself; rows that are settled stay with their customers."""
+    profiles: dict[str, list[Profile]] = {}
+    known: dict[str, dict[int, list[Key]]] = {}
+    for row in rows:
+        profiles.setdefault(row["account"], []).append(row_profile(row))
+        if row["id"] in settled:
+            known.setdefault(row["account"], {}).setdefault(row["customer_id"], []).append(row_key(row))
+    settings = context.settings
+    return {
+        account: resolve(
+            found, accept=settings.identity_accept, review=settings.identity_review,
+            decisions=decisions_of(connection, account), settled=list(known.get(account, {}).values()),
+        )
+        for account, found in sorted(profiles.items())
+    }  # fmt: skip
+
+
+def _engine(context: Context) -> str:
+    return f"{engine_version()} {context.settings.identity_accept} {context.settings.identity_review}"
+
+
+def _indexed(
+    rows: Iterable[Mapping[str, Any]], customers: Mapping[int, int], expected: Mapping[int, str]
+) -> Iterator[index.Indexed]:
+    for row in rows:
+        if (customer_id := customers.get(row["id"])) is not None:
+            # what changed since the region was found is to be looked at again, with its new neighbours
+            said = row["said"] if expected.get(row["id"], row["said"]) == row["said"] else "changed meanwhile"
+            ref = ref_of(row_key(row))
+            yield index.Indexed(row["id"], row["account"], ref, customer_id, said, index_keys(row))
+
+
+def stable_ids(
+    parts: Sequence[Sequence[Mapping[str, Any]]], aliases: Mapping[int, Sequence[int]]
+) -> tuple[list[int | None], dict[int, tuple[int, list[int]]], list[int]]:
+    """The id each cluster keeps; what becomes of ids that nobody keeps; aliases that are customers again.
+
+    Where a customer was split, the part with most of its rows keeps the id, and a part that had an id of its own before a
+    merge gets that one back. Where several met, the smallest id stays, and the others are aliases of it.
+
+    Args:
+        parts: the rows of each cluster, with the customer_id that they have.
+        aliases: ids that were merged before -> rows that had them.
+    """
+    holders: dict[int, list[tuple[int, int]]] = {}
+    for number, part in enumerate(parts):
+        for customer_id, count in Counter(
+            row["customer_id"] for row in part if row["customer_id"] is not None
+        ).items():
+            holders.setdefault(customer_id, []).append((-count, number))
+    kept: list[int | None] = [None] * len(parts)
+    merged: dict[int, tuple[int, list[int]]] = {}
+    for customer_id in sorted(holders):
+        _, number = min(holders[customer_id])
+        holder = kept[number]
+        if holder is None:
+            kept[number] = customer_id
+        else:
+            had = [row["id"] for row in parts[number] if row["customer_id"] == customer_id]
+            merged[customer_id] = (holder, had)
+    part_of = {row["id"]: number for number, part in enumerate(parts) for row in part}
+    given_back: list[int] = []
+    for old_id in sorted(aliases):
+        numbers = {part_of[row_id] for row_id in aliases[old_id] if row_id in part_of}
+        if len(numbers) == 1 and kept[number := numbers.pop()] is None:
+            kept[number] = old_id
+            given_back.append(old_id)
+    return kept, merged, given_back
+
+
+def shared_values(parts: Sequence[Sequence[Mapping[str, Any]]]) -> set[str]:
+    """Phones and e-mail addresses, as they are compared, that customers with different valid VAT ids have."""
+    vats: dict[str, set[str]] = defaultdict(set)
+    for part in parts:
+        own = {vat for row in part if (vat := vat_key(row["vat_number"], country_code(row["country"]))[0])}
+        for row in part:
+            for _, value in _values_of(row):
+                for key in _keys_of(value):
+                    vats[key] |= own
+    return {key for key, found in vats.items() if len(found) > 1}
+
+
+def contacts_of(
+    customer_id: int, rows: Sequence[Mapping[str, Any]], shared: set[str]
+) -> Iterator[tuple[int, str, str, int, bool]]:
+    """All phones and e-mail addresses of a customer, each once, with a row that has it."""
+    seen: set[tuple[str, str]] = set()
+    for row in sorted(rows, key=lambda r: r["id"]):
+        for kind, value in _values_of(row):
+            if (kind, value) not in seen:
+                seen.add((kind, value))
+                yield customer_id, kind, value, row["id"], _is_shared(value, shared)
+
+
+def _values_of(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for column in ("primary_phone", "phone", "mobile"):
+        if row[column]:
+            yield "phone", row[column]
+    for column in ("general_email", "billing_email"):
+        for mail in mail_keys(row[column]):
+            yield "email", mail
+
+
+def _keys_of(value: str) -> tuple[str, ...]:
+    """A contact in the spelling that all spellings share."""
+    return mail_keys(value) if "@" in value else tuple(map(phone_tail, phone_keys(value)))
+
+
+def golden_record(customer_id: int, rows: Sequence[dict[str, Any]], shared: set[str]) -> dict[str, Any]:
+    """The surviving fields of one customer's rows, and which row each is from.
+
+    Of each field: what somebody edited by hand, then valid values, then by rank of the system, then the newest, then the most
+    frequent. Live rows come before deleted ones throughout.
+    """
+    record: dict[str, Any] = {
+        "id": customer_id,
+        "account": rows[0]["account"],
+        "is_active": any(row["is_active"] for row in rows),
+        "row_count": len(rows),
+    }
+    provenance: dict[str, int] = {}
+    for fields in (*TOGETHER, *((field,) for field in ALONE)):
+        leading = FROM.get(fields[0], fields[0])
+        chosen = _survivor(rows, leading, shared if fields[0] in NEVER_SHARED else set())
+        for field in fields:
+            record[field] = chosen[FROM.get(field, field)] if chosen is not None else None
+            if record[field] is not None and chosen is not None:
+                provenance[field] = chosen["id"]
+    if record["name"] is None:
+        record["name"] = rows[0]["name"]
+    return record | {"provenance": provenance}
+
+
+def _survivor(rows: Sequence[dict[str, Any]], column: str, shared: set[str]) -> dict[str, Any] | None:
+    having = [row for row in rows if row[column] and not _is_shared(row[column], shared)]
+    if not having:
+        return None
+    frequency = Counter(row[column] for row in having)
+
+    def order(row: dict[str, Any]) -> tuple[Any, ...]:
+        seen_at = row["source_modified_at"]
+        return (
+            row["deleted_at"] is not None,
+            column not in (row["edited"] or ()),
+            not _is_valid(column, row),
+            RANK[row["source"]],
+            -(seen_at.timestamp() if seen_at is not None else 0),
+            -frequency[row[column]],
+            row["id"],
+        )
+
+    return min(having, key=order)
+
+
+def _is_shared(value: str, shared: set[str]) -> bool:
+    return any(key in shared for key in _keys_of(value))
+
+
+def _is_valid(column: str, row: Mapping[str, Any]) -> bool:
+    value = row[column]
+    if column == "vat_number":
+        return vat_key(value, country_code(row["country"]))[0] is not None
+    if column == "primary_phone":
+        return str(value).startswith("+")
+    return bool(mail_keys(value)) if column.endswith("email") else True

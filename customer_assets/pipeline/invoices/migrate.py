@@ -1,0 +1,252 @@
+"""Migration: customers deduplicated out of old invoices, and the invoices relinked to them.
+
+Resolution always looks at all invoices and all cache rows; the months only choose whose rows and links are written. So
+neither the order of backfills nor their repetition changes what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from customer_assets.config import Settings
+from customer_assets.domain.cache.mapping import MappedRecord
+from customer_assets.domain.identity.evidence import Key, Profile, profile
+from customer_assets.domain.identity.resolution import NEW_CUSTOMER, RANK, SOURCE_ID, Clusters, resolve
+from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.identity.profiles import INVOICE as INVOICE_KEY
+from customer_assets.pipeline.identity.profiles import migrating_profile, row_key
+from customer_assets.pipeline.identity.resolve import as_review, decisions_of
+from customer_assets.sources.base import now_utc
+from customer_assets.store.cache import overlays, upsert
+from customer_assets.store.cache.upsert import Batch, Counts, Sighting
+from customer_assets.store.database import Connection, connect
+from customer_assets.store.identity import reviews
+from customer_assets.store.invoices import legacy
+
+INVOICE = "invoice"  # the source of customers that only old invoices know
+
+
+@dataclass
+class Migration:
+    """What a migration did (or, as a dry run, would do).
+
+    Attributes:
+        months: whose rows and links were written.
+        invoices: old invoices of these months.
+        customers: counts of invoice-born customers.
+        links_changed: links written.
+        linked: invoices of these months with a customer, by rule.
+        unlinked: those without, by reason.
+    """
+
+    months: list[str]
+    invoices: int = 0
+    customers: Counts = field(default_factory=Counts)
+    links_changed: int = 0
+    linked: dict[str, int] = field(default_factory=dict)
+    unlinked: dict[str, int] = field(default_factory=dict)
+
+
+def migrate(context: Context, months: Sequence[str] | None = None, *, dry_run: bool = False) -> Migration:
+    """Both steps: customers, then links; of all months, or only of those named."""
+    with (
+        connect(context.url, name="customer_assets migrate-invoices") as connection,
+        connection.transaction(force_rollback=dry_run),
+    ):
+        result = migrate_customers(context, connection, months)
+        relinked = relink_invoices(context, connection, months)
+        result.links_changed, result.linked, result.unlinked = (
+            relinked.links_changed,
+            relinked.linked,
+            relinked.unlinked,
+        )
+    return result
+
+
+def migrate_customers(context: Context, connection: Connection, months: Sequence[str] | None) -> Migration:
+    """Write the customers that only old invoices know, for clusters with an invoice of the chosen months."""
+    resolution = _Resolution(connection, context.settings)
+    chosen = resolution.chosen(months)
+    result = Migration(sorted({invoice["month"] for invoice in chosen}), invoices=len(chosen))
+    by_account: dict[str, dict[str, MappedRecord]] = {}
+    for invoice in chosen:
+        cluster = resolution.cluster(invoice)
+        if cluster.row is None and cluster.name is not None and cluster.has_evidence:
+            born = by_account.setdefault(invoice["account"], {})
+            born.setdefault(cluster.origin, cluster.record())
+    for account, records in sorted(by_account.items()):
+        laid = overlays.load_overlays(
+            connection, account=account, source=INVOICE, default_region=context.settings.default_region
+        )
+        batch = Batch(account, INVOICE, laid, origin="migration", incremental=True)
+        sightings = [Sighting(record, now_utc()) for record in records.values()]
+        result.customers.add(upsert.apply_batch(connection, upsert.CUSTOMERS, batch, sightings).counts)
+    return result
+
+
+def relink_invoices(context: Context, connection: Connection, months: Sequence[str] | None) -> Migration:
+    """Write the links of the chosen months' invoices, and fill empty links of the invoice cache."""
+    resolution = _Resolution(connection, context.settings)
+    chosen = resolution.chosen(months)
+    result = Migration(sorted({invoice["month"] for invoice in chosen}), invoices=len(chosen))
+    links = [resolution.link(invoice) for invoice in chosen]
+    for account, clusters in resolution.clusters.items():
+        # pairs of cache rows are the resolution of customers' to ask about
+        doubtful = [r for r in clusters.reviews if INVOICE_KEY in (r.one[0], r.other[0])]
+        reviews.store_reviews(connection, [as_review(r) for r in doubtful], account=account, scope="invoices")
+    result.links_changed = legacy.write_links(connection, links)
+    for link in links:
+        tally = result.linked if link.rule else result.unlinked
+        name = link.rule or link.unlinked_reason or ""
+        tally[name] = tally.get(name, 0) + 1
+    for row in connection.execute("select distinct account, source from invoice_rows").fetchall():
+        overlays.link_invoices(connection, account=row["account"], source=row["source"])
+    return result
+
+
+@dataclass
+class _Cluster:
+    """One customer as the resolution sees it.
+
+    Attributes:
+        row: its cache row by rank, None when only old invoices know it.
+        invoices: its old invoices, newest first.
+        origin: smallest source_invoice_id; names an invoice-born customer for ever.
+        has_evidence: some invoice carries more than a name; a name alone identifies nobody.
+    """
+
+    row: dict[str, Any] | None
+    invoices: list[dict[str, Any]]
+    origin: str
+    has_evidence: bool = False
+
+    @property
+    def name(self) -> str | None:
+        return self._newest("customer_name")
+
+    def _newest(self, column: str) -> str | None:
+        return next((invoice[column] for invoice in self.invoices if invoice[column]), None)
+
+    def record(self) -> MappedRecord:
+        """The invoice-born customer: per field the newest value that an invoice gives."""
+        values = {
+            "name": self.name,
+            "phone": self._newest("customer_phone"),
+            "general_email": self._newest("customer_email"),
+            "vat_number": self._newest("customer_vat_number"),
+            "street": self._newest("customer_address"),
+            "country": self._newest("customer_country"),
+        }
+        return MappedRecord(self.origin, None, values, {}, {})
+
+
+class _Resolution:
+    """All invoices and cache rows, resolved."""
+
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        self.invoices = legacy.all_invoices(connection)
+        self.rows = legacy.cached_customers(connection)
+        self.by_source = {(r["account"], r["source"], r["source_customer_id"]): r for r in self.rows}
+        profiles: dict[str, list[Profile]] = {}
+        self.has_evidence: dict[int, bool] = {}
+        for invoice in self.invoices:
+            said = invoice_profile(invoice)
+            profiles.setdefault(invoice["account"], []).append(said)
+            self.has_evidence[invoice["id"]] = said.has_evidence
+        for row in self.rows:
+            profiles.setdefault(row["account"], []).append(migrating_profile(row))
+        # accounts stay apart: the same id in two organizations is two customers
+        self.decisions = {account: decisions_of(connection, account) for account in profiles}
+        self.clusters: dict[str, Clusters] = {
+            account: resolve(
+                found, accept=settings.identity_accept, review=settings.identity_review, decisions=self.decisions[account]
+            )
+            for account, found in profiles.items()
+        }  # fmt: skip
+        self._gathered = self._gather()
+
+    def chosen(self, months: Sequence[str] | None) -> list[dict[str, Any]]:
+        """Invoices of the months, all of them for None."""
+        if months is None:
+            return self.invoices
+        wanted = set(months)
+        return [invoice for invoice in self.invoices if invoice["month"] in wanted]
+
+    def cluster(self, invoice: dict[str, Any]) -> _Cluster:
+        account = invoice["account"]
+        return self._gathered[account, self.clusters[account].of[_invoice_key(invoice)]]
+
+    def link(self, invoice: dict[str, Any]) -> legacy.Link:
+        """The row of the invoice's own system and source id, else its cluster's row by rank; else why there is none."""
+        account = invoice["account"]
+        own = self.by_source.get((account, invoice["source_system"], invoice["source_customer_id"]))
+        if own is not None and (row_key(own), _invoice_key(invoice)) not in self.decisions[account].different:
+            return legacy.Link(invoice["id"], own["id"], SOURCE_ID.rule, SOURCE_ID.score, None)
+        cluster = self.cluster(invoice)
+        if cluster.row is None:
+            return legacy.Link(invoice["id"], None, None, None, _why_unlinked(invoice, cluster))
+        rule = self.clusters[invoice["account"]].rule.get(_invoice_key(invoice), NEW_CUSTOMER)
+        return legacy.Link(invoice["id"], cluster.row["id"], rule.rule, rule.score, None)
+
+    def _gather(self) -> dict[tuple[str, Key], _Cluster]:
+        gathered: dict[tuple[str, Key], _Cluster] = {}
+        for invoice in sorted(self.invoices, key=_newest_first):
+            at = (invoice["account"], self.clusters[invoice["account"]].of[_invoice_key(invoice)])
+            cluster = gathered.setdefault(at, _Cluster(None, [], invoice["source_invoice_id"]))
+            cluster.invoices.append(invoice)
+            cluster.origin = min(cluster.origin, invoice["source_invoice_id"])
+            cluster.has_evidence |= self.has_evidence[invoice["id"]]
+        for row in sorted(self.rows, key=lambda r: (r["deleted_at"] is not None, RANK[r["source"]], r["id"])):
+            at = (row["account"], self.clusters[row["account"]].of[row_key(row)])
+            if at in gathered and gathered[at].row is None:
+                gathered[at].row = row
+        for cluster in gathered.values():
+            if cluster.row is not None and cluster.row["source"] == INVOICE:
+                cluster.origin = cluster.row["source_customer_id"]  # kept for ever
+        return gathered
+
+
+def invoice_profile(invoice: dict[str, Any]) -> Profile:
+    """What an old invoice says of its customer."""
+    source = (
+        (invoice["source_system"], invoice["source_customer_id"])
+        if invoice["source_system"] and invoice["source_customer_id"]
+        else None
+    )
+    return profile(
+        _invoice_key(invoice), name=invoice["customer_name"], vat=invoice["customer_vat_number"],
+        phones=[invoice["customer_phone"]], mails=[invoice["customer_email"]], address=invoice["customer_address"],
+        country=invoice["customer_country"], source=source, names_customer=invoice["source_invoice_id"],
+    )  # fmt: skip
+
+
+def _why_unlinked(invoice: dict[str, Any], cluster: _Cluster) -> str:
+    if not invoice["customer_name"]:
+        known = (
+            "customer_phone",
+            "customer_email",
+            "customer_vat_number",
+            "customer_address",
+            "source_customer_id",
+        )
+        return "no customer name" if any(invoice[column] for column in known) else "no customer data"
+    if not cluster.has_evidence:
+        return "a name alone identifies nobody"
+    return "no customer was made for it yet"
+
+
+def _invoice_key(invoice: dict[str, Any]) -> Key:
+    return (INVOICE_KEY, invoice["source_invoice_id"])
+
+
+def _newest_first(invoice: dict[str, Any]) -> tuple[int, str]:
+    issued: date | None = invoice["invoice_date"]
+    return (-issued.toordinal() if issued else 0, invoice["source_invoice_id"])
+
+
+def known_months(connection: Connection) -> list[str]:
+    """Partition keys that the imported invoices make."""
+    return legacy.months(connection)

@@ -1,0 +1,168 @@
+"""Local and remote SUMIT values compared, field by field, after every pull: what is agreed, pulled, to be pushed, in doubt.
+
+Nothing is sent from here. A pull that finds both sides as they were agreed writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from customer_assets.config import Account, SumitSettings
+from customer_assets.domain.push.three_way_merge import Decision, Outcome, merge, same
+from customer_assets.domain.systems import as_sumit_customer, sumit_writes
+from customer_assets.store.cache import overlays, rows
+from customer_assets.store.cache.upsert import Batch
+from customer_assets.store.database import Connection
+from customer_assets.store.push import links
+from customer_assets.store.push.links import Conflict, Edit, Link
+
+
+@dataclass(frozen=True, slots=True)
+class FieldState:
+    """One field of a linked customer: its three values and what is to be done."""
+
+    field: str
+    base: Any
+    local: Any
+    local_at: datetime | None
+    remote: Any
+    remote_at: datetime | None
+    edit: Edit | None
+    from_origin: bool
+    decision: Decision
+
+    @property
+    def why(self) -> str:
+        """Why the local value differs, for a plan."""
+        if self.edit is not None:
+            return f"edited by {self.edit.by} at {self.edit.at:%Y-%m-%d %H:%M} UTC"
+        return (
+            "changed in the system it was pushed from" if self.from_origin else "differs from what was agreed"
+        )
+
+
+@dataclass
+class Reconciled:
+    """Conflicts that wait for a decision, and rows to be shown anew, since an edit of theirs is released."""
+
+    open_conflicts: int = 0
+    shown_anew: list[int] = field(default_factory=list)
+
+
+def field_states(link: Link, settings: SumitSettings) -> Iterator[FieldState]:
+    """Every field that this dialect can carry, compared. The link has a row."""
+    origin = as_sumit_customer(link.origin, name_from=settings.name_from) if link.origin else {}
+    remote = link.remote
+    seen_at = link.row["source_modified_at"] if link.row is not None else None
+    for name in sumit_writes(settings.dialect):
+        base, there, edit = link.base.get(name), remote.get(name), link.edits.get(name)
+        local, local_at, from_origin = base, None, False
+        if edit is not None:
+            local, local_at = edit.value, edit.at
+        elif origin.get(name) is not None or link.origin_values.get(name) is not None:
+            from_origin = True
+            if not same(name, origin[name], link.origin_values.get(name)):
+                local, local_at = origin[name], link.origin["updated_at"] if link.origin else None
+        decision = merge(
+            base, local, there, field=name, policy=settings.conflict_policy, local_at=local_at, remote_at=seen_at,
+            from_origin=from_origin,
+        )  # fmt: skip
+        yield FieldState(name, base, local, local_at, there, seen_at, edit, from_origin, decision)
+
+
+def reconcile(
+    connection: Connection, account: Account, batch: Batch, *, row_ids: Sequence[int] | None = None
+) -> Reconciled:
+    """Bring links, bases, edits and conflicts in line with what was just pulled.
+
+    Args:
+        connection: database.
+        account: a SUMIT account.
+        batch: what changes are logged as.
+        row_ids: only these rows; None: all.
+    """
+    settings = account.settings
+    assert isinstance(settings, SumitSettings)  # noqa: S101 (the caller asks for SUMIT alone)
+    result = Reconciled()
+    with connection.transaction():
+        found = links.load_links(connection, account=account.account, row_ids=row_ids)
+        unlinked = [link for link in found if link.id is None and _is_alive(link)]
+        for link in unlinked:
+            link.base = {name: link.remote.get(name) for name in sumit_writes(settings.dialect)}
+            link.remote_id = link.row["source_customer_id"] if link.row else None
+        links.create_links(connection, unlinked)
+        released: list[int] = []
+        for link in found:
+            if link.id is not None and _is_alive(link):
+                released += _reconcile(connection, link, settings, result)
+        if released:
+            rows.lock_rows(connection, result.shown_anew)
+            links.release_edits(connection, released)
+            laid = overlays.load_overlays(
+                connection,
+                account=account.account,
+                source="sumit",
+                default_region=batch.overlays.default_region,
+            )
+            overlays.show_anew(connection, replace(batch, overlays=laid), result.shown_anew)
+    return result
+
+
+def _is_alive(link: Link) -> bool:
+    return link.row is not None and link.row["deleted_at"] is None
+
+
+def _reconcile(connection: Connection, link: Link, settings: SumitSettings, result: Reconciled) -> list[int]:
+    """One link; returns ids of edits that do not hold any more."""
+    assert link.id is not None  # noqa: S101 (asked before)
+    base, origin_values = dict(link.base), dict(link.origin_values)
+    released: list[int] = []
+    agreed_anew = False
+    is_pending = False
+    for state in field_states(link, settings):
+        outcome = state.decision.outcome
+        is_pending |= outcome is Outcome.PUSH
+        if state.decision.both_changed and outcome is not Outcome.CONFLICT:
+            winner = "local" if outcome is Outcome.PUSH else "remote"
+            links.store_conflict(
+                connection,
+                _conflict(link.id, state),
+                resolution=winner,
+                by=f"policy {settings.conflict_policy}",
+            )
+        if outcome is Outcome.CONFLICT:
+            result.open_conflicts += 1
+            if link.open_conflicts.get(state.field) != (state.local, state.remote):
+                links.store_conflict(connection, _conflict(link.id, state), resolution=None, by=None)
+            continue
+        if state.field in link.open_conflicts and not state.decision.both_changed:
+            links.close_conflict(connection, link.id, state.field, resolution="equal", by=None)
+        agreed = outcome in (Outcome.SETTLED, Outcome.PULL)
+        if agreed and state.edit is not None:
+            released.append(state.edit.id)
+            result.shown_anew.append(link.row["id"] if link.row else 0)
+        # a local value that won over a remote change is from now on a change of what is there
+        if (agreed or state.decision.both_changed) and base.get(state.field) != state.remote:
+            base[state.field], agreed_anew = state.remote, True
+            if outcome is Outcome.PUSH and state.from_origin:
+                origin_values.pop(state.field, None)
+    if link.state == "failed" and not is_pending:
+        links.mark_state(connection, link.id, "linked", None)
+    if agreed_anew:
+        links.write_base(connection, link.id, base, origin_values)
+    return released
+
+
+def _conflict(link_id: int, state: FieldState) -> Conflict:
+    return Conflict(
+        link_id,
+        state.field,
+        state.base,
+        state.local,
+        state.local_at,
+        state.remote,
+        state.remote_at,
+    )

@@ -1,0 +1,134 @@
+"""Running Dagster ourselves: recorded runs in this process, and runs whose process died."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+STARTING_MINUTES = 3
+ALL_SYNCED = "all_systems_synced"  # the check that the last step of a sync makes
+
+
+@dataclass(frozen=True)
+class Materialized:
+    """One materialized asset of a run: its rows, the seconds it took, and its counts."""
+
+    asset: str
+    rows: int | None
+    seconds: float
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """A recorded run."""
+
+    job: str
+    run_id: str
+    success: bool
+    materialized: list[Materialized]
+    error: str | None
+    failed_checks: list[str]
+    systems_failed: bool
+
+
+def run_job(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job: str,
+    *,
+    partitions: tuple[str, str] | None = None,
+    assets: list[str] | None = None,
+) -> JobRun:
+    """Run a job in this process, recorded like any other run.
+
+    Args:
+        definitions: the code location that the job is part of.
+        instance: where it is recorded.
+        job: its name.
+        partitions: first and last key of a range, for a partitioned job.
+        assets: only these of its assets.
+    """
+    import dagster as dg
+
+    tags = {RANGE_START: partitions[0], RANGE_END: partitions[1]} if partitions else {}
+    result = definitions.resolve_job_def(job).execute_in_process(
+        run_config={
+            "loggers": {"console": {"config": {"log_level": "ERROR"}}}
+        },  # the events are recorded anyway
+        instance=instance,
+        tags=tags,
+        asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+        raise_on_error=False,
+    )
+    materialized: dict[str, Materialized] = {}
+    error = None
+    failed_checks: list[str] = []
+    systems_failed = False
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            found = event.step_materialization_data.materialization
+            metadata = {name: value.value for name, value in found.metadata.items()}
+            name = found.asset_key.to_user_string()
+            rows, seconds = metadata.get("dagster/row_count"), metadata.get("seconds")
+            materialized[name] = Materialized(
+                name,
+                rows if isinstance(rows, int) else None,
+                float(seconds) if isinstance(seconds, int | float) else 0.0,
+                metadata,
+            )
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
+                failed_checks.append(f"{check.asset_key.to_user_string()} {check.check_name}")
+                systems_failed |= check.check_name == ALL_SYNCED
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            failure = event.step_failure_data
+            said = failure.user_failure_data.description if failure.user_failure_data else None
+            error = error or said or (failure.error.message.strip() if failure.error else "a step failed")
+    return JobRun(
+        job, result.run_id, result.success, list(materialized.values()), error, failed_checks, systems_failed
+    )
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> int:
+    """Mark runs whose process is gone as failed; a kill leaves them started for ever. Returns how many."""
+    import dagster as dg
+
+    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    closed = 0
+    for record in instance.get_run_records(filters=dg.RunsFilter(statuses=statuses)):
+        pid = _pid_of(instance, record.dagster_run.run_id)
+        too_old = datetime.now(UTC) - record.create_timestamp > timedelta(minutes=STARTING_MINUTES)
+        if (pid is not None and not _is_alive(pid, record.create_timestamp)) or (pid is None and too_old):
+            instance.report_run_failed(record.dagster_run, "its process is gone")
+            closed += 1
+    return closed
+
+
+def _pid_of(instance: dg.DagsterInstance, run_id: str) -> int | None:
+    """The process that said it executes the run's steps."""
+    import dagster as dg
+
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+        event = entry.dagster_event
+        if event is not None and (pid := event.engine_event_data.metadata.get("pid")) is not None:
+            return int(str(pid.value))
+    return None
+
+
+def _is_alive(pid: int, since: datetime) -> bool:
+    """Whether that process still runs, and is not a later one that was given the same number."""
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since.timestamp() + 60
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,183 @@
+"""What is laid over source records (role overrides, local edits), and the links that follow from a load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from customer_assets.domain.cache.overlay import Overlays, source_values
+from customer_assets.store.cache.upsert import CUSTOMERS, Batch, changes_of, write_changes, write_updates
+from customer_assets.store.database import Connection
+
+
+def link_invoices(connection: Connection, *, account: str, source: str) -> int:
+    """Give every invoice the cache row of its customer, or none where that is not cached (yet, or any more)."""
+    done = connection.execute(
+        """
+        update invoice_rows i
+        set customer_id = wanted.customer_id,
+            updated_at = now()
+        from (
+            select o.id, c.id as customer_id
+            from invoice_rows o
+            left join customer_rows c
+                on c.account = o.account
+                and c.source = o.source
+                and c.source_customer_id = o.source_customer_id
+            where o.account = %(account)s
+                and o.source = %(source)s
+                and o.customer_id is distinct from c.id
+        ) wanted
+        where i.id = wanted.id
+        """,
+        {"account": account, "source": source},
+    )
+    return done.rowcount
+
+
+def load_overlays(connection: Connection, *, account: str, source: str, default_region: str) -> Overlays:
+    """Role overrides and open local edits of one account and source."""
+    roles = connection.execute(
+        "select name_contains, role from ops.role_overrides order by name_contains"
+    ).fetchall()
+    edits: dict[int, dict[str, Any]] = {}
+    for row in connection.execute(
+        """
+        select e.row_id, e.field, e.value
+        from ops.field_edits e
+        join customer_rows r on r.id = e.row_id
+        where e.released_at is null
+            and r.account = %(account)s
+            and r.source = %(source)s
+        """,
+        {"account": account, "source": source},
+    ):
+        edits.setdefault(row["row_id"], {})[row["field"]] = edited_value(row["field"], row["value"])
+    return Overlays({row["name_contains"].casefold(): row["role"] for row in roles}, edits, default_region)
+
+
+def edited_value(field: str, value: Any) -> Any:
+    """The value of an edit as its column holds it: jsonb knows no dates."""
+    return date.fromisoformat(value) if field == "follow_up_date" and value is not None else value
+
+
+def extra_field_names(connection: Connection, *, account: str, source: str) -> dict[str, str]:
+    """Extra field id -> name, as far as records told."""
+    rows = connection.execute(
+        "select field_id, name from ops.extra_field_names where account = %s and source = %s",
+        [account, source],
+    )
+    return {row["field_id"]: row["name"] for row in rows}
+
+
+def learn_extra_fields(
+    connection: Connection, names: Mapping[str, str], *, account: str, source: str
+) -> None:
+    """Keep ids and names of extra fields that records told."""
+    connection.execute(
+        """
+        insert into ops.extra_field_names (account, source, field_id, name)
+        select %(account)s, %(source)s, n.field_id, n.name
+        from unnest(%(ids)s::text[], %(names)s::text[]) as n (field_id, name)
+        on conflict (account, source, field_id) do update
+        set name = excluded.name,
+            learned_at = now()
+        where extra_field_names.name <> excluded.name
+        """,
+        {"account": account, "source": source, "ids": list(names), "names": list(names.values())},
+    )
+
+
+def reapply_role_overrides(connection: Connection, batch: Batch) -> int:
+    """Bring rows in line with a changed list of role overrides. Returns how many rows changed."""
+    rows = connection.execute(
+        """
+        select r.*
+        from customer_rows r
+        where r.account = %(account)s
+            and r.source = %(source)s
+            and (
+                r.covered ? 'role'
+                or exists (
+                    select
+                    from ops.role_overrides o
+                    where position(lower(o.name_contains) in lower(r.name)) > 0
+                        and r.role is distinct from o.role
+                )
+            )
+        order by r.source_customer_id
+        for update of r
+        """,
+        {"account": batch.account, "source": batch.source},
+    ).fetchall()
+    return _shown_anew(connection, batch, rows)
+
+
+def show_anew(connection: Connection, batch: Batch, row_ids: Sequence[int]) -> int:
+    """Bring rows in line with the edits that hold now. Returns how many rows changed."""
+    rows = connection.execute(
+        "select * from customer_rows where id = any(%s) order by source_customer_id for update",
+        [list(row_ids)],
+    ).fetchall()
+    return _shown_anew(connection, batch, rows)
+
+
+def _shown_anew(connection: Connection, batch: Batch, rows: Sequence[dict[str, Any]]) -> int:
+    updates: list[dict[str, Any]] = []
+    changes: list[tuple[Any, ...]] = []
+    for row in rows:
+        source = source_values(row, CUSTOMERS.source_columns)
+        shown, covered = CUSTOMERS.visible(source, batch.overlays, row["id"], row["deleted_at"] is not None)
+        if covered != row["covered"] or any(row[column] != value for column, value in shown.items()):
+            update = {**row, **shown, "covered": covered, "updated_at": None}
+            updates.append(update)
+            changes.extend(changes_of(CUSTOMERS, batch, row["source_customer_id"], row, update))
+    write_updates(connection, CUSTOMERS, updates)
+    if changes:
+        write_changes(connection, changes)
+    return len(updates)
+
+
+# --- local edits ------------------------------------------------------------------------------------------------------
+
+
+def store_edit(
+    connection: Connection, row_id: int, field: str, value: Any, base_value: Any, *, by: str
+) -> None:
+    """Keep an edit as a fact: what, over what, by whom, when. Any earlier one of the field must be closed."""
+    connection.execute(
+        "insert into ops.field_edits (row_id, field, value, base_value, edited_by) values (%s, %s, %s, %s, %s)",
+        [row_id, field, Jsonb(value), Jsonb(base_value), by],
+    )
+
+
+def close_edit(connection: Connection, row_id: int, field: str) -> bool:
+    """The open edit of a field does not hold any more; returns whether there was one."""
+    return bool(
+        connection.execute(
+            "update ops.field_edits set released_at = now() where row_id = %s and field = %s and released_at is null",
+            [row_id, field],
+        ).rowcount
+    )
+
+
+def open_edits(connection: Connection, row_id: int) -> list[dict[str, Any]]:
+    """Edits that hold, of one row."""
+    return connection.execute(
+        """
+        select field, value, base_value, edited_by, edited_at
+        from ops.field_edits
+        where row_id = %s
+            and released_at is null
+        order by field
+        """,
+        [row_id],
+    ).fetchall()
+
+
+def as_json(value: Any) -> Any:
+    """A column's value as an edit holds it."""
+    return value.isoformat() if isinstance(value, date) else value

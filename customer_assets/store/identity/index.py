@@ -1,0 +1,201 @@
+"""The index of the incremental resolution: how each cache row was resolved last, and what it is found by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from customer_assets.store.database import Connection
+from customer_assets.store.identity.golden import SAID
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A row as it was resolved.
+
+    Attributes:
+        row_id: of the cache row.
+        account, ref: its name.
+        customer_id: what it was resolved to.
+        said: hash of what it said then.
+        keys: what it is found by, each beginning with the account.
+    """
+
+    row_id: int
+    account: str
+    ref: str
+    customer_id: int
+    said: str
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to be resolved again.
+
+    Attributes:
+        rows: ids of cache rows that are new or changed, or of which somebody decided something.
+        removed: rows that are no more.
+        total: all cache rows.
+    """
+
+    rows: set[int]
+    removed: list[Indexed]
+    total: int
+
+
+def wait_for_turn(connection: Connection) -> None:
+    """Wait until no other resolution is under way; this one is, until its transaction ends."""
+    connection.execute("select pg_advisory_xact_lock(hashtext('customer_assets customers'))")
+
+
+def changes(connection: Connection, *, engine: str) -> Changes:
+    """What changed since the last resolution by this engine (a text that differs when its rules do)."""
+    found = connection.execute(
+        f"""
+        select r.id
+        from customer_rows r
+        left join ops.identity_index i on i.row_id = r.id
+        where i.said is distinct from {SAID}
+            or i.customer_id is distinct from r.customer_id
+        """,
+        {"engine": engine},
+    )
+    rows = {row["id"] for row in found}
+    # what was decided while the last resolution ran may have been missed by it; to look at it twice costs nothing
+    decided = connection.execute(
+        """
+        select i.row_id
+        from match_reviews m
+        join ops.identity_index i on i.account = m.account and i.ref in (m.one_ref, m.other_ref)
+        where m.decided_at > (select max(resolved_at) - interval '10 minutes' from ops.identity_index)
+        """
+    )
+    rows |= {row["row_id"] for row in decided}
+    removed = connection.execute(
+        """
+        select i.row_id, i.account, i.ref, i.customer_id, i.said, i.keys
+        from ops.identity_index i
+        where not exists (select from customer_rows r where r.id = i.row_id)
+        """
+    )
+    total = connection.execute("select count(*) as rows from customer_rows").fetchone()
+    return Changes(rows, [Indexed(**row) for row in removed], total["rows"] if total else 0)
+
+
+def all_rows(connection: Connection) -> set[int]:
+    """Every cache row."""
+    return {row["id"] for row in connection.execute("select id from customer_rows")}
+
+
+def keys_of(connection: Connection, row_ids: Collection[int]) -> set[str]:
+    """What these rows were found by when they were resolved last."""
+    rows = connection.execute(
+        "select distinct unnest(keys) as key from ops.identity_index where row_id = any(%s)", [list(row_ids)]
+    )
+    return {row["key"] for row in rows}
+
+
+def found_by(
+    connection: Connection, keys: Collection[str], *, at_most: int, sample: int = 0
+) -> tuple[set[int], set[int]]:
+    """Rows that have one of the keys, and rows that stand for the many others.
+
+    Args:
+        connection: database.
+        keys: what to look for.
+        at_most: of keys that more rows have, not all are given.
+        sample: but a row of each of so many customers, so that it can be seen that the value is shared.
+    """
+    rows = connection.execute(
+        """
+        with holders as (
+            -- one look into the index for each key: beside an array of thousands, each key of each row would be compared
+            select w.key, i.row_id, i.customer_id
+            from unnest(%(keys)s::text[]) as w (key)
+            cross join lateral (
+                select i.row_id, i.customer_id
+                from ops.identity_index i
+                where i.keys @> array[w.key]
+                limit greatest(%(at_most)s + 1, %(sample)s * 10)
+            ) i
+        ), counted as (
+            select key, row_id,
+                count(*) over (partition by key) > %(at_most)s as is_crowded,
+                dense_rank() over (partition by key order by customer_id) as customer,
+                row_number() over (partition by key, customer_id order by row_id) as nth
+            from holders
+        )
+        select distinct row_id, is_crowded
+        from counted
+        where not is_crowded
+            or (customer <= %(sample)s and nth = 1)
+        """,
+        {"keys": sorted(keys), "at_most": at_most, "sample": sample},
+    ).fetchall()
+    few = {row["row_id"] for row in rows if not row["is_crowded"]}
+    return few, {row["row_id"] for row in rows} - few
+
+
+def said_of(connection: Connection, row_ids: Collection[int]) -> dict[int, str]:
+    """Hashes of what rows said when they were resolved last."""
+    rows = connection.execute(
+        "select row_id, said from ops.identity_index where row_id = any(%s)", [sorted(row_ids)]
+    )
+    return {row["row_id"]: row["said"] for row in rows}
+
+
+def with_their_customers(connection: Connection, row_ids: Collection[int]) -> set[int]:
+    """These rows, and all others of their customers."""
+    rows = connection.execute(
+        """
+        select o.id
+        from customer_rows r
+        join customer_rows o on o.customer_id = r.customer_id
+        where r.id = any(%s)
+        """,
+        [list(row_ids)],
+    )
+    return set(row_ids) | {row["id"] for row in rows}
+
+
+def rows_of_customers(connection: Connection, customer_ids: Collection[int]) -> set[int]:
+    """All rows of these customers."""
+    rows = connection.execute(
+        "select id from customer_rows where customer_id = any(%s)", [sorted(customer_ids)]
+    )
+    return {row["id"] for row in rows}
+
+
+def store(connection: Connection, indexed: Iterable[Indexed]) -> None:
+    """Keep how rows were resolved; forget rows that are no more. What did not change is not written."""
+    connection.execute(
+        "create temporary table if not exists staged_index as select * from ops.identity_index with no data"
+    )
+    connection.execute("truncate pg_temp.staged_index")
+    with connection.cursor().copy(
+        "copy pg_temp.staged_index (row_id, account, ref, said, customer_id, keys) from stdin"
+    ) as copy:
+        for one in indexed:
+            copy.write_row((one.row_id, one.account, one.ref, one.said, one.customer_id, list(one.keys)))
+    connection.execute(
+        """
+        insert into ops.identity_index as i (row_id, account, ref, said, customer_id, keys)
+        select row_id, account, ref, said, customer_id, keys
+        from pg_temp.staged_index
+        on conflict (row_id) do update
+        set account = excluded.account,
+            ref = excluded.ref,
+            said = excluded.said,
+            customer_id = excluded.customer_id,
+            keys = excluded.keys,
+            resolved_at = now()
+        where (i.said, i.customer_id, i.keys) is distinct from (excluded.said, excluded.customer_id, excluded.keys)
+        """
+    )
+    # `found_by` is planned with what is there now, and must not read through keys that wait to be sorted in
+    connection.execute("analyze ops.identity_index")
+    connection.execute("select gin_clean_pending_list('ops.identity_index_keys_idx')")
+    connection.execute(
+        "delete from ops.identity_index i where not exists (select from customer_rows r where r.id = i.row_id)"
+    )

@@ -1,0 +1,415 @@
+"""Links between cache rows and SUMIT customers: what was last agreed, what differs, what waits for a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from customer_assets.domain.cache.overlay import source_values
+from customer_assets.store.cache.upsert import CUSTOMERS
+from customer_assets.store.database import Connection, scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """An open local edit of one field."""
+
+    id: int
+    value: Any
+    by: str
+    at: datetime
+
+
+@dataclass
+class Link:
+    """One link with all that a merge looks at.
+
+    Attributes:
+        id: None: the row of source sumit has no link yet.
+        row: that row; None until SUMIT gave an id.
+        remote: its source values: what SUMIT was last seen with.
+        origin: the row of another system that it was pushed from.
+        edits: open edits of the row, by field.
+        open_conflicts: field -> (local value, remote value).
+    """
+
+    id: int | None
+    account: str
+    remote_id: str | None
+    state: str
+    base: dict[str, Any]
+    origin_values: dict[str, Any]
+    row: dict[str, Any] | None
+    origin: dict[str, Any] | None
+    last_error: str | None = None
+    edits: dict[str, Edit] = field(default_factory=dict)
+    open_conflicts: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def remote(self) -> dict[str, Any]:
+        """SUMIT's values as last seen."""
+        return source_values(self.row, CUSTOMERS.source_columns) if self.row is not None else {}
+
+    @property
+    def shown_id(self) -> int:
+        """The cache row that a user knows it by: the origin, else SUMIT's own row."""
+        row = self.origin or self.row
+        return int(row["id"]) if row is not None else 0
+
+
+def load_links(connection: Connection, *, account: str, row_ids: Sequence[int] | None = None) -> list[Link]:
+    """Links of an account, and its SUMIT rows that have none yet.
+
+    Args:
+        connection: database.
+        account: whose.
+        row_ids: only those whose own row or origin is one of these; None: all.
+    """
+    rows = connection.execute(
+        """
+        select
+            l.id, l.remote_id, l.state, l.base, l.origin_values, l.last_error,
+            to_jsonb(r) as row, r.source_modified_at, to_jsonb(o) as origin, o.updated_at as origin_updated_at,
+            (
+                select jsonb_object_agg(e.field, jsonb_build_array(e.id, e.value, e.edited_by, e.edited_at))
+                from ops.field_edits e
+                where e.row_id = r.id
+                    and e.released_at is null
+            ) as edits,
+            (
+                select jsonb_object_agg(c.field, jsonb_build_array(c.local_value, c.remote_value))
+                from ops.sumit_conflicts c
+                where c.link_id = l.id
+                    and c.status = 'open'
+            ) as conflicts
+        from ops.sumit_links l
+        full join (
+            select *
+            from customer_rows
+            where account = %(account)s
+                and source = 'sumit'
+        ) r on r.id = l.row_id
+        left join customer_rows o on o.id = l.origin_id
+        where coalesce(l.account, r.account) = %(account)s
+            and (%(ids)s::bigint[] is null or r.id = any(%(ids)s) or o.id = any(%(ids)s))
+        order by l.id, r.id
+        """,
+        {"account": account, "ids": None if row_ids is None else list(row_ids)},
+    )
+    return [_link(account, row) for row in rows]
+
+
+def _link(account: str, row: Mapping[str, Any]) -> Link:
+    own, origin = row["row"], row["origin"]
+    if own is not None:
+        own["source_modified_at"] = row["source_modified_at"]
+    if origin is not None:
+        origin["updated_at"] = row["origin_updated_at"]
+    edits = {
+        name: Edit(edit_id, value, by, datetime.fromisoformat(at))
+        for name, (edit_id, value, by, at) in (row["edits"] or {}).items()
+    }
+    conflicts = {name: (local, remote) for name, (local, remote) in (row["conflicts"] or {}).items()}
+    return Link(
+        row["id"], account, row["remote_id"], row["state"] or "linked", row["base"] or {}, row["origin_values"] or {},
+        own, origin, row["last_error"], edits, conflicts,
+    )  # fmt: skip
+
+
+def create_links(connection: Connection, links: Sequence[Link]) -> None:
+    """Store links of SUMIT rows that had none, with what was pulled as their base."""
+    connection.cursor().executemany(
+        """
+        insert into ops.sumit_links (account, row_id, remote_id, base, base_hash, last_pulled_at)
+        values (%(account)s, %(row_id)s, %(remote_id)s, %(base)s, decode(md5(%(base)s::text), 'hex'), now())
+        on conflict (row_id) do nothing
+        """,
+        [
+            {"account": k.account, "row_id": k.row["id"], "remote_id": k.remote_id, "base": Jsonb(k.base)}
+            for k in links
+            if k.row is not None
+        ],
+    )
+
+
+def want_link(connection: Connection, *, account: str, origin_id: int) -> int:
+    """The link of a row of another system that is to be in SUMIT; made where there is none."""
+    connection.execute(
+        """
+        insert into ops.sumit_links (account, origin_id, state)
+        values (%s, %s, 'wanted')
+        on conflict (origin_id) do nothing
+        """,
+        [account, origin_id],
+    )
+    return int(scalar(connection, "select id from ops.sumit_links where origin_id = %s", [origin_id]))
+
+
+def write_base(
+    connection: Connection, link_id: int, base: Mapping[str, Any], origin_values: Mapping[str, Any]
+) -> None:
+    """Store what both sides now agree on, after a pull."""
+    connection.execute(
+        """
+        update ops.sumit_links
+        set base = %(base)s,
+            base_hash = decode(md5(%(base)s::text), 'hex'),
+            origin_values = %(origin_values)s,
+            last_pulled_at = now()
+        where id = %(id)s
+        """,
+        {
+            "id": link_id,
+            "base": Jsonb(dict(base)),
+            "origin_values": Jsonb(dict(origin_values)),
+        },
+    )
+
+
+def mark_state(connection: Connection, link_id: int, state: str, error: str | None) -> None:
+    """Note where a link stands, and why."""
+    connection.execute(
+        "update ops.sumit_links set state = %s, last_error = %s where id = %s", [state, error, link_id]
+    )
+
+
+def record_push(
+    connection: Connection, link_id: int, *, row_id: int, remote_id: str, base: Mapping[str, Any],
+    origin_values: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Note that SUMIT took it: the id, and what is agreed now."""
+    connection.execute(
+        """
+        update ops.sumit_links
+        set row_id = %(row_id)s,
+            remote_id = %(remote_id)s,
+            -- what was decided of other fields while the call was under way stays
+            base = base || %(base)s,
+            base_hash = decode(md5((base || %(base)s)::text), 'hex'),
+            origin_values = origin_values || %(origin_values)s,
+            state = 'linked',
+            last_error = null,
+            last_pushed_at = now()
+        where id = %(id)s
+        """,
+        {
+            "id": link_id, "row_id": row_id, "remote_id": remote_id, "base": Jsonb(dict(base)),
+            "origin_values": Jsonb(dict(origin_values)),
+        },
+    )  # fmt: skip
+
+
+def join_links(connection: Connection, *, wanted: int, existing: int) -> None:
+    """A customer that was to be created is in SUMIT already: the link that knows it takes over the origin."""
+    origin = scalar(connection, "delete from ops.sumit_links where id = %s returning origin_id", [wanted])
+    connection.execute("update ops.sumit_links set origin_id = %s where id = %s", [origin, existing])
+
+
+def release_edits(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """These edits do not hold any more; returns those that did until now. Lock their rows before."""
+    if not ids:
+        return []
+    rows = connection.execute(
+        "update ops.field_edits set released_at = now() where id = any(%s) and released_at is null returning id",
+        [list(ids)],
+    )
+    return [row["id"] for row in rows]
+
+
+# --- conflicts --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A field that both sides changed."""
+
+    link_id: int
+    field: str
+    base_value: Any
+    local_value: Any
+    local_at: datetime | None
+    remote_value: Any
+    remote_at: datetime | None
+
+
+def store_conflict(
+    connection: Connection, conflict: Conflict, *, resolution: str | None, by: str | None
+) -> None:
+    """Keep a conflict: open (it waits), or resolved by the policy (so that nobody's edit vanishes without a trace)."""
+    parameters = {
+        "link": conflict.link_id, "field": conflict.field, "base": Jsonb(conflict.base_value),
+        "local": Jsonb(conflict.local_value), "local_at": conflict.local_at, "remote": Jsonb(conflict.remote_value),
+        "remote_at": conflict.remote_at, "resolution": resolution, "by": by,
+    }  # fmt: skip
+    if resolution is not None:
+        close_conflict(connection, conflict.link_id, conflict.field, resolution="superseded", by=by)
+    connection.execute(
+        """
+        insert into ops.sumit_conflicts as c
+            (link_id, field, base_value, local_value, local_at, remote_value, remote_at, status, resolution, resolved_by,
+             resolved_at)
+        values
+            (%(link)s, %(field)s, %(base)s, %(local)s, %(local_at)s, %(remote)s, %(remote_at)s,
+             case when %(resolution)s::text is null then 'open' else 'resolved' end, %(resolution)s, %(by)s,
+             case when %(resolution)s::text is not null then now() end)
+        on conflict (link_id, field) where status = 'open' do update
+        set local_value = excluded.local_value,
+            local_at = excluded.local_at,
+            remote_value = excluded.remote_value,
+            remote_at = excluded.remote_at
+        """,
+        parameters,
+    )
+
+
+def close_conflict(
+    connection: Connection, link_id: int, field_name: str, *, resolution: str, by: str | None
+) -> None:
+    """An open conflict has been decided, or is none any more."""
+    connection.execute(
+        """
+        update ops.sumit_conflicts
+        set status = 'resolved',
+            resolution = %s,
+            resolved_by = %s,
+            resolved_at = now()
+        where link_id = %s
+            and field = %s
+            and status = 'open'
+        """,
+        [resolution, by, link_id, field_name],
+    )
+
+
+def list_conflicts(connection: Connection, *, status: str = "open") -> list[dict[str, Any]]:
+    """Conflicts with the customer that they are about."""
+    return connection.execute(
+        """
+        select c.id, coalesce(l.origin_id, l.row_id) as row_id, l.row_id as sumit_row_id, l.origin_id, l.remote_id, l.account,
+            r.name, c.field, c.base_value, c.local_value, c.local_at, c.remote_value, c.remote_at, c.status, c.resolution,
+            c.resolved_by, c.created_at, c.resolved_at
+        from ops.sumit_conflicts c
+        join ops.sumit_links l on l.id = c.link_id
+        left join customer_rows r on r.id = coalesce(l.row_id, l.origin_id)
+        where c.status = %s
+        order by c.id
+        """,
+        [status],
+    ).fetchall()
+
+
+def open_conflict(connection: Connection, conflict_id: int) -> dict[str, Any] | None:
+    """One open conflict, locked."""
+    return connection.execute(
+        """
+        select c.*, l.row_id, l.account
+        from ops.sumit_conflicts c
+        join ops.sumit_links l on l.id = c.link_id
+        where c.id = %s
+            and c.status = 'open'
+        for update
+        """,
+        [conflict_id],
+    ).fetchone()
+
+
+def account_of_conflict(connection: Connection, conflict_id: int) -> str | None:
+    """Whose conflict it is."""
+    found = scalar(
+        connection,
+        "select l.account from ops.sumit_conflicts c join ops.sumit_links l on l.id = c.link_id where c.id = %s",
+        [conflict_id],
+    )
+    return None if found is None else str(found)
+
+
+# --- results ----------------------------------------------------------------------------------------------------------
+
+
+def store_result(
+    connection: Connection, *, account: str, sync_run_id: int | None, row_id: int, remote_id: str | None, outcome: str,
+    reason: str | None, fields: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Keep what became of a row."""
+    connection.execute(
+        """
+        insert into ops.push_results (account, sync_run_id, row_id, remote_id, outcome, reason, fields)
+        values (%s, %s, %s, %s, %s, %s, %s)
+        """,
+        [account, sync_run_id, row_id, remote_id, outcome, reason, Jsonb(dict(fields))],
+    )
+
+
+def wanted_rows(connection: Connection, *, account: str, sources: Sequence[str]) -> list[int]:
+    """Active rows of systems whose customers all belong in SUMIT, and that are not linked yet."""
+    if not sources:
+        return []
+    rows = connection.execute(
+        """
+        select r.id
+        from customer_rows r
+        where r.account = %(account)s
+            and r.source = any(%(sources)s)
+            and r.source <> 'sumit'
+            and r.is_active
+            and not exists (select from ops.sumit_links l where l.origin_id = r.id)
+        order by r.id
+        """,
+        {"account": account, "sources": list(sources)},
+    )
+    return [row["id"] for row in rows]
+
+
+def twins(connection: Connection, origin_id: int) -> list[dict[str, Any]]:
+    """SUMIT rows of the same real customer, as the resolution sees it, with the row that each was pushed from."""
+    return connection.execute(
+        """
+        select s.id, s.source_customer_id, l.origin_id
+        from customer_rows o
+        join customer_rows s on s.customer_id = o.customer_id
+        left join ops.sumit_links l on l.row_id = s.id
+        where o.id = %s
+            and s.account = o.account
+            and s.source = 'sumit'
+            and s.deleted_at is null
+        order by s.id
+        """,
+        [origin_id],
+    ).fetchall()
+
+
+def calls_this_month(connection: Connection, *, account: str) -> int:
+    """Calls to SUMIT since the month began; they are billed by the month."""
+    return int(
+        scalar(
+            connection,
+            """
+            select coalesce(sum(calls), 0)
+            from sync_runs
+            where source = 'sumit'
+                and account = %s
+                and started_at >= date_trunc('month', now())
+            """,
+            [account],
+        )
+    )
+
+
+def link_of_remote(connection: Connection, *, account: str, remote_id: str) -> int | None:
+    """The link of a SUMIT customer."""
+    found = scalar(
+        connection,
+        "select id from ops.sumit_links where account = %s and remote_id = %s",
+        [account, remote_id],
+    )
+    return None if found is None else int(found)
+
+
+def origin_of(connection: Connection, link_id: int) -> int | None:
+    """The row of another system that a link's customer was pushed from."""
+    found = scalar(connection, "select origin_id from ops.sumit_links where id = %s", [link_id])
+    return None if found is None else int(found)

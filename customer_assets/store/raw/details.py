@@ -1,0 +1,211 @@
+"""Single records asked for by id: which are wanted, and the last answer for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import zstandard
+
+from customer_assets.store.database import Connection, scalar
+from customer_assets.store.raw.pages import StreamKey, store_pages
+
+UNLISTED = "named by an invoice"  # version of a detail that no list made necessary
+
+
+def want_details(connection: Connection, key: StreamKey) -> None:
+    """Want a detail for each record in `seen_ids` whose version differs from the one landed last."""
+    connection.execute(
+        """
+        insert into ops.raw_details (account, source, stream, source_id, wanted_version)
+        select distinct on (s.source_id) %(account)s, %(source)s, %(stream)s, s.source_id, s.version
+        from pg_temp.seen_ids s
+        order by s.source_id, s.version desc
+        on conflict (account, source, stream, source_id) do update
+        set wanted_version = excluded.wanted_version
+        where raw_details.wanted_version is distinct from excluded.wanted_version
+        """,
+        key.parameters(),
+    )
+
+
+def want_ids(connection: Connection, key: StreamKey, ids: Sequence[str]) -> None:
+    """Want details of records that no list showed, unless they were asked for before."""
+    connection.execute(
+        """
+        insert into ops.raw_details (account, source, stream, source_id, wanted_version)
+        select %(account)s, %(source)s, %(stream)s, id, %(unlisted)s
+        from unnest(%(ids)s::text[]) as id
+        on conflict (account, source, stream, source_id) do nothing
+        """,
+        {**key.parameters(), "ids": list(ids), "unlisted": UNLISTED},
+    )
+
+
+def wanted_details(connection: Connection, key: StreamKey, *, limit: int) -> list[tuple[str, str]]:
+    """(id, wanted version) of details to ask for: never asked first, then the longest waiting."""
+    rows = connection.execute(
+        """
+        select source_id, wanted_version
+        from ops.raw_details
+        where account = %(account)s
+            and source = %(source)s
+            and stream = %(stream)s
+            and wanted_version is distinct from landed_version
+        order by failed_at nulls first, requested_at nulls first, source_id
+        limit %(limit)s
+        """,
+        {**key.parameters(), "limit": limit},
+    )
+    return [(row["source_id"], row["wanted_version"]) for row in rows]
+
+
+def note_failed_detail(connection: Connection, key: StreamKey, source_id: str) -> None:
+    """Remember that a record could not be fetched by id, so that the next run asks for the others first."""
+    connection.execute(
+        """
+        update ops.raw_details
+        set failed_at = clock_timestamp()
+        where account = %(account)s
+            and source = %(source)s
+            and stream = %(stream)s
+            and source_id = %(source_id)s
+        """,
+        {**key.parameters(), "source_id": source_id},
+    )
+
+
+def count_wanted(connection: Connection, key: StreamKey) -> int:
+    """How many details are still to be asked for."""
+    return int(
+        scalar(
+            connection,
+            """
+            select count(*)
+            from ops.raw_details
+            where account = %(account)s
+                and source = %(source)s
+                and stream = %(stream)s
+                and wanted_version is distinct from landed_version
+            """,
+            key.parameters(),
+        )
+    )
+
+
+def land_detail(
+    connection: Connection,
+    key: StreamKey,
+    source_id: str,
+    *,
+    version: str | None,
+    requested_at: datetime,
+    body: bytes | None,
+) -> None:
+    """Store the answer for one id; no body: the system says that it does not exist."""
+    with connection.transaction():
+        page_id = store_pages(connection, key, [body])[0] if body is not None else None
+        connection.execute(
+            """
+            insert into ops.raw_details as d
+                (account, source, stream, source_id, wanted_version, landed_version, page_id, requested_at, gone_at)
+            values
+                (%(account)s, %(source)s, %(stream)s, %(source_id)s, %(version)s, %(version)s, %(page_id)s,
+                 %(requested_at)s, %(gone_at)s)
+            on conflict (account, source, stream, source_id) do update
+            set landed_version = coalesce(%(version)s, d.wanted_version),
+                page_id = excluded.page_id,
+                requested_at = excluded.requested_at,
+                gone_at = excluded.gone_at,
+                failed_at = null,
+                loaded_at = null
+            """,
+            {
+                **key.parameters(),
+                "source_id": source_id,
+                "version": version,
+                "page_id": page_id,
+                "requested_at": requested_at,
+                "gone_at": requested_at if body is None else None,
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LandedDetail:
+    """The answer for one id; no body: gone. `is_unlisted`: asked for because an invoice names it."""
+
+    source_id: str
+    body: bytes | None
+    requested_at: datetime
+    is_unlisted: bool = False
+
+
+def read_details(
+    connection: Connection,
+    key: StreamKey,
+    *,
+    pending_only: bool,
+    after: datetime | None = None,
+    before: datetime | None = None,
+    ids: Sequence[str] | None = None,
+) -> list[LandedDetail]:
+    """Landed answers by time of request: only those the cache does not hold yet, or all of a time window.
+
+    Args:
+        pending_only: those not loaded yet.
+        after, before: requested in [after, before); None is open.
+        ids: only these.
+    """
+    decompressor = zstandard.ZstdDecompressor()
+    rows = connection.execute(
+        """
+        select d.source_id, d.requested_at, p.body, coalesce(d.landed_version = %(unlisted)s, false) as is_unlisted
+        from ops.raw_details d
+        left join ops.raw_pages p on p.id = d.page_id
+        where d.account = %(account)s
+            and d.source = %(source)s
+            and d.stream = %(stream)s
+            and d.requested_at is not null
+            and (not %(pending_only)s or d.loaded_at is null)
+            and (%(after)s::timestamptz is null or d.requested_at >= %(after)s)
+            and (%(before)s::timestamptz is null or d.requested_at < %(before)s)
+            and (%(ids)s::text[] is null or d.source_id = any(%(ids)s))
+        order by d.requested_at, d.source_id
+        """,
+        {
+            **key.parameters(),
+            "pending_only": pending_only,
+            "unlisted": UNLISTED,
+            "after": after,
+            "before": before,
+            "ids": list(ids) if ids is not None else None,
+        },
+        binary=True,
+    )
+    return [
+        LandedDetail(
+            row["source_id"],
+            decompressor.decompress(row["body"]) if row["body"] is not None else None,
+            row["requested_at"],
+            row["is_unlisted"],
+        )
+        for row in rows
+    ]
+
+
+def mark_details_loaded(connection: Connection, key: StreamKey, ids: Sequence[str]) -> None:
+    """Record that the cache holds these answers."""
+    connection.execute(
+        """
+        update ops.raw_details
+        set loaded_at = clock_timestamp()
+        where account = %(account)s
+            and source = %(source)s
+            and stream = %(stream)s
+            and source_id = any(%(ids)s)
+            and loaded_at is null
+        """,
+        {**key.parameters(), "ids": list(ids)},
+    )

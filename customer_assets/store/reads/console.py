@@ -1,0 +1,384 @@
+"""What the console lists: every query is keyed, filtered by declared filters, and bounded."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from psycopg import sql
+
+from customer_assets.store.database import Connection
+from customer_assets.store.identity import reviews
+
+PAGE = 50
+MOST_PAGES = 1000  # nobody leafs further; a filter gets there sooner
+MOST_HITS = 2000  # of a search: beyond that nobody looks, and sorting would get slow
+# The expression of the index customer_rows_search_idx.
+SEARCH = """
+    public.search_words(c.name, c.company_name, c.vat_number, c.general_email, c.primary_phone, c.city, c.source_customer_id)
+"""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One list: what it selects, its filters (name -> SQL condition with %(name)s), its order, its columns."""
+
+    query: str
+    filters: Mapping[str, str] = field(default_factory=dict)
+    order: str = "id desc"
+    sorts: Mapping[str, str] = field(default_factory=dict)
+
+
+LISTINGS: dict[str, Listing] = {
+    "customers": Listing(
+        """
+        select c.id, c.name, c.role, c.source, c.account, c.vat_number, c.general_email, c.primary_phone, c.city, c.country,
+            c.is_active, c.updated_at, v.last_synced_at
+        from customer_rows c
+        join customers_cache v on v.id = c.id
+        """,
+        {
+            "q": f"{SEARCH} @@ to_tsquery('simple', %(q)s)",
+            "role": "c.role = %(role)s",
+            "country": "c.country = %(country)s",
+            "source": "c.source = %(source)s",
+            "account": "c.account = %(account)s",
+            "active": "c.is_active = (%(active)s = 'yes')",
+            "phone": "(c.primary_phone is null) = (%(phone)s = 'none')",
+            "changed": """
+                case %(changed)s
+                    when 'day' then c.updated_at > now() - interval '1 day'
+                    when 'week' then c.updated_at > now() - interval '7 days'
+                    else (c.account, c.source) in (
+                        select l.account, l.source
+                        from (
+                            select distinct on (r.account, r.source) r.account, r.source, r.started_at
+                            from sync_runs r
+                            where r.kind in ('full', 'incremental')
+                                and r.status in ('ok', 'partial')
+                            order by r.account, r.source, r.id desc
+                        ) l
+                        where c.updated_at >= l.started_at
+                    )
+                end
+            """,
+        },
+        "c.name, c.id",
+        {"name": "c.name, c.id", "newest": "c.updated_at desc, c.id desc", "city": "c.city, c.id"},
+    ),
+    "invoices": Listing(
+        """
+        select i.id, i.invoice_number, i.invoice_date, i.due_date, i.total, i.balance, i.currency_code, i.status,
+            i.customer_id, c.name as customer_name, c.primary_phone as customer_phone
+        from invoice_rows i
+        left join customer_rows c on c.id = i.customer_id
+        """,
+        {
+            "status": "i.status = %(status)s",
+            "customer": "(i.customer_id is null) = (%(customer)s = 'none')",
+            "phone": "(c.primary_phone is null) = (%(phone)s = 'none')",
+        },
+        "i.invoice_date desc nulls last, i.id desc",
+    ),
+    "reminders": Listing(
+        """
+        select r.id, r.scheduled_date, r.reminder_type, r.channel, r.status, r.skip_reason, r.customer_id,
+            c.name as customer_name, c.primary_phone as customer_phone, i.invoice_number, i.balance, i.currency_code
+        from payment_reminders r
+        join invoice_rows i on i.id = r.invoice_id
+        left join customer_rows c on c.id = r.customer_id
+        """,
+        {
+            "status": "r.status = %(status)s",
+            "customer": "(r.customer_id is null) = (%(customer)s = 'none')",
+            "phone": "(c.primary_phone is null) = (%(phone)s = 'none')",
+        },
+        "r.scheduled_date desc, r.id desc",
+    ),
+    "deliveries": Listing(
+        """
+        select d.id, d.event, d.status, d.source_customer_id, d.received_at, d.attempts, d.duration_ms, d.error
+        from ops.webhook_deliveries d
+        """,
+        {"status": "d.status = %(status)s"},
+        "d.received_at desc, d.id",
+    ),
+    "refusals": Listing(
+        "select f.id, f.reason, f.address, f.size, f.refused_at from ops.webhook_refusals f",
+        {"reason": "f.reason = %(reason)s"},
+        "f.id desc",
+    ),
+    "runs": Listing(
+        """
+        select r.id, r.account, r.source, r.kind, r.trigger, r.status, r.started_at, r.finished_at, r.created, r.updated,
+            r.unchanged, r.rejected, r.errors, r.pages, r.calls, r.quota_left, r.message, r.error
+        from sync_runs r
+        """,
+        {"status": "r.status = %(status)s", "source": "r.source = %(source)s"},
+        "r.id desc",
+    ),
+    "rejects": Listing(
+        """
+        select j.id, j.account, j.source, j.entity, j.source_id, j.reason, left(j.record, 400) as record, j.last_seen_at
+        from ops.rejected_records j
+        where j.resolved_at is null
+        """,
+        {},
+        "j.id desc",
+    ),
+    "intakes": Listing(
+        """
+        select n.id, n.customer_name, n.contact_email, n.contact_phone, n.role, n.note, n.created_by, n.created_at, n.customer_id
+        from intakes n
+        """,
+        {},
+        "n.id desc",
+    ),
+    "audit": Listing(
+        "select a.id, a.at, a.who, a.action, a.target, a.details::text as details from ops.audit_log a",
+        {},
+        "a.id desc",
+    ),
+}
+
+
+def ensure_search_index(connection: Connection) -> bool:
+    """Make the index of the search where there is none, without locking anybody out; returns whether it was made.
+
+    It costs a first load about a fifth more, so it is made when somebody searches, not before.
+    """
+    valid = connection.execute(
+        """
+        select i.indisvalid
+        from pg_class c
+        join pg_index i on i.indexrelid = c.oid
+        where c.relname = 'customer_rows_search_idx'
+        """
+    ).fetchone()
+    if valid is not None and valid["indisvalid"]:
+        return False
+    if valid is not None:  # its making was cut
+        connection.execute("drop index concurrently if exists customer_rows_search_idx")
+    words = re.sub(r"\bc[.]", "", SEARCH)
+    connection.execute(
+        f"create index concurrently if not exists customer_rows_search_idx on customer_rows using gin ({words})"
+    )
+    return True
+
+
+def rows_of(
+    connection: Connection, name: str, filters: Mapping[str, str], *, page: int, sort: str | None = None
+) -> tuple[list[dict[str, Any]], bool]:
+    """One page of a list, and whether another follows. Unknown and blank filters are passed over."""
+    listing = LISTINGS[name]
+    narrowed = _narrowed(listing, filters)
+    if narrowed is None:
+        return [], False
+    joined, wanted = narrowed
+    word = "and" if " where " in listing.query.replace("\n", " ") else "where"
+    order = listing.sorts.get(sort or "", listing.order)
+    query = f"{listing.query} {f'{word} {joined}' if joined else ''} order by {order} limit %(limit)s offset %(offset)s"
+    found = connection.execute(
+        sql.SQL(query),  # put together from the declarations above alone
+        {**wanted, "limit": PAGE + 1, "offset": PAGE * max(0, min(page, MOST_PAGES))},
+    ).fetchall()
+    return found[:PAGE], len(found) > PAGE
+
+
+def matching_customers(connection: Connection, filters: Mapping[str, str], *, most: int) -> list[int]:
+    """Ids of the customers that the filters of the list leave, not more than `most`."""
+    narrowed = _narrowed(LISTINGS["customers"], filters)
+    if narrowed is None:
+        return []
+    joined, wanted = narrowed
+    found = connection.execute(
+        sql.SQL(
+            f"select c.id from customer_rows c {f'where {joined}' if joined else ''} order by c.id limit %(most)s"
+        ),
+        {**wanted, "most": most},
+    ).fetchall()
+    return [row["id"] for row in found]
+
+
+def _narrowed(listing: Listing, filters: Mapping[str, str]) -> tuple[str, dict[str, str]] | None:
+    """(SQL condition, blank for none; its values), None where a search has no word in it."""
+    wanted = {k: v for k, v in filters.items() if k in listing.filters and v}
+    if "q" in wanted:
+        words = prefix_query(wanted["q"])
+        if words is None:
+            return None
+        wanted["q"] = words
+    joined = " and ".join(listing.filters[k] for k in sorted(wanted))
+    if "q" in wanted:  # found first, and not more than anybody looks at; the other filters hold within
+        joined = f"c.id in (select c.id from customer_rows c where {joined} limit {MOST_HITS})"
+    return joined, wanted
+
+
+def prefix_query(text: str) -> str | None:
+    """What people type, as prefixes of words, or as a number in any spelling; None where there is no word in it.
+
+    No character of it means anything else.
+    """
+    folded = unicodedata.normalize("NFKD", text.lower())
+    words = re.findall(r"[^\W_]+", "".join(c for c in folded if not unicodedata.combining(c)))
+    query = " & ".join(f"'{word}':*" for word in words[:8])
+    digits = "".join(c for c in text if c in "0123456789")
+    letters = sum(c.isalpha() for c in text)
+    if len(digits) >= 6 and letters <= 3:  # a phone or VAT number, with or without its country
+        ways = {digits, digits[-8:]} if len(digits) > 8 else {digits}
+        query = " | ".join([f"({query})", *(f"'{way}':*" for way in sorted(ways))])
+    return query or None
+
+
+def choices(connection: Connection) -> dict[str, list[str]]:
+    """Values that the filters of customers offer."""
+    return {
+        column: [
+            row["value"]
+            for row in connection.execute(
+                f"""
+                select {column} as value
+                from customer_rows
+                where {column} is not null
+                group by {column}
+                order by count(*) desc, {column}
+                limit 60
+                """
+            )
+        ]
+        for column in ("role", "country", "source", "account")
+    }
+
+
+def customer(connection: Connection, customer_id: int) -> dict[str, Any] | None:
+    """Everything that stands of one customer."""
+    row = connection.execute(
+        """
+        select c.*, v.last_synced_at
+        from customer_rows c
+        join customers_cache v on v.id = c.id
+        where c.id = %s
+        """,
+        [customer_id],
+    ).fetchone()
+    if row is None:
+        return None
+    queries = {
+        "invoices": "select id, invoice_number, invoice_date, due_date, total, balance, currency_code, status from invoice_rows where customer_id = %(id)s order by invoice_date desc nulls last limit 50",
+        "legacy": "select source_invoice_id, invoice_date, total, currency_code, match_rule, match_score from legacy_invoices where customer_id = %(id)s order by invoice_date desc nulls last limit 50",
+        "reminders": "select scheduled_date, reminder_type, status, skip_reason from payment_reminders where customer_id = %(id)s order by scheduled_date desc limit 50",
+        "changes": "select field, old_value, new_value, origin, changed_at from customer_changes where cache_id = %(id)s order by id desc limit 100",
+        "same": "select id, name, source, source_customer_id, city from customer_rows where customer_id = %(customer)s and id <> %(id)s order by source, id limit 50",
+        "edits": "select field, value, base_value, edited_by, edited_at from ops.field_edits where row_id = %(id)s and released_at is null order by field",
+        "pushes": "select outcome, reason, pushed_at from ops.push_results where row_id = %(id)s order by id desc limit 20",
+    }
+    parameters = {"id": customer_id, "customer": row["customer_id"]}
+    found = {name: connection.execute(q, parameters).fetchall() for name, q in queries.items()}
+    refs = [f"{r['source']}:{r['source_customer_id']}" for r in (row, *found["same"])]
+    found["evidence"] = reviews.edges_of(connection, refs, account=row["account"])
+    return {"row": row} | found
+
+
+def suggestions(connection: Connection, text: str) -> list[dict[str, Any]]:
+    """Active customers for the select of the intake form, by name."""
+    words = prefix_query(text)
+    if words is None:
+        return []
+    return connection.execute(
+        f"""
+        select c.id, c.name, c.source, c.city, c.role, coalesce(c.general_email, c.billing_email) as email,
+            coalesce(c.phone, c.mobile) as phone
+        from customer_rows c
+        where c.id in (
+                select c.id
+                from customer_rows c
+                where {SEARCH} @@ to_tsquery('simple', %s)
+                    and c.is_active
+                limit 500
+            )
+        order by c.name, c.id
+        limit 20
+        """,
+        [words],
+    ).fetchall()
+
+
+def add_intake(connection: Connection, values: Mapping[str, Any], *, by: str) -> int:
+    """Store an intake; the customer's source id and role come from the chosen row."""
+    row = connection.execute(
+        """
+        insert into intakes
+            (account, robaws_client_id, customer_id, customer_name, contact_email, contact_phone, role, note, created_by)
+        select coalesce(c.account, 'default'), c.source_customer_id, c.id, %(customer_name)s, %(contact_email)s,
+            %(contact_phone)s, c.role, %(note)s, %(by)s
+        from (select 1) one
+        left join customer_rows c on c.id = %(customer_id)s
+        returning id
+        """,
+        {**values, "by": by},
+    ).fetchone()
+    return int(row["id"]) if row else 0
+
+
+def delivery(connection: Connection, delivery_id: str) -> dict[str, Any] | None:
+    """One delivery with its body."""
+    return connection.execute("select * from ops.webhook_deliveries where id = %s", [delivery_id]).fetchone()
+
+
+def reminder_settings(connection: Connection) -> list[dict[str, Any]]:
+    """When reminders are due, per account."""
+    return connection.execute("select * from reminder_settings order by account").fetchall()
+
+
+def store_reminder_settings(
+    connection: Connection, *, account: str, days: list[int], channel: str, is_enabled: bool
+) -> None:
+    """Change when reminders are due."""
+    connection.execute(
+        """
+        insert into reminder_settings (account, days, channel, is_enabled)
+        values (%s, %s, %s, %s)
+        on conflict (account) do update
+        set days = excluded.days,
+            channel = excluded.channel,
+            is_enabled = excluded.is_enabled,
+            updated_at = now()
+        """,
+        [account, days, channel, is_enabled],
+    )
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Numbers that the navigation shows."""
+    row = connection.execute(
+        """
+        select
+            (select count(*) from ops.sumit_conflicts where status = 'open') as conflicts,
+            (select count(*) from match_reviews where status = 'open') as reviews,
+            (select count(*) from ops.webhook_deliveries where status in ('waiting', 'failed')) as deliveries,
+            (select count(*) from sync_runs where status = 'running') as running
+        """
+    ).fetchone()
+    return dict(row or {})
+
+
+def metrics(connection: Connection) -> dict[str, float]:
+    """Numbers for /metrics."""
+    row = connection.execute(
+        """
+        select
+            (select count(*) from customer_rows where deleted_at is null) as customers,
+            (select count(*) from ops.webhook_deliveries where status = 'waiting') as deliveries_waiting,
+            (select count(*) from ops.webhook_deliveries where status = 'failed' and next_attempt_at is null)
+                as deliveries_parked,
+            (select count(*) from ops.rejected_records where resolved_at is null) as rejected_records,
+            (select count(*) from ops.sumit_conflicts where status = 'open') as sumit_conflicts,
+            (select count(*) from match_reviews where status = 'open') as match_reviews,
+            (select coalesce(extract(epoch from now() - max(finished_at)), -1) from sync_runs where status = 'ok')
+                as seconds_since_last_good_sync
+        """
+    ).fetchone()
+    return {name: float(value) for name, value in (row or {}).items()}

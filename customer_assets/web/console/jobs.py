@@ -1,0 +1,280 @@
+"""Syncs that the console starts: one at a time of each kind, in Dagster where it runs, else in a thread of this process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import psycopg
+
+from customer_assets.config import System
+from customer_assets.errors import ConfigurationError, CustomerAssetsError, TransientError
+from customer_assets.pipeline.context import Context, Progress
+from customer_assets.runtime.dagster_client import Dagster
+from customer_assets.runtime.dagster_reports import Reporter
+from customer_assets.runtime.runtime import Stack
+from customer_assets.store import runs
+from customer_assets.store.database import connect
+
+log = logging.getLogger(__name__)
+MOST_KEPT = 50
+POLL_SECONDS = 0.7
+MOST_UNHEARD = 60  # questions in a row without an answer, until it is given up
+COUNTED = ("created", "updated", "unchanged", "rejected", "errors")
+Metadata = dict[str, dict[str, Any]]  # asset -> what Dagster is told of it
+Done = tuple[str, Metadata]  # one line for people, and the same for Dagster
+
+
+@dataclass
+class Job:
+    """A sync that somebody started here.
+
+    Attributes:
+        steps: name of a part -> where it stands.
+        spent: calls and quota of a run in Dagster, in one line.
+        page: where Dagster shows the run.
+        outcome: what became of it, once it is over.
+    """
+
+    kind: str
+    title: str
+    by: str
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    steps: dict[str, Progress] = field(default_factory=dict)
+    spent: str = ""
+    page: str | None = None
+    outcome: str | None = None
+
+    @property
+    def line(self) -> str:
+        """Where it stands, in one line."""
+        if self.outcome is not None:
+            return self.outcome
+        if not self.steps:
+            return "starting in Dagster" if self.page else "starting"
+        parts = [
+            f"{name}: {p.done}" + (f" of {p.total}" if p.total else "") for name, p in self.steps.items()
+        ]
+        return "running; " + ", ".join(parts) + (f"; {self.spent}" if self.spent else "")
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the page asks for it."""
+        totals = [p.total for p in self.steps.values()]
+        return {
+            "id": self.id,
+            "title": self.title,
+            "line": self.line,
+            "page": self.page,
+            "finished": self.outcome is not None,
+            "done": sum(p.done for p in self.steps.values()),
+            "total": sum(t for t in totals if t) if totals and all(totals) else None,
+        }
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sync that can be started.
+
+    Attributes:
+        title: its name.
+        warning: what it will do, for the question before.
+        job: Dagster's job; assets: only these of it, all for none.
+        work: the same in this process.
+    """
+
+    title: str
+    warning: str
+    job: str
+    work: Callable[[Stack, Context], Done]
+    assets: tuple[str, ...] = ()
+
+
+class Worker:
+    """Starts syncs; a second one of the same kind is the one that runs already."""
+
+    def __init__(self, stack: Stack, reporter: Reporter) -> None:
+        self._stack, self._reporter = stack, reporter
+        address = stack.configuration.settings.dagster_url
+        self._dagster = Dagster(address) if address else None
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+
+    def start(self, name: str, by: str) -> Job:
+        """Start a sync of this kind, or give the one that runs."""
+        kind = KINDS[name]
+        with self._lock:
+            running = next((j for j in self._jobs.values() if j.kind == name and j.outcome is None), None)
+            if running is not None:
+                return running
+            job = Job(name, kind.title, by)
+            self._jobs[job.id] = job
+            ended = [j.id for j in self._jobs.values() if j.outcome is not None]
+            for old in ended[: max(0, len(self._jobs) - MOST_KEPT)]:
+                del self._jobs[old]
+        threading.Thread(target=self._run, args=(job, kind), name=f"console {name}", daemon=True).start()
+        return job
+
+    def find(self, job_id: str) -> Job | None:
+        """A sync that was started here."""
+        return self._jobs.get(job_id)
+
+    def tell_dagster(self, metadata: Metadata, description: str) -> None:
+        """Report what was done without a run, unless that is switched off."""
+        if metadata and self._stack.configuration.settings.report_to_dagster == "on":
+            self._reporter.report(metadata, description=description)
+
+    def _run(self, job: Job, kind: Kind) -> None:
+        try:
+            run_id = self._dagster.launch(kind.job, assets=kind.assets, by=job.by) if self._dagster else None
+            if run_id is not None and self._dagster is not None:
+                outcome = self._watch(job, self._dagster, run_id)
+            else:
+                outcome = self._run_here(job, kind)
+        except CustomerAssetsError as error:
+            outcome = f"failed: {error}"
+        except Exception:
+            log.exception("console %s", job.kind)
+            outcome = "failed: an error that nobody foresaw; it is in the server's log"
+        job.outcome = outcome
+
+    def _run_here(self, job: Job, kind: Kind) -> str:
+        def progress(step: Progress) -> None:
+            name = _named({"source": step.system, "account": step.account})
+            job.steps = {**job.steps, f"{name} {step.stream}": step}  # a new one: pages read it meanwhile
+
+        outcome, metadata = kind.work(self._stack, self._stack.context(trigger="web", progress=progress))
+        self.tell_dagster(metadata, f"console: {job.title}")
+        return outcome
+
+    def _watch(self, job: Job, dagster: Dagster, run_id: str) -> str:
+        """Follow a run in the tables that it writes, until Dagster says that it is over."""
+        job.page = dagster.page_of(run_id)
+        unheard = 0
+        while True:
+            try:
+                ended = dagster.ended(run_id)
+                # read after the question: what the run wrote before it ended is there
+                with connect(self._stack.url, name="customer_assets console", timeout=2) as connection:
+                    found = runs.of_dagster_run(connection, run_id)
+            except (TransientError, ConfigurationError, psycopg.Error):
+                unheard += 1
+                if unheard > MOST_UNHEARD:
+                    raise
+            else:
+                unheard = 0
+                job.steps = {
+                    f"{_named(r)} pages": Progress(r["account"], r["source"], "pages", r["pages"], None)
+                    for r in found
+                }
+                job.spent = ", ".join(_spent(r) for r in found if r["calls"])
+                if ended is not None:
+                    return ended + ("; ".join(_said(r) for r in found) or "it ended before any sync began")
+            time.sleep(POLL_SECONDS)
+
+
+def _named(run: Mapping[str, Any]) -> str:
+    system, account = str(run["source"]), str(run["account"])
+    return system if account == "default" else f"{system} ({account})"
+
+
+def _spent(run: Mapping[str, Any]) -> str:
+    left = f", {run['quota_left']} left today" if run["quota_left"] is not None else ""
+    return f"{_named(run)} {run['calls']} calls{left}"
+
+
+def _said(run: Mapping[str, Any]) -> str:
+    said = run["error"] or run["message"]
+    return f"{_named(run)} {run['status']}: {_counted(run)}" + (f" ({said})" if said else "")
+
+
+def _counted(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{counts[name]} {name}" for name in COUNTED)
+
+
+def _pull(stack: Stack, context: Context, *, systems: Sequence[System], full: bool) -> Done:
+    """Pull accounts one after another; one that fails stops no other."""
+    from customer_assets.pipeline.sync.land import PullOptions
+    from customer_assets.pipeline.sync.pull import pull
+
+    said: list[str] = []
+    metadata: Metadata = {}
+    for account in (a for a in stack.working.accounts if a.system in systems):
+        try:
+            result = pull(context, account, PullOptions(full=full))
+        except CustomerAssetsError as error:
+            said.append(f"{account.system}: {error}")
+            continue
+        counts = result.counts.as_dict()
+        _add(metadata, counts)
+        said.append(
+            f"{account.system}: {_counted(counts)}" + (f" ({result.message})" if result.message else "")
+        )
+    return "; ".join(said) or "no system is configured for it", metadata
+
+
+def _pull_all(stack: Stack, context: Context) -> Done:
+    """Everything of the nightly job but the import of old invoices, which has its own command."""
+    from customer_assets.pipeline.identity.resolve import resolve_customers
+    from customer_assets.pipeline.invoices.remind import plan_reminders
+
+    said, metadata = _pull(stack, context, systems=("robaws", "zoho", "sumit"), full=False)
+    if metadata:
+        resolved, reminders = resolve_customers(context), plan_reminders(context)
+        metadata["customers"] = {**asdict(resolved.counts), "customers": resolved.customers}
+        metadata["payment_reminders"] = asdict(reminders.counts)
+    return said, metadata
+
+
+def _pull_sumit(stack: Stack, context: Context) -> Done:
+    return _pull(stack, context, systems=("sumit",), full=True)
+
+
+def _bidirectional(stack: Stack, context: Context) -> Done:
+    from customer_assets.pipeline.push.bidirectional import bidirectional
+
+    said: list[str] = []
+    metadata: Metadata = {}
+    for account in stack.working.of("sumit"):
+        try:
+            result = bidirectional(context, account)
+        except CustomerAssetsError as error:
+            said.append(f"{account.account}: {error}")
+            continue
+        _add(metadata, result.as_dict()["details"]["pull"])
+        said.append(result.message)
+    return "; ".join(said) or "sumit is not configured", metadata
+
+
+def _add(metadata: Metadata, counts: Mapping[str, int]) -> None:
+    # one materialization is reported for all accounts
+    entry = metadata.setdefault("customers_cache", {})
+    for name, number in counts.items():
+        entry[name] = entry.get(name, 0) + number
+
+
+KINDS = {
+    "sync-all": Kind(
+        "Sync all customers",
+        "Every configured system is read. Nothing is written to any of them.",
+        "customer_sync",
+        _pull_all,
+    ),
+    "pull-sumit": Kind(
+        "Pull from SUMIT",
+        "All customers are read from SUMIT. Local edits stay, and wait to be pushed.",
+        "customer_sync",
+        _pull_sumit,
+        ("raw_sumit_customer_pages", "customers_cache"),
+    ),
+    "bidirectional": Kind(
+        "Bidirectional sync with SUMIT",
+        "All customers are read from SUMIT; then what changed here is written to SUMIT. Each call is billed by SUMIT.",
+        "sumit_bidirectional",
+        _bidirectional,
+    ),
+}

@@ -1,0 +1,292 @@
+"""The graph run for real: every asset materialized on PostgreSQL and the sandbox, one system down, backfills, sensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from customer_assets.definitions import build_defs
+from customer_assets.defs.resources import StackResource
+from customer_assets.defs.sensors import batch_to_request, run_failure_alerts, webhook_sensor
+from customer_assets.pipeline.edit import edit_customer
+from customer_assets.sandbox.server import environment, write_legacy_invoices
+from customer_assets_tests.conftest import Company
+
+pytestmark = pytest.mark.slow
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+ASSETS = {
+    "raw_robaws_client_pages", "raw_zoho_contact_pages", "raw_zoho_invoice_pages", "raw_sumit_customer_pages",
+    "customers_cache", "invoices_cache", "legacy_invoices", "customers", "payment_reminders", "sumit_push",
+}  # fmt: skip
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def defs(company: Company, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dg.Definitions:
+    """Our definitions over the test's database and sandbox."""
+    lines = environment(company.base) | {
+        "DATABASE_URL": company.url, "LEGACY_INVOICES": str(tmp_path / "legacy.csv"), "ROBAWS_REQUESTS_PER_SECOND": "5000",
+        "ROBAWS_BURST": "5000", "ROBAWS_RETRY_SECONDS": "0", "ZOHO_RETRY_SECONDS": "0", "SUMIT_RETRY_SECONDS": "0",
+    }  # fmt: skip
+    for name, value in lines.items():
+        monkeypatch.setenv(name, value)
+    write_legacy_invoices(company.world, tmp_path / "legacy.csv")
+    return build_defs(StackResource())
+
+
+def run(
+    defs: dg.Definitions, instance: dg.DagsterInstance, job: str = "customer_sync", **how: Any
+) -> dg.ExecuteInProcessResult:
+    config: dict[str, Any] = dict(QUIET)
+    if how.pop("dry_run", False):
+        config["ops"] = {"sumit_push": {"config": {"dry_run": True}}}
+    return defs.resolve_job_def(job).execute_in_process(
+        run_config=config, instance=instance, raise_on_error=False, **how
+    )
+
+
+def metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    return {
+        event.asset_key.to_user_string(): {k: v.value for k, v in event.materialization.metadata.items()}
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {
+        f"{c.asset_key.to_user_string()}.{c.check_name}": c.passed
+        for c in result.get_asset_check_evaluations()
+    }
+
+
+def migrate(
+    defs: dg.Definitions, instance: dg.DagsterInstance, first: str, last: str
+) -> dg.ExecuteInProcessResult:
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    return run(defs, instance, "invoice_migration", tags=tags)
+
+
+def test_every_asset_is_materialized_with_counts_that_add_up(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    result = run(defs, instance)
+    assert result.success
+    found = metadata(result)
+    assert set(found) == ASSETS
+    cache = found["customers_cache"]
+    assert cache["fetched"] == cache["created"] + cache["skipped"] == 250 + 231 + 40 + 2
+    assert cache["dagster/row_count"] == company.value("select count(*) from customers_cache") == 521
+    assert {c.name for c in cache["dagster/column_schema"].columns} > {"vat_number", "content_hash"}
+    assert found["raw_robaws_client_pages"]["calls"] == 3
+    assert found["raw_robaws_client_pages"]["bytes"] > 100_000
+    failed = [name for name, passed in checks(result).items() if not passed]
+    assert failed == ["customers_cache.columns_filled"]  # the sandbox fills no legal form
+    assert instance.get_dynamic_partitions("invoice_months")[0] == "2019-01"
+
+
+def test_the_weekly_check_finds_a_customer_that_a_full_resolution_would_not_make(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    name = "customers.agrees_with_full_resolution"
+    assert name not in checks(run(defs, instance))  # too long for every night
+    assert checks(run(defs, instance, "identity_check"))[name]
+    one, other = (r["id"] for r in company.rows("select id from customer_rows order by id limit 2"))
+    for table, key in (("customer_rows", "id"), ("ops.identity_index", "row_id")):
+        company.do(
+            f"update {table} set customer_id = (select customer_id from customer_rows where id = %s) where {key} = %s",
+            one,
+            other,
+        )
+    assert not checks(run(defs, instance, "identity_check"))[name]
+
+
+def test_no_personal_data_in_metadata(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    text = str(metadata(run(defs, instance)))
+    name = company.value(
+        "select name from customers_cache where source = 'robaws' and length(name) > 12 limit 1"
+    )
+    assert name not in text
+    assert "@" not in text
+
+
+@pytest.mark.parametrize("system", ["robaws", "zoho", "sumit"])
+def test_one_system_down_stops_no_other_and_the_run_is_red(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance, system: str
+) -> None:
+    company.fault(system, "500", times=10_000)
+    result = run(defs, instance)
+    assert not result.success
+    assert set(metadata(result)) == ASSETS
+    failed = [e.step_key for e in result.get_step_failure_events()] if hasattr(result, "get_step_failure_events") else [
+        e.step_key for e in result.all_events if e.is_step_failure
+    ]  # fmt: skip
+    assert failed == ["sync_outcome"]
+    counts = {
+        r["source"]: r["n"]
+        for r in company.rows("select source, count(*) as n from customers_cache group by source")
+    }
+    assert counts == {k: v for k, v in {"robaws": 250, "zoho": 231, "sumit": 40}.items() if k != system}
+    statuses = {r["source"]: r["status"] for r in company.rows("select source, status from sync_runs")}
+    assert statuses == {s: "failed" if s == system else "ok" for s in ("robaws", "zoho", "sumit")}
+    company.world.faults.clear()
+    assert run(defs, instance).success
+    assert company.value("select count(*) from customers_cache") == 521
+
+
+def test_the_cache_alone_is_rebuilt_without_a_call(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    run(defs, instance)
+    before, calls = company.fingerprint(), dict(company.world.calls)
+    company.connection.execute("truncate customer_rows, invoice_rows cascade")
+    selection = [dg.AssetKey("customers_cache"), dg.AssetKey("invoices_cache")]
+    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        run_config=QUIET, instance=instance, asset_selection=selection
+    )
+    assert result.success
+    assert dict(company.world.calls) == calls
+    ours = {"source_modified_at"}
+    assert [{k: v for k, v in r.items() if k not in ours} for r in company.fingerprint()] == [
+        {k: v for k, v in r.items() if k not in ours} for r in before
+    ]
+    assert company.value("select count(*) from invoices_cache") == 600
+
+
+def test_a_backfill_of_any_range_makes_no_call_and_dry_runs_write_nothing(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    run(defs, instance)
+    months = instance.get_dynamic_partitions("invoice_months")
+    calls = dict(company.world.calls)
+    half = len(months) // 2
+    dry = defs.resolve_job_def("invoice_migration").execute_in_process(
+        run_config=QUIET
+        | {"ops": {n: {"config": {"dry_run": True}} for n in ("migrated_customers", "relinked_invoices")}},
+        instance=instance,
+        tags={
+            "dagster/asset_partition_range_start": months[0],
+            "dagster/asset_partition_range_end": months[-1],
+        },
+    )
+    assert dry.success
+    assert company.value("select count(*) from legacy_invoices where match_rule is not null") == 0
+    assert migrate(defs, instance, months[half], months[-1]).success
+    assert migrate(defs, instance, months[0], months[half - 1]).success
+    result = migrate(defs, instance, months[0], months[-1])
+    assert metadata(result)["relinked_invoices"]["links_changed"] == 0
+    assert (
+        company.value(
+            "select count(*) from legacy_invoices where match_rule is null and unlinked_reason is null"
+        )
+        == 0
+    )
+    assert dict(company.world.calls) == calls
+
+
+def test_the_webhook_sensor_starts_one_run_for_all_that_waits(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    body = b'{"id": "d", "event": "client.updated", "data": {"id": "77", "name": "Via Webhook"}}'
+    for number in range(3):
+        company.connection.execute(
+            "insert into ops.webhook_deliveries (id, event, body, signed_at) values (%s, 'client.updated', %s, now())",
+            [f"d{number}", body],
+        )
+    context = dg.build_sensor_context(instance=instance, resources={"stack": StackResource()})
+    request = webhook_sensor(context)
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags == {"waiting_deliveries": "3"}
+    result = run(defs, instance, "apply_webhooks")
+    assert result.success
+    assert metadata(result)["webhook_deliveries"] == {"applied": 3}
+    assert company.value("select name from customers_cache where source_customer_id = '77'") == "Via Webhook"
+    skipped = webhook_sensor(context)
+    assert isinstance(skipped, dg.SkipReason)
+    assert skipped.skip_message == "0 deliveries wait"
+
+
+@pytest.mark.parametrize(("waiting", "in_flight", "runs"), [(0, 0, False), (5, 0, True), (5, 1, False)])
+def test_one_run_at_a_time(waiting: int, in_flight: int, runs: bool) -> None:
+    assert isinstance(batch_to_request(waiting, in_flight), dg.RunRequest) is runs
+
+
+def test_prune_deletes_old_runs_and_pages(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    run(defs, instance)
+    assert run(defs, instance, "prune").success
+
+
+@pytest.mark.parametrize(("nightly", "asset"), [("off", True), ("on", False)])
+def test_the_nightly_sync_leaves_sumit_to_its_own_schedule(
+    defs: dg.Definitions, monkeypatch: pytest.MonkeyPatch, nightly: str, asset: bool
+) -> None:
+    monkeypatch.setenv("SUMIT_NIGHTLY", nightly)
+    monkeypatch.setenv("SYNC_TIMEZONE", "Asia/Jerusalem")
+    repository = build_defs().get_repository_def()
+    schedule = repository.get_schedule_def("daily_customer_sync")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "Asia/Jerusalem")
+    nodes = {node.name for node in repository.get_job(schedule.job_name).graph.nodes}
+    assert ("raw_sumit_customer_pages" in nodes) is asset
+    sumit = repository.get_schedule_def("daily_sumit_bidirectional")
+    assert (sumit.default_status is dg.DefaultScheduleStatus.RUNNING) is not asset
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+def test_a_failed_run_is_recorded_even_when_no_sync_began(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    company.connection.execute("alter table legacy_invoices rename to hidden")
+    try:
+        result = run(defs, instance)
+    finally:
+        company.connection.execute("alter table hidden rename to legacy_invoices")
+    event = next(e for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE)
+    failed_run = instance.get_run_by_id(result.run_id)
+    assert failed_run is not None
+    company.connection.execute("delete from sync_runs")
+    context = dg.build_run_status_sensor_context(
+        "run_failure_alerts", event, instance, failed_run, resources={"stack": StackResource()}
+    ).for_run_failure()
+    assert "recorded" in str(list(run_failure_alerts(context)))  # type: ignore[call-overload]
+    assert company.value("select source from sync_runs where status = 'failed'") == "customer_sync"
+
+
+def test_sumit_both_ways_as_a_job(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    assert run(defs, instance).success
+    customer = company.value("select id from customers_cache where source = 'sumit' order by id limit 1")
+    remote = int(company.value("select source_customer_id from customers_cache where id = %s", customer))
+    edit_customer(company.context, customer, {"city": "Haifa"}, by="test")
+
+    planned = run(defs, instance)  # the nightly sync shows what would be sent, and sends nothing
+    assert company.world.sumit[remote].get("City") != "Haifa"
+    assert metadata(planned)["sumit_push"]["plan"] == {f"customer {customer}": "update city"}
+    dry = run(defs, instance, "sumit_bidirectional", dry_run=True)
+    assert metadata(dry)["sumit_push"]["planned"] == 1
+    assert company.world.sumit[remote].get("City") != "Haifa"
+
+    company.fault("sumit", "500", match="listentities", times=99)
+    failed = run(defs, instance, "sumit_bidirectional")
+    assert not failed.success
+    assert metadata(failed)["sumit_push"]["messages"] == {"default": "Pull failed: nothing was pushed"}
+    company.world.faults.clear()
+
+    done = run(defs, instance, "sumit_bidirectional")
+    assert done.success
+    assert (metadata(done)["sumit_push"]["pushed"], checks(done)["sumit_push.nothing_failed"]) == (1, True)
+    assert company.world.sumit[remote]["City"] == "Haifa"
