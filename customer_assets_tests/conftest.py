@@ -16,12 +16,13 @@ import hypothesis
 import pytest
 import uvicorn
 
-from customer_assets.config import SETTINGS_CLASSES, Account, Settings, System
+from customer_assets.accounts import SETTINGS_CLASSES, Account, System
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.sync.land import PullOptions
 from customer_assets.pipeline.sync.pull import SyncResult, pull
 from customer_assets.sandbox.server import build_app, environment
 from customer_assets.sandbox.world import Fault, Limits, Sizes, World
+from customer_assets.settings import Settings
 from customer_assets.store import database, embedded
 
 # the first draw of text builds tables for a second or two, which says nothing of our code

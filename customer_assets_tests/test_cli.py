@@ -227,7 +227,7 @@ def test_made_up_data_never_meets_real_data(command: Command, company: Company) 
 
 @pytest.mark.slow
 def test_the_web_app_answers(company: Company) -> None:
-    from customer_assets.config import Configuration
+    from customer_assets.accounts import Configuration
     from customer_assets.runtime.runtime import Stack
     from customer_assets.web.app import build_app
 

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from customer_assets import config
-from customer_assets.config import load_configuration
+from customer_assets import settings
+from customer_assets.accounts import load_configuration
 from customer_assets.errors import ConfigurationError
+from customer_assets.sources import robaws_settings
 
 
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(config, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(settings, "project_root", lambda: tmp_path)
     return tmp_path
 
 
@@ -42,7 +43,7 @@ def test_environment_beats_env_file_beats_settings_toml(root: Path, monkeypatch:
     monkeypatch.setenv("ROBAWS_BURST", "6")
     (account,) = load_configuration().of("robaws")
     settings = account.settings
-    assert isinstance(settings, config.RobawsSettings)
+    assert isinstance(settings, robaws_settings.RobawsSettings)
     assert (settings.burst, settings.concurrency, settings.read_timeout, settings.extra_fields) == (
         6,
         5,

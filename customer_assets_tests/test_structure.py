@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import typer.main
 
+from customer_assets.accounts import SETTINGS_CLASSES
 from customer_assets.cli.app import app
-from customer_assets.config import SETTINGS_CLASSES, Settings
+from customer_assets.settings import Settings
 from customer_assets.store.schema import metadata
 
 ROOT = Path(__file__).parent.parent

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from customer_assets.benchmarks.measured import run_measured
-from customer_assets.config import project_root
 from customer_assets.domain.identity.contact_details import phone_tail
 from customer_assets.domain.identity.evidence import Key, Profile, differ
 from customer_assets.domain.identity.resolution import Decisions, resolve
 from customer_assets.pipeline.identity.dedupe import read_profiles
+from customer_assets.settings import project_root
 
 ROWS_PER_CUSTOMER = 8
 NEVER = 1e9  # a threshold that nothing reaches

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from customer_assets.config import project_root
+from customer_assets.settings import project_root
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import json
 import os
 import sys
 
-from customer_assets.config import Settings
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.settings import Settings
 
 if __name__ == "__main__":
     result = resolve_customers(Context(os.environ["DATABASE_URL"], Settings()))

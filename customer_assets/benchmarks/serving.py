@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from customer_assets.config import project_root
+from customer_assets.settings import project_root
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from customer_assets.benchmarks.console import bench_console
 from customer_assets.benchmarks.identity import bench_identity
 from customer_assets.benchmarks.measured import run_measured
 from customer_assets.benchmarks.webhooks import bench_webhooks
-from customer_assets.config import project_root
+from customer_assets.settings import project_root
 from customer_assets.store import database, embedded
 
 CHANGED_SHARE = 0.01

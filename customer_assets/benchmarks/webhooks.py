@@ -22,7 +22,7 @@ from typing import Any
 
 from customer_assets.benchmarks.serving import served
 from customer_assets.cli.run import end_family
-from customer_assets.config import project_root
+from customer_assets.settings import project_root
 from customer_assets.store import database, embedded
 from customer_assets.web.webhooks.receiver import PATH
 

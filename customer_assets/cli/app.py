@@ -29,7 +29,7 @@ from customer_assets.cli.output import (
 from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, GoneError
 
 if TYPE_CHECKING:
-    from customer_assets.config import Account
+    from customer_assets.accounts import Account
     from customer_assets.pipeline.context import Progress
     from customer_assets.pipeline.sync.pull import SyncResult
     from customer_assets.runtime.runtime import Stack
@@ -183,7 +183,7 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Pull one system or all of them into the cache."""
-    from customer_assets.config import SYSTEMS
+    from customer_assets.accounts import SYSTEMS
     from customer_assets.pipeline.sync.land import PullOptions
 
     stack = opened_stack()
@@ -476,9 +476,9 @@ def doctor(as_json: JsonOption = False) -> None:
 @app.command()
 def prune(as_json: JsonOption = False) -> None:
     """Delete raw pages, settled deliveries, refusals and Dagster runs that are past their time."""
-    from customer_assets.defs.jobs import prune_dagster_runs
     from customer_assets.pipeline.prune import prune as prune_tables
     from customer_assets.runtime.dagster_reports import dagster_instance
+    from customer_assets.runtime.dagster_runs import prune_dagster_runs
 
     stack = opened_stack()
     pruned = prune_tables(stack.context())
@@ -541,7 +541,7 @@ def db_grant_analyst(
 @db_app.command("stop")
 def db_stop(as_json: JsonOption = False) -> None:
     """Stop the embedded server."""
-    from customer_assets.config import load_configuration
+    from customer_assets.accounts import load_configuration
     from customer_assets.store.embedded import stop_server
 
     settings = load_configuration().settings
@@ -583,7 +583,7 @@ def sandbox(
     idle: Annotated[float | None, typer.Option(help="End after so many seconds without a call.")] = None,
 ) -> None:
     """The emulated systems alone; prints their addresses as environment lines."""
-    from customer_assets.config import load_configuration
+    from customer_assets.accounts import load_configuration
     from customer_assets.sandbox.server import serve as serve_sandbox
     from customer_assets.sandbox.world import Limits, Sizes, World
 

@@ -81,7 +81,7 @@ def decide(
     as_json: JsonOption = False,
 ) -> None:
     """Say that two records are the same customer, or are not; every later resolution replays it."""
-    from customer_assets.pipeline.identity.explain import decide_pair, decide_review
+    from customer_assets.pipeline.identity.decide import decide_pair, decide_review
 
     context, by = opened_stack().context(), getpass.getuser()
     if len(which) == 2:
@@ -104,7 +104,7 @@ def dedupe(
     as_json: JsonOption = False,
 ) -> None:
     """Find the customers in any file, without the database."""
-    from customer_assets.config import load_configuration
+    from customer_assets.accounts import load_configuration
     from customer_assets.pipeline.identity.dedupe import dedupe as dedupe_file
 
     pairs = [item.partition("=") for item in mapping or []]

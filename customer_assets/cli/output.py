@@ -12,7 +12,7 @@ import typer
 from customer_assets.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from customer_assets.config import Account
+    from customer_assets.accounts import Account
     from customer_assets.runtime.runtime import Stack
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]

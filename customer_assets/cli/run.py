@@ -14,11 +14,11 @@ from typing import Any
 
 import psutil
 
-from customer_assets.config import project_root
 from customer_assets.errors import ConfigurationError, CustomerAssetsError
 from customer_assets.runtime.dagster_reports import add_months, dagster_instance
 from customer_assets.runtime.dagster_runs import JobRun, close_dead_runs, run_job
 from customer_assets.runtime.runtime import NEEDS_SYSTEMS, Stack, running_sandbox
+from customer_assets.settings import project_root
 from customer_assets.store import database, embedded
 from customer_assets.store.webhooks import endpoints
 

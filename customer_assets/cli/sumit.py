@@ -164,10 +164,10 @@ def list_conflicts(
 ) -> None:
     """Conflicts that wait for a decision."""
     from customer_assets.store.database import connect
-    from customer_assets.store.push import links
+    from customer_assets.store.push import conflicts
 
     with connect(opened_stack().url) as connection:
-        found = links.list_conflicts(connection, status="resolved" if resolved else "open")
+        found = conflicts.list_conflicts(connection, status="resolved" if resolved else "open")
     columns = [
         "id",
         "customer",
@@ -195,10 +195,10 @@ def resolve_conflict(
     as_json: JsonOption = False,
 ) -> None:
     """Decide a conflict; the next sync carries it out."""
-    from customer_assets.config import SumitSettings
-    from customer_assets.pipeline import edit as edits
+    from customer_assets.pipeline.push.conflicts import resolve_conflict as resolve
+    from customer_assets.sources.sumit_settings import SumitSettings
     from customer_assets.store.database import connect
-    from customer_assets.store.push import links
+    from customer_assets.store.push import conflicts
 
     stack = opened_stack()
     by_account = {
@@ -207,8 +207,8 @@ def resolve_conflict(
         if isinstance(a.settings, SumitSettings)
     }
     with connect(stack.url) as connection:
-        owner = links.account_of_conflict(connection, conflict_id)
-    done = edits.resolve_conflict(
+        owner = conflicts.account_of_conflict(connection, conflict_id)
+    done = resolve(
         stack.context(),
         conflict_id,
         use=use.value,

@@ -6,6 +6,7 @@ from customer_assets.defs.checks import agrees_with_full_resolution
 from customer_assets.defs.resources import StackResource
 from customer_assets.pipeline.prune import prune
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
+from customer_assets.runtime.dagster_runs import prune_dagster_runs
 
 PARTITIONED = dg.AssetSelection.assets("migrated_customers", "relinked_invoices")
 SUMIT = dg.AssetSelection.assets("raw_sumit_customer_pages", "customers_cache", "sumit_push")
@@ -76,18 +77,6 @@ def prune_old_data(context: dg.OpExecutionContext, stack: StackResource) -> None
 def prune_job() -> None:
     """One step."""
     prune_old_data()
-
-
-def prune_dagster_runs(instance: dg.DagsterInstance, *, keep_days: float) -> int:
-    """Delete finished Dagster runs older than that; returns how many."""
-    from datetime import UTC, datetime, timedelta
-
-    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    before = datetime.now(UTC) - timedelta(days=keep_days)
-    old = instance.get_runs(filters=dg.RunsFilter(statuses=finished, created_before=before), limit=1000)
-    for run in old:
-        instance.delete_run(run.run_id)
-    return len(old)
 
 
 ASSET_JOBS = [

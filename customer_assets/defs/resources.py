@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 from pydantic import PrivateAttr
 
-from customer_assets.config import Account, System
+from customer_assets.accounts import Account, System
 from customer_assets.pipeline.context import Context
 from customer_assets.runtime.runtime import Stack, open_stack
 

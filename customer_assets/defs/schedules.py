@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from customer_assets.config import load_configuration
+from customer_assets.accounts import load_configuration
 from customer_assets.defs.jobs import ASSET_JOBS, OP_JOBS
 from customer_assets.runtime.timetable import timetable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from customer_assets.config import Settings
+from customer_assets.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

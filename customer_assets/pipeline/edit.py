@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from customer_assets.domain.cache.edits import parse_edit
 from customer_assets.domain.cache.overlay import source_values
-from customer_assets.domain.systems import as_sumit_customer
-from customer_assets.errors import NotFoundError, RecordError, StaleEditError
+from customer_assets.errors import NotFoundError, StaleEditError
 from customer_assets.pipeline.context import Context
 from customer_assets.store import audit
 from customer_assets.store.cache import overlays, rows
 from customer_assets.store.cache.upsert import CUSTOMERS, Batch
 from customer_assets.store.database import Connection, connect
-from customer_assets.store.push import links
 
 
 @dataclass(frozen=True)
@@ -94,47 +92,3 @@ def _batch(connection: Connection, context: Context, row: Mapping[str, Any]) -> 
         default_region=context.settings.default_region,
     )
     return Batch(row["account"], row["source"], laid, origin="edit")
-
-
-def resolve_conflict(
-    context: Context, conflict_id: int, *, use: Literal["local", "remote"], by: str, name_from: str = "name"
-) -> dict[str, Any]:
-    """Decide an open conflict; the next sync carries it out. Returns the conflict.
-
-    Args:
-        context: database and settings.
-        conflict_id: which one.
-        use: whose value holds.
-        by: who decides.
-        name_from: the setting SUMIT_NAME_FROM of the account.
-
-    Raises:
-        NotFoundError: there is no such open conflict.
-    """
-    with connect(context.url, name="customer_assets resolve") as connection, connection.transaction():
-        conflict = links.open_conflict(connection, conflict_id)
-        if conflict is None:
-            raise NotFoundError(f"no open conflict {conflict_id}: `sumit conflicts list`")
-        name = conflict["field"]
-        [link] = links.load_links(connection, account=conflict["account"], row_ids=[conflict["row_id"]])
-        if link.row is None or link.id is None:
-            raise RecordError(f"conflict {conflict_id}: SUMIT's row is gone")
-        # from here on SUMIT's value is what both know of; the local one is a change of it, or is given up
-        base, origin_values = {**link.base, name: link.remote.get(name)}, dict(link.origin_values)
-        edit = link.edits.get(name)
-        if use == "local":
-            origin_values.pop(name, None)
-        else:
-            if edit is not None:
-                links.release_edits(connection, [edit.id])
-            if link.origin is not None:
-                taken = as_sumit_customer(link.origin, name_from=name_from)
-                origin_values[name] = taken.get(name)
-        links.write_base(connection, link.id, base, origin_values)
-        links.close_conflict(connection, link.id, name, resolution=use, by=by)
-        overlays.show_anew(connection, _batch(connection, context, link.row), [link.row["id"]])
-        audit.record(
-            connection, who=by, action=f"resolve conflict: {use}", target=f"conflict {conflict_id}",
-            details={"field": name, "local": conflict["local_value"], "remote": link.remote.get(name)},
-        )  # fmt: skip
-    return {**conflict, "resolution": use}

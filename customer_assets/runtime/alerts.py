@@ -4,7 +4,7 @@ import json
 import urllib.request
 from typing import Any
 
-from customer_assets.config import Settings
+from customer_assets.settings import Settings
 
 
 def post_alert(settings: Settings, alert: dict[str, Any]) -> bool:

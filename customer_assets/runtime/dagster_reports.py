@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from customer_assets.config import project_root
 from customer_assets.runtime.runtime import JOINED_URL
+from customer_assets.settings import project_root
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -132,3 +132,15 @@ def _is_alive(pid: int, since: datetime) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since.timestamp() + 60
     except psutil.NoSuchProcess:
         return False
+
+
+def prune_dagster_runs(instance: dg.DagsterInstance, *, keep_days: float) -> int:
+    """Delete finished Dagster runs older than that; returns how many."""
+    import dagster as dg
+
+    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    before = datetime.now(UTC) - timedelta(days=keep_days)
+    old = instance.get_runs(filters=dg.RunsFilter(statuses=finished, created_before=before), limit=1000)
+    for run in old:
+        instance.delete_run(run.run_id)
+    return len(old)

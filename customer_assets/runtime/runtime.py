@@ -19,18 +19,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from customer_assets.config import (
+from customer_assets.accounts import (
     SETTINGS_CLASSES,
     SYSTEMS,
     Account,
     Configuration,
-    RobawsSettings,
-    Settings,
     build_settings,
     load_configuration,
 )
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.context import Context, Progress
+from customer_assets.settings import Settings
+from customer_assets.sources.robaws_settings import RobawsSettings
 from customer_assets.store import database, embedded
 
 SANDBOX_FILE = "sandbox.json"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from customer_assets.config import System
+from customer_assets.accounts import System
 from customer_assets.domain.cache.mapping import RecordMapping
 from customer_assets.domain.systems import ROBAWS_CLIENT, ZOHO_CONTACT, ZOHO_INVOICE, sumit_mapping
 from customer_assets.sources import robaws, sumit, zoho

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import msgspec
 
-from customer_assets.config import RobawsSettings
 from customer_assets.errors import (
     ContractError,
     CredentialsError,
@@ -34,6 +33,7 @@ from customer_assets.sources.base import (
     now_utc,
     snippet,
 )
+from customer_assets.sources.robaws_settings import RobawsSettings
 
 if TYPE_CHECKING:
     import httpx

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from customer_assets.config import SumitSettings
 from customer_assets.errors import (
     ConfigurationError,
     ContractError,
@@ -28,6 +27,7 @@ from customer_assets.errors import (
     UnknownOutcomeError,
 )
 from customer_assets.sources.base import Envelope, Http, Meter, Pacer, Page, decode, now_utc
+from customer_assets.sources.sumit_settings import SumitSettings
 
 if TYPE_CHECKING:
     import httpx

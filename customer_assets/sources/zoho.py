@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 import msgspec
 
-from customer_assets.config import ZohoSettings
 from customer_assets.errors import (
     ContractError,
     CredentialsError,
@@ -38,6 +37,7 @@ from customer_assets.sources.base import (
     now_utc,
     snippet,
 )
+from customer_assets.sources.zoho_settings import ZohoSettings
 
 if TYPE_CHECKING:
     import httpx

@@ -20,11 +20,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from customer_assets.config import RobawsSettings
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.webhooks.apply import AppliedDeliveries
 from customer_assets.runtime.dagster_reports import Reporter
 from customer_assets.runtime.runtime import Stack
+from customer_assets.sources.robaws_settings import RobawsSettings
 from customer_assets.store import users
 from customer_assets.store.database import connect
 from customer_assets.store.reads import api, console

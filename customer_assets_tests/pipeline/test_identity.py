@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from customer_assets.errors import ConfigurationError, NotFoundError
+from customer_assets.pipeline.identity.decide import decide_pair, decide_review
 from customer_assets.pipeline.identity.dedupe import dedupe, read_profiles
-from customer_assets.pipeline.identity.explain import decide_pair, decide_review, explain
+from customer_assets.pipeline.identity.explain import explain
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.pipeline.invoices.import_invoices import import_invoices
 from customer_assets.pipeline.invoices.migrate import migrate

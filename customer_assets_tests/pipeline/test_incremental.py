@@ -8,7 +8,7 @@ import pytest
 from stdnum.be import vat as be_vat
 
 from customer_assets.pipeline.identity.affected import find_region
-from customer_assets.pipeline.identity.explain import decide_pair
+from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.pipeline.identity.resolve import (
     _engine,
     _resolve_region,

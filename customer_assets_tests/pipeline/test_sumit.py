@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from customer_assets.errors import BusyError, NotFoundError, StaleEditError
-from customer_assets.pipeline.edit import edit_customer, resolve_conflict
+from customer_assets.pipeline.edit import edit_customer
 from customer_assets.pipeline.push.bidirectional import BothWays, bidirectional
+from customer_assets.pipeline.push.conflicts import resolve_conflict
 from customer_assets.pipeline.push.push import PushResult, push
 from customer_assets.sandbox.world import SUMIT_KEY, Sizes
 from customer_assets.sources.sumit import Sumit
 from customer_assets.store.database import system_lock
-from customer_assets.store.push import links
+from customer_assets.store.push import conflicts
 from customer_assets_tests.conftest import Company
 
 DIALECTS = ["real", "seed"]
@@ -201,14 +202,14 @@ def test_a_reviewed_conflict_is_settled_by_the_next_sync(company: Company, use: 
     first = both(company, conflict_policy="review")
     assert first.push is not None
     assert [(r.outcome, r.id) for r in first.push.rows] == [("conflict", customer)]
-    [conflict] = links.list_conflicts(company.connection)
+    [conflict] = conflicts.list_conflicts(company.connection)
     resolve_conflict(company.context, conflict["id"], use=use, by="test")
     both(company, conflict_policy="review")
     both(company, conflict_policy="review")
     wanted = {"local": "Haifa", "remote": "Eilat"}[use]
     assert company.value("select city from customers_cache where id = %s", customer) == wanted
     assert company.world.sumit[910_005]["City"] == wanted
-    assert links.list_conflicts(company.connection) == []
+    assert conflicts.list_conflicts(company.connection) == []
     with pytest.raises(NotFoundError, match="no open conflict"):
         resolve_conflict(company.context, conflict["id"], use=use, by="test")
 
@@ -273,7 +274,7 @@ def test_a_remote_edit_of_a_pushed_row_stays_in_sumits_row(company: Company) -> 
     assert company.value("select city from customers_cache where id = %s", origin) == before
     own = company.value("select row_id from ops.sumit_links where origin_id = %s", origin)
     assert company.value("select city from customers_cache where id = %s", own) == "Eilat"
-    [conflict] = links.list_conflicts(company.connection)
+    [conflict] = conflicts.list_conflicts(company.connection)
     assert (conflict["local_value"], conflict["remote_value"]) == (before, "Eilat")
     unchanged = writes(company)
     both(company)

@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from customer_assets.config import Configuration, Settings
+from customer_assets.accounts import Configuration
 from customer_assets.runtime.runtime import Stack
+from customer_assets.settings import Settings
 from customer_assets.web.app import build_app
 from customer_assets.web.webhooks.receiver import PATH
 from customer_assets_tests.conftest import Company, Serving

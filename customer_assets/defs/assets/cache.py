@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from customer_assets.config import SYSTEMS
+from customer_assets.accounts import SYSTEMS
 from customer_assets.defs.materialization import FRESH, OWNERS, RETRY, counts_metadata, table_metadata
 from customer_assets.defs.resources import StackResource
 from customer_assets.errors import BusyError

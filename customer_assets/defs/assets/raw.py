@@ -7,7 +7,7 @@ import time
 
 import dagster as dg
 
-from customer_assets.config import System
+from customer_assets.accounts import System
 from customer_assets.defs.materialization import FRESH, OWNERS, table_metadata
 from customer_assets.defs.resources import StackResource
 from customer_assets.pipeline.sync.land import PullOptions

@@ -13,7 +13,7 @@ from typing import Any
 from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Profile, profile
 from customer_assets.domain.identity.resolution import Clusters, resolve
 from customer_assets.errors import ConfigurationError
-from customer_assets.pipeline.collector import collector_held
+from customer_assets.pipeline.identity.collector import collector_held
 
 # What a column may be called, besides the names of legacy_invoices.
 COLUMNS: Mapping[str, tuple[str, ...]] = {

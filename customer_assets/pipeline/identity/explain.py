@@ -7,20 +7,19 @@ from typing import Any
 
 from customer_assets.domain.identity.evidence import Key, Profile, Shared, differ, weigh_profiles
 from customer_assets.domain.identity.resolution import Clusters, resolve
-from customer_assets.errors import NotFoundError, RecordError
+from customer_assets.errors import NotFoundError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.profiles import (
     INVOICE,
+    invoice_profile,
     migrating_profile,
     ref_of,
     row_key,
     row_profile,
 )
 from customer_assets.pipeline.identity.resolve import decisions_of
-from customer_assets.pipeline.invoices.migrate import invoice_profile
-from customer_assets.store import audit
 from customer_assets.store.database import Connection, connect
-from customer_assets.store.identity import golden, reviews
+from customer_assets.store.identity import golden
 from customer_assets.store.invoices import legacy
 
 
@@ -82,43 +81,6 @@ def explain(context: Context, one: str, other: str) -> Explanation:
             profiles[first], profiles[second], (min(first, second), max(first, second)) in decisions.different
         ),
     )
-
-
-def decide_pair(context: Context, one: str, other: str, *, decision: str, by: str) -> tuple[str, str]:
-    """Keep that two records are the same customer, or are not; every later resolution replays it.
-
-    Raises:
-        NotFoundError: there is no such record.
-        RecordError: the two are one record, or of different accounts.
-    """
-    with connect(context.url, name="customer_assets review") as connection, connection.transaction():
-        (account, first), (other_account, second) = find_pair(connection, one, other)
-        if first == second or account != other_account:
-            raise RecordError(f"{one} and {other}: name two records of one account")
-        pair = ref_of(first), ref_of(second)
-        reviews.decide(
-            connection, account=account, one_ref=pair[0], other_ref=pair[1], decision=decision, by=by
-        )
-        audit.record(connection, who=by, action=f"identity: {decision}", target=f"{pair[0]} and {pair[1]}")
-    return pair
-
-
-def decide_review(context: Context, review_id: int, *, decision: str, by: str) -> tuple[str, str]:
-    """The same for a pair that was asked about.
-
-    Raises:
-        NotFoundError: there is no such review.
-    """
-    with connect(context.url, name="customer_assets review") as connection, connection.transaction():
-        found = reviews.review(connection, review_id)
-        if found is None:
-            raise NotFoundError(f"no review {review_id}: `customer-assets review list`")
-        pair = found["one_ref"], found["other_ref"]
-        reviews.decide(
-            connection, account=found["account"], one_ref=pair[0], other_ref=pair[1], decision=decision, by=by
-        )
-        audit.record(connection, who=by, action=f"identity: {decision}", target=f"{pair[0]} and {pair[1]}")
-    return pair
 
 
 Record = tuple[str, Key]  # account and key

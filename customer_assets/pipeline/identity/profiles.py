@@ -50,3 +50,21 @@ def key_of(ref: str) -> Key:
     if not separator or not rest:
         raise ValueError(ref)
     return (INVOICE, rest) if kind == "legacy" else (ROW, kind, rest)
+
+
+def invoice_profile(invoice: dict[str, Any]) -> Profile:
+    """What an old invoice says of its customer."""
+    source = (
+        (invoice["source_system"], invoice["source_customer_id"])
+        if invoice["source_system"] and invoice["source_customer_id"]
+        else None
+    )
+    return profile(
+        invoice_key(invoice), name=invoice["customer_name"], vat=invoice["customer_vat_number"],
+        phones=[invoice["customer_phone"]], mails=[invoice["customer_email"]], address=invoice["customer_address"],
+        country=invoice["customer_country"], source=source, names_customer=invoice["source_invoice_id"],
+    )  # fmt: skip
+
+
+def invoice_key(invoice: dict[str, Any]) -> Key:
+    return (INVOICE, invoice["source_invoice_id"])

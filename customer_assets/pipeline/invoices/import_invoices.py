@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from customer_assets.config import SYSTEMS
+from customer_assets.accounts import SYSTEMS
 from customer_assets.domain.cache.values import amount, plain_date
 from customer_assets.errors import ConfigurationError, RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.sources.base import now_utc
-from customer_assets.store import runs
+from customer_assets.store import rejects
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.invoices import legacy
 
@@ -175,23 +175,25 @@ def _import_frame(
         str(c) for c in frame.columns if c not in legacy.COLUMNS and c not in ADDRESS_PARTS
     ]
     rows: dict[str, dict[str, Any]] = {}
-    rejects: list[runs.Reject] = []
+    found_bad: list[rejects.Reject] = []
     for record in frame.to_dict("records"):
         try:
             row = _row({str(key): value for key, value in record.items()})
         except RecordError as error:
             body = msgspec.json.encode({str(k): str(v) for k, v in record.items()})
-            rejects.append(runs.Reject(_text(record.get("source_invoice_id")), body, str(error), now_utc()))
+            found_bad.append(
+                rejects.Reject(_text(record.get("source_invoice_id")), body, str(error), now_utc())
+            )
             continue
         result.duplicate += row["source_invoice_id"] in rows
         rows[row["source_invoice_id"]] = row  # the last of equal ids wins, as in any upsert
-    runs.store_rejects(
+    rejects.store_rejects(
         connection,
         account=account,
         source="invoice",
         entity="legacy_invoices",
         sync_run_id=None,
-        rejects=rejects,
+        rejects=found_bad,
     )
     # what the file does not speak of is not blanked
     given = [c for c in legacy.COLUMNS if c in frame.columns]
@@ -205,7 +207,7 @@ def _import_frame(
     result.created += imported.created
     result.updated += imported.updated
     result.unchanged += imported.unchanged
-    result.rejected += len(rejects)
+    result.rejected += len(found_bad)
     result.months |= {row["month"] for row in rows.values()}
 
 

@@ -11,20 +11,26 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from customer_assets.config import Settings
 from customer_assets.domain.cache.mapping import MappedRecord
-from customer_assets.domain.identity.evidence import Key, Profile, profile
+from customer_assets.domain.identity.evidence import Key, Profile
 from customer_assets.domain.identity.resolution import NEW_CUSTOMER, RANK, SOURCE_ID, Clusters, resolve
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.profiles import INVOICE as INVOICE_KEY
-from customer_assets.pipeline.identity.profiles import migrating_profile, row_key
+from customer_assets.pipeline.identity.profiles import (
+    invoice_key,
+    invoice_profile,
+    migrating_profile,
+    row_key,
+)
 from customer_assets.pipeline.identity.resolve import as_review, decisions_of
+from customer_assets.settings import Settings
 from customer_assets.sources.base import now_utc
 from customer_assets.store.cache import overlays, upsert
 from customer_assets.store.cache.upsert import Batch, Counts, Sighting
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import reviews
 from customer_assets.store.invoices import legacy
+from customer_assets.store.invoices import links as invoice_links
 
 INVOICE = "invoice"  # the source of customers that only old invoices know
 
@@ -97,7 +103,7 @@ def relink_invoices(context: Context, connection: Connection, months: Sequence[s
         # pairs of cache rows are the resolution of customers' to ask about
         doubtful = [r for r in clusters.reviews if INVOICE_KEY in (r.one[0], r.other[0])]
         reviews.store_reviews(connection, [as_review(r) for r in doubtful], account=account, scope="invoices")
-    result.links_changed = legacy.write_links(connection, links)
+    result.links_changed = invoice_links.write_links(connection, links)
     for link in links:
         tally = result.linked if link.rule else result.unlinked
         name = link.rule or link.unlinked_reason or ""
@@ -177,24 +183,24 @@ class _Resolution:
 
     def cluster(self, invoice: dict[str, Any]) -> _Cluster:
         account = invoice["account"]
-        return self._gathered[account, self.clusters[account].of[_invoice_key(invoice)]]
+        return self._gathered[account, self.clusters[account].of[invoice_key(invoice)]]
 
-    def link(self, invoice: dict[str, Any]) -> legacy.Link:
+    def link(self, invoice: dict[str, Any]) -> invoice_links.Link:
         """The row of the invoice's own system and source id, else its cluster's row by rank; else why there is none."""
         account = invoice["account"]
         own = self.by_source.get((account, invoice["source_system"], invoice["source_customer_id"]))
-        if own is not None and (row_key(own), _invoice_key(invoice)) not in self.decisions[account].different:
-            return legacy.Link(invoice["id"], own["id"], SOURCE_ID.rule, SOURCE_ID.score, None)
+        if own is not None and (row_key(own), invoice_key(invoice)) not in self.decisions[account].different:
+            return invoice_links.Link(invoice["id"], own["id"], SOURCE_ID.rule, SOURCE_ID.score, None)
         cluster = self.cluster(invoice)
         if cluster.row is None:
-            return legacy.Link(invoice["id"], None, None, None, _why_unlinked(invoice, cluster))
-        rule = self.clusters[invoice["account"]].rule.get(_invoice_key(invoice), NEW_CUSTOMER)
-        return legacy.Link(invoice["id"], cluster.row["id"], rule.rule, rule.score, None)
+            return invoice_links.Link(invoice["id"], None, None, None, _why_unlinked(invoice, cluster))
+        rule = self.clusters[invoice["account"]].rule.get(invoice_key(invoice), NEW_CUSTOMER)
+        return invoice_links.Link(invoice["id"], cluster.row["id"], rule.rule, rule.score, None)
 
     def _gather(self) -> dict[tuple[str, Key], _Cluster]:
         gathered: dict[tuple[str, Key], _Cluster] = {}
         for invoice in sorted(self.invoices, key=_newest_first):
-            at = (invoice["account"], self.clusters[invoice["account"]].of[_invoice_key(invoice)])
+            at = (invoice["account"], self.clusters[invoice["account"]].of[invoice_key(invoice)])
             cluster = gathered.setdefault(at, _Cluster(None, [], invoice["source_invoice_id"]))
             cluster.invoices.append(invoice)
             cluster.origin = min(cluster.origin, invoice["source_invoice_id"])
@@ -207,20 +213,6 @@ class _Resolution:
             if cluster.row is not None and cluster.row["source"] == INVOICE:
                 cluster.origin = cluster.row["source_customer_id"]  # kept for ever
         return gathered
-
-
-def invoice_profile(invoice: dict[str, Any]) -> Profile:
-    """What an old invoice says of its customer."""
-    source = (
-        (invoice["source_system"], invoice["source_customer_id"])
-        if invoice["source_system"] and invoice["source_customer_id"]
-        else None
-    )
-    return profile(
-        _invoice_key(invoice), name=invoice["customer_name"], vat=invoice["customer_vat_number"],
-        phones=[invoice["customer_phone"]], mails=[invoice["customer_email"]], address=invoice["customer_address"],
-        country=invoice["customer_country"], source=source, names_customer=invoice["source_invoice_id"],
-    )  # fmt: skip
 
 
 def _why_unlinked(invoice: dict[str, Any], cluster: _Cluster) -> str:
@@ -236,10 +228,6 @@ def _why_unlinked(invoice: dict[str, Any], cluster: _Cluster) -> str:
     if not cluster.has_evidence:
         return "a name alone identifies nobody"
     return "no customer was made for it yet"
-
-
-def _invoice_key(invoice: dict[str, Any]) -> Key:
-    return (INVOICE_KEY, invoice["source_invoice_id"])
 
 
 def _newest_first(invoice: dict[str, Any]) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from customer_assets.config import Account
+from customer_assets.accounts import Account
 from customer_assets.errors import GoneError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.push.push import PushResult, push_locked

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from customer_assets.config import Account, SumitSettings
+from customer_assets.accounts import Account
 from customer_assets.domain.cache.mapping import MappedRecord, Mapper, decode_record
 from customer_assets.domain.identity.names import name_key
 from customer_assets.domain.push.three_way_merge import Outcome, same
@@ -31,11 +31,12 @@ from customer_assets.pipeline.sync.reconcile import field_states, reconcile
 from customer_assets.sources.base import Page, now_utc
 from customer_assets.sources.registry import SPECS
 from customer_assets.sources.sumit import Sumit
+from customer_assets.sources.sumit_settings import SumitSettings
 from customer_assets.store import runs
 from customer_assets.store.cache import overlays, rows, upsert
 from customer_assets.store.cache.upsert import Batch, Counts, Sighting
 from customer_assets.store.database import Connection, connect, system_lock
-from customer_assets.store.push import links
+from customer_assets.store.push import links, results
 from customer_assets.store.push.links import Link
 from customer_assets.store.raw import details
 from customer_assets.store.raw import pages as raw_pages
@@ -316,7 +317,7 @@ def push_locked(
             asyncio.run(_Push(context, connection, account, run_id, calls_spent).run(result))
         finally:
             _end(connection, run_id, result)
-    result.calls_this_month = links.calls_this_month(connection, account=account.account)
+    result.calls_this_month = results.calls_this_month(connection, account=account.account)
     return result
 
 
@@ -395,7 +396,7 @@ class _Push:
             and link.state in ("linked", "failed")
         ):
             links.mark_state(self._connection, link.id, "failed", reason)
-        links.store_result(
+        results.store_result(
             self._connection, account=self._account.account, sync_run_id=self._run_id, row_id=plan.row_id,
             remote_id=link.remote_id if link else None, outcome=outcome, reason=reason, fields=sent or {},
         )  # fmt: skip

@@ -17,17 +17,17 @@ from typing import Any
 
 import msgspec
 
-from customer_assets.config import Account
+from customer_assets.accounts import Account
 from customer_assets.domain.cache.mapping import RecordMapping, plain_text
 from customer_assets.domain.cache.values import instant
 from customer_assets.errors import ContractError, GoneError, QuotaError, SourceError, TransientError
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.sources.base import Envelope, Page, Source, now_utc
 from customer_assets.sources.registry import Stream
-from customer_assets.store import runs
+from customer_assets.store import watermarks
 from customer_assets.store.cache import upsert
 from customer_assets.store.database import Connection, scalar
-from customer_assets.store.raw import details
+from customer_assets.store.raw import details, scans, seen
 from customer_assets.store.raw import pages as raw_pages
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Landed:
     """
 
     stream: Stream
-    scan: raw_pages.Scan | None = None
+    scan: scans.Scan | None = None
     status: str = "failed"
     pages: int = 0
     messages: list[str] = field(default_factory=list)
@@ -104,7 +104,7 @@ class _Landing:
         self.key = raw_pages.StreamKey(account.account, account.system, stream.name)
         self.mapping = stream.mapping(account.settings)
         self.head = _head_decoder(self.mapping, stream.refers_to)
-        self.seen = raw_pages.SeenIds(connection)
+        self.seen = seen.SeenIds(connection)
         self.unreadable = 0
         self.is_unfiltered = False
         self.totals: set[int] = set()
@@ -135,7 +135,7 @@ class _Landing:
         is_whole = self.options.full or self.options.limit or self.options.allow_mass_delete
         if is_whole or wish == "off" or self.account.system == "sumit":
             return None
-        state = runs.stream_state(
+        state = watermarks.stream_state(
             self.connection,
             account=self.account.account,
             source=self.account.system,
@@ -157,26 +157,26 @@ class _Landing:
         }
         scan = None
         if self.stream.resumable:
-            scan = raw_pages.resumable_scan(
+            scan = scans.resumable_scan(
                 self.connection, self.key, kind=kind, parameters=parameters,
                 max_age_hours=self.context.settings.resume_hours,
             )  # fmt: skip
         if scan is None:
-            scan = raw_pages.begin_scan(
+            scan = scans.begin_scan(
                 self.connection, self.key, kind=kind, parameters=parameters, sync_run_id=self.sync_run_id
             )
         self.result.scan = scan
-        self.seen = raw_pages.SeenIds(self.connection)
+        self.seen = seen.SeenIds(self.connection)
         self.unreadable, self.is_unfiltered, self.totals = 0, False, set()
-        landed = raw_pages.landed_positions(self.connection, scan.id)
+        landed = scans.landed_positions(self.connection, scan.id)
         try:
             await self._land_pages(scan, since, landed)
         except SourceError as error:
-            raw_pages.end_scan(self.connection, scan.id, status="failed", error=str(error))
+            scans.end_scan(self.connection, scan.id, status="failed", error=str(error))
             raise
         self._end(scan, since)
 
-    async def _land_pages(self, scan: raw_pages.Scan, since: datetime | None, landed: frozenset[int]) -> None:
+    async def _land_pages(self, scan: scans.Scan, since: datetime | None, landed: frozenset[int]) -> None:
         self._recount(scan, landed)
         buffer: list[Page] = []
         try:
@@ -197,7 +197,7 @@ class _Landing:
     def _pages(self, since: datetime | None, landed: frozenset[int]) -> AsyncGenerator[Page]:
         return self.source.scan(self.stream.name, since=since, landed=landed)
 
-    def _recount(self, scan: raw_pages.Scan, landed: frozenset[int]) -> None:
+    def _recount(self, scan: scans.Scan, landed: frozenset[int]) -> None:
         """Pages of a resumed scan that landed before count as seen."""
         if landed:
             since = instant(scan.parameters.get("since"))
@@ -205,7 +205,7 @@ class _Landing:
             for page in raw_pages.read_pages(self.connection, scan.id):
                 self._look_at(self.stream.open(page.body), since)
 
-    def _flush(self, scan: raw_pages.Scan, buffer: list[Page]) -> None:
+    def _flush(self, scan: scans.Scan, buffer: list[Page]) -> None:
         raw_pages.land_pages(
             self.connection, self.key, scan.id,
             [raw_pages.LandedPage(page.position, page.body, page.requested_at) for page in buffer],
@@ -227,7 +227,7 @@ class _Landing:
         if envelope.total is not None:
             self.totals.add(envelope.total)
 
-    def _shown(self, record: msgspec.Raw) -> raw_pages.SeenRecord | None:
+    def _shown(self, record: msgspec.Raw) -> seen.SeenRecord | None:
         try:
             head = self.head.decode(record)
             source_id = plain_text(head.id)
@@ -236,9 +236,7 @@ class _Landing:
             return None
         if source_id is None:
             return None
-        return raw_pages.SeenRecord(
-            source_id, version or blake2b(record, digest_size=8).hexdigest(), refers_to
-        )
+        return seen.SeenRecord(source_id, version or blake2b(record, digest_size=8).hexdigest(), refers_to)
 
     def _tell(self, page: Page) -> None:
         total = page.envelope.pages
@@ -246,7 +244,7 @@ class _Landing:
             Progress(self.account.account, self.account.system, self.stream.name, self.result.pages, total)
         )
 
-    def _end(self, scan: raw_pages.Scan, since: datetime | None) -> None:
+    def _end(self, scan: scans.Scan, since: datetime | None) -> None:
         """Complete or said (design, section 7)."""
         distinct = self.seen.distinct()
         kind = None
@@ -259,7 +257,7 @@ class _Landing:
         is_full = (kind or scan.kind) == "full"
         doubt = self._miscounted(distinct, total) or (self._shrunk(scan, distinct) if is_full else None)
         self.result.status = "incomplete" if doubt or scan.kind == "limited" else "complete"
-        raw_pages.end_scan(
+        scans.end_scan(
             self.connection,
             scan.id,
             status=self.result.status,
@@ -285,9 +283,9 @@ class _Landing:
             return f"incomplete scan: pages moved while it was read ({self.seen.count - distinct} records came twice)"
         return None
 
-    def _shrunk(self, scan: raw_pages.Scan, distinct: int) -> str | None:
+    def _shrunk(self, scan: scans.Scan, distinct: int) -> str | None:
         """Why a full scan is too small to be believed, None when it is not."""
-        last = raw_pages.last_complete_scan(self.connection, self.key, before=scan.id)
+        last = scans.last_complete_scan(self.connection, self.key, before=scan.id)
         if last is None or not last.records or self.options.allow_mass_delete:
             return None
         allowed = math.ceil(last.records * self.context.settings.shrink_share)
@@ -324,7 +322,7 @@ class _Landing:
         name = self.stream.detail or "contact"
         return raw_pages.StreamKey(self.account.account, self.account.system, name)
 
-    def _missing(self, scan: raw_pages.Scan) -> list[tuple[str, str | None]]:
+    def _missing(self, scan: scans.Scan) -> list[tuple[str, str | None]]:
         """Records to confirm by id, unless so many are missing that they will not be marked anyway."""
         missing = self.seen.missing_from(
             self.table.name, self.table.id_column,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from customer_assets.config import Account
+from customer_assets.accounts import Account
 from customer_assets.domain.cache.mapping import (
     Mapper,
     Record,
@@ -24,12 +24,13 @@ from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.sync.reconcile import reconcile
 from customer_assets.sources.registry import Stream
-from customer_assets.store import runs
+from customer_assets.store import rejects, watermarks
 from customer_assets.store.cache import absences, overlays, upsert
 from customer_assets.store.cache.upsert import Batch, CacheTable, Counts, Sighting
 from customer_assets.store.database import Connection
-from customer_assets.store.raw import details
+from customer_assets.store.raw import details, scans
 from customer_assets.store.raw import pages as raw_pages
+from customer_assets.store.raw.seen import SeenIds, SeenRecord
 
 BATCH = 2000  # records applied in one transaction
 
@@ -63,7 +64,7 @@ def load_stream(
 ) -> Loaded:  # fmt: skip
     """Bring into the cache what was landed of one stream and is not there yet, or with `rebuild` all of it."""
     loading = _Loading(context, connection, account, stream, sync_run_id, allow_mass_delete)
-    pending = [] if rebuild else raw_pages.pending_scans(connection, loading.key)
+    pending = [] if rebuild else scans.pending_scans(connection, loading.key)
     answers = (
         []
         if rebuild or not stream.detail
@@ -79,7 +80,7 @@ def load_stream(
 def has_pending(connection: Connection, account: Account, stream: Stream) -> bool:
     """Whether something has landed that the cache does not hold yet."""
     key = raw_pages.StreamKey(account.account, account.system, stream.name)
-    if raw_pages.pending_scans(connection, key):
+    if scans.pending_scans(connection, key):
         return True
     if not stream.detail:
         return False
@@ -123,7 +124,7 @@ class _Loading:
         self.extra_fields: dict[str, str] = {}
         self.set_aside = {
             row["source_id"]: row["id"]
-            for row in runs.open_rejects(
+            for row in rejects.open_rejects(
                 connection, account=account.account, source=account.system, entity=stream.entity
             )
         }
@@ -136,7 +137,9 @@ class _Loading:
     def _batch(self, **changes: Any) -> Batch:
         account, source = self.account.account, self.account.system
         region = self.context.settings.default_region
-        state = runs.stream_state(self.connection, account=account, source=source, entity=self.stream.entity)
+        state = watermarks.stream_state(
+            self.connection, account=account, source=source, entity=self.stream.entity
+        )
         return Batch(
             account,
             source,
@@ -150,12 +153,12 @@ class _Loading:
 
     # --- what to load ---
 
-    def load(self, scans: Sequence[raw_pages.Scan], answers: Sequence[details.LandedDetail]) -> None:
+    def load(self, ended: Sequence[scans.Scan], answers: Sequence[details.LandedDetail]) -> None:
         """Load scans and single records by the time they were asked for."""
         with self.overlaid():
             self._retry_rejects()
             loaded_before = set[str]()
-            for scan in scans:
+            for scan in ended:
                 earlier = [d for d in answers if d.requested_at < scan.started_at]
                 self.apply_details(earlier)
                 loaded_before.update(d.source_id for d in earlier)
@@ -166,8 +169,8 @@ class _Loading:
 
     def rebuild(self) -> None:
         """Load everything since the last complete scan again; single records asked for before it come first."""
-        scans = raw_pages.scans_to_rebuild(self.connection, self.key)
-        if not scans:
+        ended = scans.scans_to_rebuild(self.connection, self.key)
+        if not ended:
             self.result.messages.append(f"{self.stream.name}: no complete scan has landed yet")
             return
         self.result.rebuilt = True
@@ -176,10 +179,10 @@ class _Loading:
             if self.stream.detail
             else []
         )
-        self.load(scans, self._still_there(scans[0], answers))
+        self.load(ended, self._still_there(ended[0], answers))
 
     def _still_there(
-        self, base: raw_pages.Scan, answers: Sequence[details.LandedDetail]
+        self, base: scans.Scan, answers: Sequence[details.LandedDetail]
     ) -> list[details.LandedDetail]:
         """Without records that had left the lists by the base scan: those customers are gone.
 
@@ -221,18 +224,16 @@ class _Loading:
 
     # --- scans ---
 
-    def _load_scan(self, scan: raw_pages.Scan) -> None:
+    def _load_scan(self, scan: scans.Scan) -> None:
         batch = self._batch(incremental=scan.kind != "full")
-        seen = raw_pages.SeenIds(self.connection)
+        ids_seen = SeenIds(self.connection)
         counts = Counts()
         is_complete_full = scan.kind == "full" and scan.status == "complete"
         for records in self._batches(scan):
             ids = [self.mapper.source_id(body) for body, _ in records]
             if is_complete_full:
                 # rejected and skipped ones too: they are not absent
-                seen.add(
-                    [raw_pages.SeenRecord(source_id, "", None) for source_id in ids if source_id is not None]
-                )
+                ids_seen.add([SeenRecord(source_id, "", None) for source_id in ids if source_id is not None])
             unread = records if self.result.rebuilt else self._without_unchanged(batch, ids, records, counts)
             sightings = self._mapped(unread, counts)
             applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
@@ -242,7 +243,7 @@ class _Loading:
             self._resolve_rejects(ids, unread)
         if is_complete_full:
             self._settle_absences(scan, batch, counts)
-            self.full_records = seen.count
+            self.full_records = ids_seen.count
         self._record(scan, counts)
         self.result.counts.add(counts)
         self.result.scans += 1
@@ -273,7 +274,7 @@ class _Loading:
         self.skipped_reading += len(records) - len(left)
         return left
 
-    def _batches(self, scan: raw_pages.Scan) -> Iterator[list[tuple[bytes, datetime]]]:
+    def _batches(self, scan: scans.Scan) -> Iterator[list[tuple[bytes, datetime]]]:
         """Records of a scan with the time of their page's request, some thousand at a time."""
         limit = scan.parameters.get("limit")
         left = int(limit) if limit else None
@@ -290,7 +291,7 @@ class _Loading:
         if gathered:
             yield gathered
 
-    def _settle_absences(self, scan: raw_pages.Scan, batch: Batch, counts: Counts) -> None:
+    def _settle_absences(self, scan: scans.Scan, batch: Batch, counts: Counts) -> None:
         found = absences.settle_absences(
             self.connection, self.table, batch,
             scan_id=scan.id, scan_started_at=scan.started_at, detail_stream=self.stream.detail or "",
@@ -309,11 +310,11 @@ class _Loading:
                 f"{self.stream.entity}: {found.waiting} missing rows wait for the next complete scan"
             )
 
-    def _record(self, scan: raw_pages.Scan, counts: Counts) -> None:
+    def _record(self, scan: scans.Scan, counts: Counts) -> None:
         overlap = timedelta(seconds=getattr(self.account.settings, "overlap_seconds", 300))
         is_complete = scan.status == "complete" and scan.kind in ("full", "incremental")
         if is_complete:
-            runs.record_load(
+            watermarks.record_load(
                 self.connection,
                 account=self.account.account,
                 source=self.account.system,
@@ -326,7 +327,7 @@ class _Loading:
                 is_full=scan.kind == "full",
                 rows=scan.records,
             )
-        raw_pages.mark_loaded(self.connection, scan.id)
+        scans.mark_loaded(self.connection, scan.id)
 
     def _learn_extra_fields(self) -> None:
         """Deliveries may name extra fields by id alone."""
@@ -387,7 +388,7 @@ class _Loading:
     def _mapped(self, records: Sequence[tuple[bytes, datetime]], counts: Counts) -> list[Sighting]:
         """Map records; skipped ones are counted, unmappable ones set aside with their reason."""
         sightings: list[Sighting] = []
-        rejects: list[runs.Reject] = []
+        found_bad: list[rejects.Reject] = []
         for body, seen_at in records:
             record: Record | None = None
             try:
@@ -402,8 +403,8 @@ class _Loading:
                     self.extra_fields |= named_extra_fields(received)
             except RecordError as error:
                 found = record.get(self.mapping.id_path) if record else None
-                rejects.append(
-                    runs.Reject(str(found) if found is not None else None, body, str(error), seen_at)
+                found_bad.append(
+                    rejects.Reject(str(found) if found is not None else None, body, str(error), seen_at)
                 )
                 self.rejected_now.add(body)
                 continue
@@ -411,11 +412,11 @@ class _Loading:
             sightings.append(Sighting(mapped, seen_at))
             if len(self.filled) < len(self.mapping.fields):
                 self.filled.update(column for column, value in mapped.values.items() if value is not None)
-        if rejects:
-            counts.rejected += len(rejects)
-            runs.store_rejects(
+        if found_bad:
+            counts.rejected += len(found_bad)
+            rejects.store_rejects(
                 self.connection, account=self.account.account, source=self.account.system, entity=self.stream.entity,
-                sync_run_id=self.sync_run_id, rejects=rejects,
+                sync_run_id=self.sync_run_id, rejects=found_bad,
             )  # fmt: skip
         return sightings
 
@@ -425,7 +426,9 @@ class _Loading:
             return
         bad = {self.mapper.source_id(body) for body, _ in unread if body in self.rejected_now}
         settled = [self.set_aside.pop(i, None) for i in ids if i is not None and i not in bad]
-        runs.resolve_rejects(self.connection, [reject_id for reject_id in settled if reject_id is not None])
+        rejects.resolve_rejects(
+            self.connection, [reject_id for reject_id in settled if reject_id is not None]
+        )
 
     def _decoded(self, body: bytes) -> Record:
         return decode_record(body, exact_numbers=self.table is upsert.INVOICES)
@@ -435,7 +438,7 @@ class _Loading:
         whose = {"account": self.account.account, "source": self.account.system, "entity": self.stream.entity}
         mapped: list[Sighting] = []
         resolved: list[int] = []
-        for reject in runs.open_rejects(self.connection, **whose):
+        for reject in rejects.open_rejects(self.connection, **whose):
             try:
                 _, record = self.mapper.reads(self._decoded(reject["record"].encode()))
                 mapped.append(Sighting(self.mapper.map(record), reject["seen_at"]))
@@ -449,4 +452,4 @@ class _Loading:
             )
             self.result.counts.created += applied.counts.created
             self.result.counts.updated += applied.counts.updated
-        runs.resolve_rejects(self.connection, resolved)
+        rejects.resolve_rejects(self.connection, resolved)

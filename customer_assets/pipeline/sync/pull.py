@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
-from customer_assets.config import Account
+from customer_assets.accounts import Account
 from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, GoneError, SourceError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.sync.land import Landed, PullOptions, land_stream

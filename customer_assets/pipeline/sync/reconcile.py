@@ -10,14 +10,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from customer_assets.config import Account, SumitSettings
+from customer_assets.accounts import Account
 from customer_assets.domain.push.three_way_merge import Decision, Outcome, merge, same
 from customer_assets.domain.systems import as_sumit_customer, sumit_writes
+from customer_assets.sources.sumit_settings import SumitSettings
 from customer_assets.store.cache import overlays, rows
 from customer_assets.store.cache.upsert import Batch
 from customer_assets.store.database import Connection
-from customer_assets.store.push import links
-from customer_assets.store.push.links import Conflict, Edit, Link
+from customer_assets.store.push import conflicts, links
+from customer_assets.store.push.conflicts import Conflict
+from customer_assets.store.push.links import Edit, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def _reconcile(connection: Connection, link: Link, settings: SumitSettings, resu
         is_pending |= outcome is Outcome.PUSH
         if state.decision.both_changed and outcome is not Outcome.CONFLICT:
             winner = "local" if outcome is Outcome.PUSH else "remote"
-            links.store_conflict(
+            conflicts.store_conflict(
                 connection,
                 _conflict(link.id, state),
                 resolution=winner,
@@ -136,10 +138,10 @@ def _reconcile(connection: Connection, link: Link, settings: SumitSettings, resu
         if outcome is Outcome.CONFLICT:
             result.open_conflicts += 1
             if link.open_conflicts.get(state.field) != (state.local, state.remote):
-                links.store_conflict(connection, _conflict(link.id, state), resolution=None, by=None)
+                conflicts.store_conflict(connection, _conflict(link.id, state), resolution=None, by=None)
             continue
         if state.field in link.open_conflicts and not state.decision.both_changed:
-            links.close_conflict(connection, link.id, state.field, resolution="equal", by=None)
+            conflicts.close_conflict(connection, link.id, state.field, resolution="equal", by=None)
         agreed = outcome in (Outcome.SETTLED, Outcome.PULL)
         if agreed and state.edit is not None:
             released.append(state.edit.id)

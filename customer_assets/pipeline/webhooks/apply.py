@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from customer_assets.config import Account, RobawsSettings
+from customer_assets.accounts import Account
 from customer_assets.domain.cache.mapping import Mapper, RecordMapping, decode_record
 from customer_assets.domain.systems import ROBAWS_CLIENT
 from customer_assets.domain.webhooks.deliveries import EVENTS, open_delivery, record_of
 from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.sources.base import now_utc
-from customer_assets.store import runs
+from customer_assets.sources.robaws_settings import RobawsSettings
+from customer_assets.store import watermarks
 from customer_assets.store.cache import overlays, upsert
 from customer_assets.store.cache.upsert import Batch, Sighting
 from customer_assets.store.database import Connection, connect
@@ -105,7 +106,7 @@ class _Applier:
         self._overlays = overlays.load_overlays(
             connection, account=account, source=source, default_region=context.settings.default_region
         )
-        state = runs.stream_state(connection, account=account, source=source, entity="customers")
+        state = watermarks.stream_state(connection, account=account, source=source, entity="customers")
         self._scanned_at = state.last_full_started_at
 
     @classmethod

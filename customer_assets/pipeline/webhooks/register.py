@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from customer_assets.config import Account, RobawsSettings
+from customer_assets.accounts import Account
 from customer_assets.domain.webhooks.signature import HEADER, sign
 from customer_assets.errors import ConfigurationError, PermanentError
 from customer_assets.pipeline.context import Context
 from customer_assets.sources.base import now_utc
 from customer_assets.sources.robaws import Robaws, WebhookEndpoint
+from customer_assets.sources.robaws_settings import RobawsSettings
 from customer_assets.store.database import Connection, connect, system_lock
 from customer_assets.store.webhooks import deliveries, endpoints
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -113,138 +112,6 @@ def count_open(connection: Connection, *, scope: str) -> int:
     return found["pairs"] if found else 0
 
 
-def store_edges(
-    connection: Connection,
-    edges: Sequence[Mapping[str, Any]],
-    *,
-    account: str,
-    of: Sequence[str] | None = None,
-) -> None:
-    """Bring the accepted evidence of an account in line; what did not change is not written.
-
-    Args:
-        connection: database.
-        edges: accepted evidence.
-        account: whose.
-        of: records that were looked at; evidence of none of them stays as it is. None: all were.
-    """
-    connection.execute(
-        "create temporary table if not exists staged_edges as select * from ops.identity_edges with no data"
-    )
-    connection.execute("truncate pg_temp.staged_edges")
-    with connection.cursor().copy(
-        "copy pg_temp.staged_edges (account, one_ref, other_ref, rule, weight, parts) from stdin"
-    ) as copy:
-        for edge in edges:
-            copy.write_row(
-                (
-                    account,
-                    edge["one_ref"],
-                    edge["other_ref"],
-                    edge["rule"],
-                    edge["weight"],
-                    json.dumps(edge["parts"]),
-                )
-            )
-    connection.execute(
-        """
-        delete from ops.identity_edges e
-        where e.account = %(account)s
-            and (%(of)s::text[] is null or e.one_ref = any(%(of)s) or e.other_ref = any(%(of)s))
-            and not exists (
-                select
-                from pg_temp.staged_edges s
-                where s.one_ref = e.one_ref
-                    and s.other_ref = e.other_ref
-            )
-        """,
-        {"account": account, "of": of and list(of)},
-    )
-    connection.execute(
-        """
-        insert into ops.identity_edges as e
-        select distinct on (account, one_ref, other_ref) *
-        from pg_temp.staged_edges
-        order by account, one_ref, other_ref, weight desc
-        on conflict (account, one_ref, other_ref) do update
-        set rule = excluded.rule,
-            weight = excluded.weight,
-            parts = excluded.parts
-        where (e.rule, e.weight, e.parts) is distinct from (excluded.rule, excluded.weight, excluded.parts)
-        """
-    )
-
-
-def aliases(connection: Connection) -> dict[int, list[int]]:
-    """Ids that were merged into others -> the cache rows that had them."""
-    return {
-        r["old_id"]: r["row_ids"] for r in connection.execute("select old_id, row_ids from customer_aliases")
-    }
-
-
-def store_aliases(
-    connection: Connection, merged: Mapping[int, tuple[int, Sequence[int]]], given_back: Sequence[int]
-) -> None:
-    """Keep under which id a merged customer goes on; older aliases follow it.
-
-    Args:
-        connection: database.
-        merged: old id -> (id it goes on under, rows that had the old one).
-        given_back: aliases that are customers again.
-    """
-    if given_back:
-        connection.execute("delete from customer_aliases where old_id = any(%s)", [list(given_back)])
-    for old, (new, row_ids) in sorted(merged.items()):
-        connection.execute("update customer_aliases set customer_id = %s where customer_id = %s", [new, old])
-        connection.execute(
-            """
-            insert into customer_aliases as a (old_id, customer_id, row_ids)
-            values (%s, %s, %s)
-            on conflict (old_id) do update
-            set customer_id = excluded.customer_id,
-                row_ids = excluded.row_ids
-            """,
-            [old, new, list(row_ids)],
-        )
-
-
-def store_contacts(
-    connection: Connection, contacts: Iterable[tuple[int, str, str, int, bool]], *, of: Sequence[int]
-) -> None:
-    """Bring phones and e-mail addresses of these customers in line."""
-    connection.execute(
-        "create temporary table if not exists staged_contacts as select * from customer_contacts with no data"
-    )
-    connection.execute("truncate pg_temp.staged_contacts")
-    with connection.cursor().copy("copy pg_temp.staged_contacts from stdin") as copy:
-        for contact in contacts:
-            copy.write_row(contact)
-    connection.execute("analyze pg_temp.staged_contacts")
-    connection.execute(
-        """
-        delete from customer_contacts c
-        where c.customer_id = any(%s)
-            and not exists (
-                select
-                from pg_temp.staged_contacts s
-                where (s.customer_id, s.kind, s.value) = (c.customer_id, c.kind, c.value)
-            )
-        """,
-        [list(of)],
-    )
-    connection.execute(
-        """
-        insert into customer_contacts as c
-        select *
-        from pg_temp.staged_contacts
-        on conflict (customer_id, kind, value) do update
-        set row_id = excluded.row_id,
-            is_shared = excluded.is_shared
-        where (c.row_id, c.is_shared) is distinct from (excluded.row_id, excluded.is_shared)
-        """
-    )
-
-
 def list_reviews(
     connection: Connection, *, status: str = "open", limit: int = 500, offset: int = 0
 ) -> list[dict[str, Any]]:
@@ -291,18 +158,3 @@ def decide(
 def review(connection: Connection, review_id: int) -> dict[str, Any] | None:
     """One review."""
     return connection.execute("select * from match_reviews where id = %s", [review_id]).fetchone()
-
-
-def edges_of(connection: Connection, refs: Sequence[str], *, account: str) -> list[dict[str, Any]]:
-    """Accepted evidence between records of a list."""
-    return connection.execute(
-        """
-        select one_ref, other_ref, rule, weight::float as weight, parts
-        from ops.identity_edges
-        where account = %s
-            and one_ref = any(%s)
-            and other_ref = any(%s)
-        order by weight desc, one_ref, other_ref
-        """,
-        [account, list(refs), list(refs)],
-    ).fetchall()

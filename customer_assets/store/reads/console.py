@@ -11,7 +11,7 @@ from typing import Any
 from psycopg import sql
 
 from customer_assets.store.database import Connection
-from customer_assets.store.identity import reviews
+from customer_assets.store.identity import edges
 
 PAGE = 50
 MOST_PAGES = 1000  # nobody leafs further; a filter gets there sooner
@@ -278,7 +278,7 @@ def customer(connection: Connection, customer_id: int) -> dict[str, Any] | None:
     parameters = {"id": customer_id, "customer": row["customer_id"]}
     found = {name: connection.execute(q, parameters).fetchall() for name, q in queries.items()}
     refs = [f"{r['source']}:{r['source_customer_id']}" for r in (row, *found["same"])]
-    found["evidence"] = reviews.edges_of(connection, refs, account=row["account"])
+    found["evidence"] = edges.edges_of(connection, refs, account=row["account"])
     return {"row": row} | found
 
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from customer_assets.domain.cache.edits import BOOLEANS, EDITABLE
 from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditError
 from customer_assets.pipeline import edit as edits
-from customer_assets.pipeline.identity.explain import decide_pair
+from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.runtime.runtime import Stack
 from customer_assets.store import audit
 from customer_assets.store.database import Connection

@@ -9,13 +9,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from customer_assets.config import SumitSettings
 from customer_assets.errors import CustomerAssetsError
-from customer_assets.pipeline import edit as edits
-from customer_assets.pipeline.identity.explain import decide_review
+from customer_assets.pipeline.identity.decide import decide_review
+from customer_assets.pipeline.push.conflicts import resolve_conflict
+from customer_assets.sources.sumit_settings import SumitSettings
 from customer_assets.store.cache import rows
 from customer_assets.store.identity import reviews
-from customer_assets.store.push import links
+from customer_assets.store.push import conflicts
 from customer_assets.store.users import Session
 from customer_assets.web.console.lists import page_number
 from customer_assets.web.console.screen import Screen, link_of
@@ -46,7 +46,7 @@ class Decisions(Screen):
 
         def read() -> list[dict[str, Any]]:
             with self._connect() as connection:
-                return links.list_conflicts(connection)
+                return conflicts.list_conflicts(connection)
 
         pairs = [
             {
@@ -75,8 +75,8 @@ class Decisions(Screen):
         def settle() -> None:
             conflict_id = request.path_params["id"]
             with self._connect() as connection:
-                owner = links.account_of_conflict(connection, conflict_id)
-            edits.resolve_conflict(
+                owner = conflicts.account_of_conflict(connection, conflict_id)
+            resolve_conflict(
                 self._stack.context(trigger="web"), conflict_id, use="local" if decision == "local" else "remote",
                 by=session.user, name_from=names.get(owner or "", "name"),
             )  # fmt: skip

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from customer_assets.config import SETTINGS_CLASSES
+from customer_assets.accounts import SETTINGS_CLASSES
 from customer_assets.runtime.timetable import timetable
 from customer_assets.store import audit
 from customer_assets.store.reads import api, console

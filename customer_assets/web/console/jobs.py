@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from customer_assets.config import System
+from customer_assets.accounts import System
 from customer_assets.errors import ConfigurationError, CustomerAssetsError, TransientError
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.runtime.dagster_client import Dagster

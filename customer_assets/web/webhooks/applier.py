@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from customer_assets.config import Account
+from customer_assets.accounts import Account
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.webhooks.apply import AppliedDeliveries, apply_waiting

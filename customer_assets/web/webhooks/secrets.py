@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import psycopg
 
-from customer_assets.config import Account, RobawsSettings
+from customer_assets.accounts import Account
 from customer_assets.errors import CustomerAssetsError
+from customer_assets.sources.robaws_settings import RobawsSettings
 from customer_assets.store.database import connect
 from customer_assets.store.webhooks.endpoints import live_secrets
 

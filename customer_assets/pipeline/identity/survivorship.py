@@ -1,0 +1,128 @@
+"""Survivorship: which row each field of a golden record comes from."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from customer_assets.domain.country import country_code
+from customer_assets.domain.identity.contact_details import mail_keys, phone_keys, phone_tail, vat_key
+from customer_assets.domain.identity.resolution import RANK
+
+# Survivorship. These come together from the first row that has the first of them; every other field on its own.
+TOGETHER = (
+    ("name", "legal_form", "company_name"),
+    ("street", "street2", "city", "state", "zipcode", "country"),
+)
+
+
+ALONE = ("vat_number", "phone", "primary_phone", "email", "billing_email", "website", "role")
+
+
+FROM = {"email": "general_email"}  # golden field <- column of the cache, where the names differ
+
+
+NEVER_SHARED = (
+    "phone",
+    "primary_phone",
+    "email",
+    "billing_email",
+)  # what customers with different VAT ids have is nobody's primary one
+
+
+def shared_values(parts: Sequence[Sequence[Mapping[str, Any]]]) -> set[str]:
+    """Phones and e-mail addresses, as they are compared, that customers with different valid VAT ids have."""
+    vats: dict[str, set[str]] = defaultdict(set)
+    for part in parts:
+        own = {vat for row in part if (vat := vat_key(row["vat_number"], country_code(row["country"]))[0])}
+        for row in part:
+            for _, value in _values_of(row):
+                for key in _keys_of(value):
+                    vats[key] |= own
+    return {key for key, found in vats.items() if len(found) > 1}
+
+
+def contacts_of(
+    customer_id: int, rows: Sequence[Mapping[str, Any]], shared: set[str]
+) -> Iterator[tuple[int, str, str, int, bool]]:
+    """All phones and e-mail addresses of a customer, each once, with a row that has it."""
+    seen: set[tuple[str, str]] = set()
+    for row in sorted(rows, key=lambda r: r["id"]):
+        for kind, value in _values_of(row):
+            if (kind, value) not in seen:
+                seen.add((kind, value))
+                yield customer_id, kind, value, row["id"], _is_shared(value, shared)
+
+
+def _values_of(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for column in ("primary_phone", "phone", "mobile"):
+        if row[column]:
+            yield "phone", row[column]
+    for column in ("general_email", "billing_email"):
+        for mail in mail_keys(row[column]):
+            yield "email", mail
+
+
+def _keys_of(value: str) -> tuple[str, ...]:
+    """A contact in the spelling that all spellings share."""
+    return mail_keys(value) if "@" in value else tuple(map(phone_tail, phone_keys(value)))
+
+
+def golden_record(customer_id: int, rows: Sequence[dict[str, Any]], shared: set[str]) -> dict[str, Any]:
+    """The surviving fields of one customer's rows, and which row each is from.
+
+    Of each field: what somebody edited by hand, then valid values, then by rank of the system, then the newest, then the most
+    frequent. Live rows come before deleted ones throughout.
+    """
+    record: dict[str, Any] = {
+        "id": customer_id,
+        "account": rows[0]["account"],
+        "is_active": any(row["is_active"] for row in rows),
+        "row_count": len(rows),
+    }
+    provenance: dict[str, int] = {}
+    for fields in (*TOGETHER, *((field,) for field in ALONE)):
+        leading = FROM.get(fields[0], fields[0])
+        chosen = _survivor(rows, leading, shared if fields[0] in NEVER_SHARED else set())
+        for field in fields:
+            record[field] = chosen[FROM.get(field, field)] if chosen is not None else None
+            if record[field] is not None and chosen is not None:
+                provenance[field] = chosen["id"]
+    if record["name"] is None:
+        record["name"] = rows[0]["name"]
+    return record | {"provenance": provenance}
+
+
+def _survivor(rows: Sequence[dict[str, Any]], column: str, shared: set[str]) -> dict[str, Any] | None:
+    having = [row for row in rows if row[column] and not _is_shared(row[column], shared)]
+    if not having:
+        return None
+    frequency = Counter(row[column] for row in having)
+
+    def order(row: dict[str, Any]) -> tuple[Any, ...]:
+        seen_at = row["source_modified_at"]
+        return (
+            row["deleted_at"] is not None,
+            column not in (row["edited"] or ()),
+            not _is_valid(column, row),
+            RANK[row["source"]],
+            -(seen_at.timestamp() if seen_at is not None else 0),
+            -frequency[row[column]],
+            row["id"],
+        )
+
+    return min(having, key=order)
+
+
+def _is_shared(value: str, shared: set[str]) -> bool:
+    return any(key in shared for key in _keys_of(value))
+
+
+def _is_valid(column: str, row: Mapping[str, Any]) -> bool:
+    value = row[column]
+    if column == "vat_number":
+        return vat_key(value, country_code(row["country"]))[0] is not None
+    if column == "primary_phone":
+        return str(value).startswith("+")
+    return bool(mail_keys(value)) if column.endswith("email") else True

@@ -1,0 +1,58 @@
+"""Decisions about conflicts: which side's value holds where both changed a field."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from customer_assets.domain.systems import as_sumit_customer
+from customer_assets.errors import NotFoundError, RecordError
+from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.edit import _batch
+from customer_assets.store import audit
+from customer_assets.store.cache import overlays
+from customer_assets.store.database import connect
+from customer_assets.store.push import conflicts, links
+
+
+def resolve_conflict(
+    context: Context, conflict_id: int, *, use: Literal["local", "remote"], by: str, name_from: str = "name"
+) -> dict[str, Any]:
+    """Decide an open conflict; the next sync carries it out. Returns the conflict.
+
+    Args:
+        context: database and settings.
+        conflict_id: which one.
+        use: whose value holds.
+        by: who decides.
+        name_from: the setting SUMIT_NAME_FROM of the account.
+
+    Raises:
+        NotFoundError: there is no such open conflict.
+    """
+    with connect(context.url, name="customer_assets resolve") as connection, connection.transaction():
+        conflict = conflicts.open_conflict(connection, conflict_id)
+        if conflict is None:
+            raise NotFoundError(f"no open conflict {conflict_id}: `sumit conflicts list`")
+        name = conflict["field"]
+        [link] = links.load_links(connection, account=conflict["account"], row_ids=[conflict["row_id"]])
+        if link.row is None or link.id is None:
+            raise RecordError(f"conflict {conflict_id}: SUMIT's row is gone")
+        # from here on SUMIT's value is what both know of; the local one is a change of it, or is given up
+        base, origin_values = {**link.base, name: link.remote.get(name)}, dict(link.origin_values)
+        edit = link.edits.get(name)
+        if use == "local":
+            origin_values.pop(name, None)
+        else:
+            if edit is not None:
+                links.release_edits(connection, [edit.id])
+            if link.origin is not None:
+                taken = as_sumit_customer(link.origin, name_from=name_from)
+                origin_values[name] = taken.get(name)
+        links.write_base(connection, link.id, base, origin_values)
+        conflicts.close_conflict(connection, link.id, name, resolution=use, by=by)
+        overlays.show_anew(connection, _batch(connection, context, link.row), [link.row["id"]])
+        audit.record(
+            connection, who=by, action=f"resolve conflict: {use}", target=f"conflict {conflict_id}",
+            details={"field": name, "local": conflict["local_value"], "remote": link.remote.get(name)},
+        )  # fmt: skip
+    return {**conflict, "resolution": use}

@@ -1,0 +1,185 @@
+"""Settings: environment variables or `.env`, lists and maps in `settings.toml`, several accounts in `accounts.toml`.
+
+Parsed once per process into frozen values and handed down as arguments; nothing below `cli`, `assets` and `web` reads
+the environment. docs/settings.md is tested against the classes here.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from customer_assets.errors import ConfigurationError
+
+
+def project_root() -> Path:
+    """The project's folder: where this package is installed from, else the working directory."""
+    root = Path(__file__).resolve().parent.parent
+    return root if (root / "workspace.yaml").exists() else Path.cwd()
+
+
+class _Settings(BaseSettings):
+    """Environment beats `.env` beats the table of `settings.toml` named by `toml_table`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_file_encoding="utf-8", env_ignore_empty=True
+    )
+    toml_table: ClassVar[str] = ""
+
+    def __init_subclass__(cls, toml_table: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.toml_table = toml_table
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(_env_file=project_root() / ".env", **values)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        table = _toml(project_root() / "settings.toml").get(cls.toml_table, {})
+        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, table)
+
+
+class Settings(_Settings, toml_table="general"):
+    """What belongs to no single system."""
+
+    database_url: SecretStr | None = Field(
+        None, alias="DATABASE_URL", description="Any PostgreSQL >= 15; unset: the embedded server"
+    )
+    home: Path = Field(
+        Path(".customer_assets"),
+        alias="CUSTOMER_ASSETS_HOME",
+        description="Embedded data and the sandbox's state; relative to the project",
+    )
+    sandbox: bool = Field(
+        False, alias="CUSTOMER_ASSETS_SANDBOX", description="Force the sandbox (what `--sandbox` sets)"
+    )
+    timezone: str = Field("Europe/Brussels", alias="SYNC_TIMEZONE", description="Time zone of the schedules")
+    default_region: str = Field(
+        "BE", alias="DEFAULT_REGION", description="Country of phone numbers when nothing else tells"
+    )
+    delete_share: float = Field(
+        0.10,
+        ge=0,
+        le=1,
+        alias="DELETE_SHARE",
+        description="Largest share of a source one run may mark deleted, in whole rows rounded up",
+    )
+    identity_accept: float = Field(
+        9.0, alias="IDENTITY_ACCEPT", description="Weight of evidence from which two records are one customer"
+    )
+    identity_review: float = Field(
+        6.5, alias="IDENTITY_REVIEW", description="Weight of evidence from which a person is asked"
+    )
+    delete_confirmations: int = Field(
+        50, ge=0, alias="DELETE_CONFIRMATIONS", description="Missing records one run asks for by id"
+    )
+    shrink_share: float = Field(
+        0.10,
+        ge=0,
+        le=1,
+        alias="SHRINK_SHARE",
+        description="A scan smaller than the last by more is not complete",
+    )
+    resume_hours: float = Field(
+        26.0,
+        ge=0,
+        alias="RESUME_HOURS",
+        description="A cut scan younger than this is resumed, not begun anew",
+    )
+    raw_keep_days: float = Field(
+        30.0, ge=0, alias="RAW_KEEP_DAYS", description="Raw pages older than this are pruned"
+    )
+    run_keep_days: float = Field(
+        90.0, ge=0, alias="RUN_KEEP_DAYS", description="Dagster runs older than this are pruned"
+    )
+    report_to_dagster: Literal["on", "off"] = Field(
+        "on", alias="REPORT_TO_DAGSTER", description="Tell Dagster of syncs that it did not start"
+    )
+    alert_url: SecretStr | None = Field(
+        None, alias="ALERT_URL", description="Where failures are posted as JSON"
+    )
+    legacy_invoices: str | None = Field(
+        None,
+        alias="LEGACY_INVOICES",
+        description="File or SQLAlchemy URL that the legacy_invoices asset imports",
+    )
+    legacy_invoices_table: str | None = Field(
+        None, alias="LEGACY_INVOICES_TABLE", description="Table, when LEGACY_INVOICES is a database"
+    )
+    console_admin_password: SecretStr | None = Field(
+        None,
+        alias="CONSOLE_ADMIN_PASSWORD",
+        description="Password of the first administrator; unset: made up, and shown once",
+    )
+    console_hosts: list[str] = Field(
+        ["127.0.0.1", "localhost", "[::1]"],
+        alias="CONSOLE_HOSTS",
+        description="Host names that the web app answers to (JSON list; * for all)",
+    )
+    session_hours: float = Field(
+        12.0, gt=0, alias="SESSION_HOURS", description="A login of the console lasts so long"
+    )
+    api_token: SecretStr | None = Field(
+        None,
+        alias="API_TOKEN",
+        description="Bearer token of the JSON API; unset: it answers to this machine, and to logged-in users",
+    )
+    web_port: int = Field(8080, alias="WEB_PORT", description="Port of the web app under `dev`")
+    dagster_port: int = Field(3000, alias="DAGSTER_PORT", description="Port of the Dagster UI under `dev`")
+    dagster_url: str | None = Field(
+        None,
+        alias="DAGSTER_URL",
+        description="Dagster's web server, to run the console's syncs there (`dev` sets it); unset: the web app runs them itself",
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"no such time zone: {value}") from error
+        return value
+
+    @property
+    def home_path(self) -> Path:
+        """Absolute home folder."""
+        return (project_root() / self.home).resolve()
+
+
+SettingsT = TypeVar("SettingsT", bound=_Settings)
+
+
+def _build(cls: type[SettingsT], values: Mapping[str, Any]) -> SettingsT:
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = str(first["loc"][0]) if first["loc"] else "settings"
+        name = field if field.isupper() else f"{cls.model_config.get('env_prefix', '')}{field}".upper()
+        raise ConfigurationError(f"{name}: {first['msg']}") from None
+    except (json.JSONDecodeError, ValueError) as error:
+        raise ConfigurationError(f"settings of {cls.toml_table}: {error}") from None
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path.name}: {error}") from None

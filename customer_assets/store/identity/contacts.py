@@ -1,0 +1,44 @@
+"""All phones and mails of a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from customer_assets.store.database import Connection
+
+
+def store_contacts(
+    connection: Connection, contacts: Iterable[tuple[int, str, str, int, bool]], *, of: Sequence[int]
+) -> None:
+    """Bring phones and e-mail addresses of these customers in line."""
+    connection.execute(
+        "create temporary table if not exists staged_contacts as select * from customer_contacts with no data"
+    )
+    connection.execute("truncate pg_temp.staged_contacts")
+    with connection.cursor().copy("copy pg_temp.staged_contacts from stdin") as copy:
+        for contact in contacts:
+            copy.write_row(contact)
+    connection.execute("analyze pg_temp.staged_contacts")
+    connection.execute(
+        """
+        delete from customer_contacts c
+        where c.customer_id = any(%s)
+            and not exists (
+                select
+                from pg_temp.staged_contacts s
+                where (s.customer_id, s.kind, s.value) = (c.customer_id, c.kind, c.value)
+            )
+        """,
+        [list(of)],
+    )
+    connection.execute(
+        """
+        insert into customer_contacts as c
+        select *
+        from pg_temp.staged_contacts
+        on conflict (customer_id, kind, value) do update
+        set row_id = excluded.row_id,
+            is_shared = excluded.is_shared
+        where (c.row_id, c.is_shared) is distinct from (excluded.row_id, excluded.is_shared)
+        """
+    )

@@ -1,0 +1,96 @@
+"""The ids that a scan saw, compared with what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from customer_assets.store.database import Connection, scalar
+from customer_assets.store.raw.pages import StreamKey
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRecord:
+    """What a list page shows of one record.
+
+    Attributes:
+        source_id: its id.
+        version: tells a changed record: its time of change, else a hash of it.
+        refers_to: id of the customer that an invoice names.
+    """
+
+    source_id: str
+    version: str
+    refers_to: str | None
+
+
+class SeenIds:
+    """The records of one scan, in a temporary table: a million of them cost the client nothing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        connection.execute(
+            "create temporary table if not exists seen_ids (source_id text, version text, refers_to text)"
+        )
+        connection.execute("truncate pg_temp.seen_ids")
+        self.count = 0
+
+    def add(self, records: Sequence[SeenRecord]) -> None:
+        """Add the records of one or more pages."""
+        with self._connection.cursor().copy("copy pg_temp.seen_ids from stdin") as copy:
+            for record in records:
+                copy.write_row((record.source_id, record.version, record.refers_to))
+        self.count += len(records)
+
+    def distinct(self) -> int:
+        """How many different ids there are."""
+        self._connection.execute("analyze pg_temp.seen_ids")
+        return int(scalar(self._connection, "select count(distinct source_id) from pg_temp.seen_ids"))
+
+    def missing_from(
+        self, table: str, id_column: str, *, account: str, source: str, before: datetime
+    ) -> list[str]:
+        """Ids of live rows, stored or seen before that time, that the scan did not see; oldest first."""
+        rows = self._connection.execute(
+            f"""
+            select r.{id_column} as source_id
+            from {table} r
+            where r.account = %(account)s
+                and r.source = %(source)s
+                and r.deleted_at is null
+                and greatest(r.created_at, r.last_seen_at) < %(before)s
+                and not exists (select from pg_temp.seen_ids s where s.source_id = r.{id_column})
+            order by r.id
+            """,
+            {"account": account, "source": source, "before": before},
+        )
+        return [row["source_id"] for row in rows]
+
+    def unknown_references(self, key: StreamKey) -> list[str]:
+        """Customers that invoices name, which are neither cached nor listed nor asked for in the stream `key`."""
+        rows = self._connection.execute(
+            """
+            select distinct s.refers_to as source_id
+            from pg_temp.seen_ids s
+            where s.refers_to is not null
+                and not exists (
+                    select
+                    from customer_rows r
+                    where r.account = %(account)s
+                        and r.source = %(source)s
+                        and r.source_customer_id = s.refers_to
+                )
+                and not exists (
+                    select
+                    from ops.raw_details d
+                    where d.account = %(account)s
+                        and d.source = %(source)s
+                        and d.stream = %(stream)s
+                        and d.source_id = s.refers_to
+                )
+            order by 1
+            """,
+            key.parameters(),
+        )
+        return [row["source_id"] for row in rows]
