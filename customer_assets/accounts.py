@@ -4,49 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dotenv import dotenv_values
 
 from customer_assets.errors import ConfigurationError
-from customer_assets.settings import Settings, _build, _toml, project_root
-from customer_assets.sources.robaws_settings import RobawsSettings
-from customer_assets.sources.sumit_settings import SumitSettings
-from customer_assets.sources.zoho_settings import ZohoSettings
-
-System = Literal["robaws", "zoho", "sumit"]
-
-
-SYSTEMS: tuple[System, ...] = ("robaws", "zoho", "sumit")
-
-
-SystemSettings = RobawsSettings | ZohoSettings | SumitSettings
-
-
-SETTINGS_CLASSES: Mapping[str, type[RobawsSettings | ZohoSettings | SumitSettings]] = {
-    "robaws": RobawsSettings,
-    "zoho": ZohoSettings,
-    "sumit": SumitSettings,
-}
-
-
-CREDENTIALS: Mapping[str, tuple[str, ...]] = {
-    "robaws": ("api_key", "api_secret"),
-    "zoho": ("client_id", "client_secret", "refresh_token", "organization_id"),
-    "sumit": ("company_id", "api_key"),
-}
+from customer_assets.settings import Settings, SystemSettings, build, project_root, read_toml
+from customer_assets.sources.registry import SYSTEMS
+from customer_assets.sources.system import PushSettings
 
 
 @dataclass(frozen=True)
 class Account:
-    """One set of credentials of one system: `account` names it in every table."""
+    """One set of credentials of one system.
+
+    Attributes:
+        account: names it in every table.
+        system: which system it is.
+        settings: of the class that the system declares.
+    """
 
     account: str
-    system: System
-    settings: SystemSettings
+    system: str
+    settings: Any
 
 
 @dataclass(frozen=True)
@@ -62,10 +44,13 @@ class Configuration:
         return self.settings.sandbox or (not self.accounts and self.settings.database_url is None)
 
     @property
-    def sumit_is_nightly(self) -> bool:
-        """Whether the 03:00 schedule does SUMIT, and the 02:00 one leaves it."""
-        found = [a.settings for a in self.accounts if isinstance(a.settings, SumitSettings)]
-        return any(settings.nightly == "on" for settings in found or [_build(SumitSettings, {})])
+    def pushes_nightly(self) -> bool:
+        """Whether the 03:00 schedule syncs both ways, and the 02:00 one leaves the systems that take pushes to it."""
+        pushing = {name for name, system in SYSTEMS.items() if system.pushes is not None}
+        found: list[PushSettings] = [a.settings for a in self.accounts if a.system in pushing]
+        return any(
+            settings.nightly == "on" for settings in found or [build_settings(name) for name in pushing]
+        )
 
     def of(self, system: str, account: str | None = None) -> list[Account]:
         """The configured accounts of one system, all of them or the one named.
@@ -86,7 +71,7 @@ def load_configuration() -> Configuration:
     Raises:
         ConfigurationError: a value does not parse, or a system is configured by half; the message names the setting.
     """
-    settings = _build(Settings, {})
+    settings = build(Settings, {})
     accounts_file = project_root() / "accounts.toml"
     if accounts_file.exists():
         accounts = _accounts_from(accounts_file)
@@ -94,19 +79,19 @@ def load_configuration() -> Configuration:
         accounts = [
             Account("default", system, built)
             for system in SYSTEMS
-            if _is_configured(system, built := _build(SETTINGS_CLASSES[system], {}), where="")
+            if _is_configured(system, built := build_settings(system), where="")
         ]
     return Configuration(settings, tuple(accounts))
 
 
-def build_settings(system: System) -> SystemSettings:
+def build_settings(system: str) -> Any:
     """The settings of a system as environment and files give them, whether it has credentials or not."""
-    return _build(SETTINGS_CLASSES[system], {})
+    return build(SYSTEMS[system].settings, {})
 
 
-def _is_configured(system: System, settings: SystemSettings, *, where: str) -> bool:
-    missing = [name for name in CREDENTIALS[system] if getattr(settings, name) is None]
-    if len(missing) == len(CREDENTIALS[system]):
+def _is_configured(system: str, settings: SystemSettings, *, where: str) -> bool:
+    missing = [name for name in SYSTEMS[system].credentials if getattr(settings, name) is None]
+    if len(missing) == len(SYSTEMS[system].credentials):
         return False
     if missing:
         names = ", ".join(f"{system}_{name}".upper() for name in missing)
@@ -116,7 +101,7 @@ def _is_configured(system: System, settings: SystemSettings, *, where: str) -> b
 
 def _accounts_from(path: Path) -> list[Account]:
     """Each `[[accounts]]` table: `account`, `system`, and settings whose value names an environment variable."""
-    tables = _toml(path)
+    tables = read_toml(path)
     accounts: list[Account] = []
     entries = tables.get("accounts", tables.get("account", []))
     if not isinstance(entries, list):
@@ -124,7 +109,7 @@ def _accounts_from(path: Path) -> list[Account]:
     for number, entry in enumerate(entries, start=1):
         where = f" ({path.name}, entry {number})"
         system, name = entry.get("system"), entry.get("account", "default")
-        if system not in SETTINGS_CLASSES:
+        if system not in SYSTEMS:
             raise ConfigurationError(f"unknown system {system!r}{where}; one of {', '.join(SYSTEMS)}")
         given = {k: v for k, v in entry.items() if k not in ("system", "account", "settings")} | entry.get(
             "settings", {}
@@ -133,10 +118,10 @@ def _accounts_from(path: Path) -> list[Account]:
             key.lower().removeprefix(f"{system}_"): _from_environment(system, key, value, where)
             for key, value in given.items()
         }
-        unknown = values.keys() - SETTINGS_CLASSES[system].model_fields.keys()
+        unknown = values.keys() - SYSTEMS[system].settings.model_fields.keys()
         if unknown:
             raise ConfigurationError(f"unknown setting {', '.join(sorted(unknown))}{where}")
-        settings = _build(SETTINGS_CLASSES[system], values)
+        settings = build(SYSTEMS[system].settings, values)
         if not _is_configured(system, settings, where=where):
             raise ConfigurationError(f"{system} has no credentials{where}")
         if any(a.account == name and a.system == system for a in accounts):
@@ -152,7 +137,7 @@ def _from_environment(system: str, key: str, value: Any, where: str) -> Any:
     known = {**dotenv_values(project_root() / ".env"), **os.environ}
     if value in known:
         return known[value]
-    field = SETTINGS_CLASSES[system].model_fields.get(key.lower().removeprefix(f"{system}_"))
+    field = SYSTEMS[system].settings.model_fields.get(key.lower().removeprefix(f"{system}_"))
     is_secret = field is not None and "SecretStr" in str(field.annotation)
     if is_secret or re.fullmatch(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+", value):
         raise ConfigurationError(f"{key} names the environment variable {value}, which is not set{where}")

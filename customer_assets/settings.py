@@ -25,8 +25,8 @@ def project_root() -> Path:
     return root if (root / "workspace.yaml").exists() else Path.cwd()
 
 
-class _Settings(BaseSettings):
-    """Environment beats `.env` beats the table of `settings.toml` named by `toml_table`."""
+class SystemSettings(BaseSettings):
+    """The base of all settings. Environment beats `.env` beats the table of `settings.toml` named by `toml_table`."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_file_encoding="utf-8", env_ignore_empty=True
@@ -49,11 +49,11 @@ class _Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        table = _toml(project_root() / "settings.toml").get(cls.toml_table, {})
+        table = read_toml(project_root() / "settings.toml").get(cls.toml_table, {})
         return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, table)
 
 
-class Settings(_Settings, toml_table="general"):
+class Settings(SystemSettings, toml_table="general"):
     """What belongs to no single system."""
 
     database_url: SecretStr | None = Field(
@@ -161,10 +161,10 @@ class Settings(_Settings, toml_table="general"):
         return (project_root() / self.home).resolve()
 
 
-SettingsT = TypeVar("SettingsT", bound=_Settings)
+SettingsT = TypeVar("SettingsT", bound=SystemSettings)
 
 
-def _build(cls: type[SettingsT], values: Mapping[str, Any]) -> SettingsT:
+def build(cls: type[SettingsT], values: Mapping[str, Any]) -> SettingsT:
     try:
         return cls(**values)
     except ValidationError as error:
@@ -176,7 +176,7 @@ def _build(cls: type[SettingsT], values: Mapping[str, Any]) -> SettingsT:
         raise ConfigurationError(f"settings of {cls.toml_table}: {error}") from None
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:

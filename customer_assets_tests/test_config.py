@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from customer_assets import settings
+from customer_assets import accounts, settings
 from customer_assets.accounts import load_configuration
 from customer_assets.errors import ConfigurationError
-from customer_assets.sources import robaws_settings
+from customer_assets.sources.robaws.settings import RobawsSettings
 
 
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(settings, "project_root", lambda: tmp_path)
+    for module in (settings, accounts):
+        monkeypatch.setattr(module, "project_root", lambda: tmp_path)
     return tmp_path
 
 
@@ -42,9 +43,9 @@ def test_environment_beats_env_file_beats_settings_toml(root: Path, monkeypatch:
     (root / ".env").write_text("ROBAWS_BURST=4\nROBAWS_CONCURRENCY=5\n")
     monkeypatch.setenv("ROBAWS_BURST", "6")
     (account,) = load_configuration().of("robaws")
-    settings = account.settings
-    assert isinstance(settings, robaws_settings.RobawsSettings)
-    assert (settings.burst, settings.concurrency, settings.read_timeout, settings.extra_fields) == (
+    found = account.settings
+    assert isinstance(found, RobawsSettings)
+    assert (found.burst, found.concurrency, found.read_timeout, found.extra_fields) == (
         6,
         5,
         1.0,

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import typer.main
 
-from customer_assets.accounts import SETTINGS_CLASSES
 from customer_assets.cli.app import app
 from customer_assets.settings import Settings
+from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store.schema import metadata
 
 ROOT = Path(__file__).parent.parent
@@ -84,8 +84,8 @@ def test_every_command_of_the_readme_exists() -> None:
 
 def setting_names() -> list[str]:
     names = [field.alias or "" for field in Settings.model_fields.values()]
-    for system, cls in SETTINGS_CLASSES.items():
-        names += [f"{system}_{name}".upper() for name in cls.model_fields]
+    for name, system in SYSTEMS.items():
+        names += [f"{name}_{setting}".upper() for setting in system.settings.model_fields]
     return names
 
 

@@ -9,13 +9,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from customer_assets.cli import identity, sumit, users, webhooks
+from customer_assets.cli.choices import ALL, SystemName, Target
 from customer_assets.cli.output import (
     AccountOption,
     JsonOption,
@@ -65,23 +65,6 @@ COUNT_COLUMNS = (
     "pages",
     "calls",
 )
-
-
-class Target(StrEnum):
-    """What `sync` can pull."""
-
-    ROBAWS = "robaws"
-    ZOHO = "zoho"
-    SUMIT = "sumit"
-    ALL = "all"
-
-
-class SystemName(StrEnum):
-    """The systems."""
-
-    ROBAWS = "robaws"
-    ZOHO = "zoho"
-    SUMIT = "sumit"
 
 
 def main() -> None:
@@ -183,14 +166,14 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Pull one system or all of them into the cache."""
-    from customer_assets.accounts import SYSTEMS
     from customer_assets.pipeline.sync.land import PullOptions
+    from customer_assets.sources.registry import SYSTEMS
 
     stack = opened_stack()
     options = PullOptions(
         full=full, limit=limit, allow_mass_delete=allow_mass_delete, page_size=batch_size, delay_ms=delay
     )
-    systems = list(SYSTEMS) if system is Target.ALL else [system.value]
+    systems = list(SYSTEMS) if system == ALL else [str(system)]
     if account is not None and not any(
         a.account == account and a.system in systems for a in stack.working.accounts
     ):
@@ -202,7 +185,7 @@ def sync(
         for name in systems:
             chosen = [a for a in stack.working.of(name) if account in (None, a.account)]
             results[name] = [_pull(context, a, options, dry_run=dry_run, from_raw=from_raw) for a in chosen]
-    _report_sync(results, as_json=as_json, dry_run=dry_run, asked_for_all=system is Target.ALL, stack=stack)
+    _report_sync(results, as_json=as_json, dry_run=dry_run, asked_for_all=system == ALL, stack=stack)
 
 
 @app.command("sync-customer")
@@ -216,10 +199,10 @@ def sync_customer(
     from customer_assets.pipeline.sync.pull import pull_one
 
     stack = opened_stack()
-    accounts = stack.working.of(system.value, account)
+    accounts = stack.working.of(str(system), account)
     if len(accounts) > 1:
-        raise ConfigurationError(f"{system.value} has several accounts: name one with --account")
-    results = {system.value: [pull_one(stack.context(), a, customer_id) for a in accounts]}
+        raise ConfigurationError(f"{system!s} has several accounts: name one with --account")
+    results = {str(system): [pull_one(stack.context(), a, customer_id) for a in accounts]}
     _report_sync(results, as_json=as_json, dry_run=False, asked_for_all=False, stack=stack)
 
 

@@ -63,24 +63,19 @@ def opened_stack(*, sandbox: bool = False) -> Stack:
     return open_stack(sandbox=sandbox or os.environ.get("CUSTOMER_ASSETS_SANDBOX") in ("1", "true"))
 
 
-# What to set for a system that has no account yet (docs/settings.md).
-_SETTINGS = {
-    "robaws": "ROBAWS_API_KEY and ROBAWS_API_SECRET",
-    "sumit": "SUMIT_COMPANY_ID and SUMIT_API_KEY",
-}
-
-
 def account_of(stack: Stack, system: str, name: str | None) -> Account:
     """The one account of a system that a command works on.
 
     Raises:
         ConfigurationError: there is none, or there are several and none is named.
     """
+    from customer_assets.sources.registry import SYSTEMS
+
     found = stack.working.of(system, name)
     if len(found) != 1:
         raise ConfigurationError(
             f"{system} has several accounts: name one with --account"
             if found
-            else f"{system} is not configured: set {_SETTINGS[system]}"
+            else f"{system} is not configured: set {SYSTEMS[system].credential_names}"
         )
     return found[0]

@@ -19,6 +19,7 @@ from customer_assets.runtime.dagster_reports import add_months, dagster_instance
 from customer_assets.runtime.dagster_runs import JobRun, close_dead_runs, run_job
 from customer_assets.runtime.runtime import NEEDS_SYSTEMS, Stack, running_sandbox
 from customer_assets.settings import project_root
+from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import database, embedded
 from customer_assets.store.webhooks import endpoints
 
@@ -206,7 +207,7 @@ def examine(open_stack: Callable[[], Stack]) -> list[Finding]:
         return [Finding("database", False, str(error), error.exit_code)]
     findings = [Finding("database", True, f"{database.shown(stack.url)}, schema up to date")]
     working = stack.working
-    for system in ("robaws", "zoho", "sumit"):
+    for system in SYSTEMS:
         accounts = working.of(system)
         if not accounts:
             findings.append(Finding(system, True, f"not configured ({system.upper()}_... settings): skipped"))
@@ -218,7 +219,7 @@ def examine(open_stack: Callable[[], Stack]) -> list[Finding]:
 def _examine_webhooks(stack: Stack) -> Finding:
     with database.connect(stack.url) as connection:
         health = endpoints.delivery_health(connection)
-        silent = endpoints.silent_accounts(connection, stack.accounts_with_secrets, source="robaws")
+        silent = stack.silent_accounts(connection)
         known = endpoints.all_endpoints(connection)
     if silent:
         message = (

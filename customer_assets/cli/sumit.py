@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from customer_assets.cli.choices import Pushable
 from customer_assets.cli.output import (
     AccountOption,
     JsonOption,
@@ -30,12 +31,6 @@ conflicts_app = typer.Typer(help="Fields that both sides changed.", no_args_is_h
 app.add_typer(conflicts_app, name="conflicts")
 
 
-class Pushable(StrEnum):
-    """The systems that take pushes."""
-
-    SUMIT = "sumit"
-
-
 class Side(StrEnum):
     """Whose value holds."""
 
@@ -52,7 +47,7 @@ DryRunOption = Annotated[
 
 
 def push(
-    system: Annotated[Pushable, typer.Argument(help="Where to.")],  # noqa: ARG001 (there is one)
+    system: Annotated[Pushable, typer.Argument(help="Where to.")],
     ids: IdsOption = None,
     all_changed: Annotated[
         bool, typer.Option("--all-changed", help="Every customer that changed here.")
@@ -69,7 +64,7 @@ def push(
     stack = opened_stack()
     result = push_customers(
         stack.context(),
-        account_of(stack, "sumit", account),
+        account_of(stack, str(system), account),
         ids=None if all_changed else ids,
         dry_run=dry_run,
     )
@@ -90,7 +85,7 @@ def push(
 
 
 def bidirectional(
-    system: Annotated[Pushable, typer.Argument(help="With whom.")],  # noqa: ARG001 (there is one)
+    system: Annotated[Pushable, typer.Argument(help="With whom.")],
     ids: IdsOption = None,
     dry_run: DryRunOption = False,
     account: AccountOption = None,
@@ -100,7 +95,9 @@ def bidirectional(
     from customer_assets.pipeline.push.bidirectional import bidirectional as both_ways
 
     stack = opened_stack()
-    result = both_ways(stack.context(), account_of(stack, "sumit", account), ids=ids or None, dry_run=dry_run)
+    result = both_ways(
+        stack.context(), account_of(stack, str(system), account), ids=ids or None, dry_run=dry_run
+    )
     if result.push is not None:
         _show_push(result.push, as_json=as_json)
     say(result.message)
@@ -196,24 +193,14 @@ def resolve_conflict(
 ) -> None:
     """Decide a conflict; the next sync carries it out."""
     from customer_assets.pipeline.push.conflicts import resolve_conflict as resolve
-    from customer_assets.sources.sumit_settings import SumitSettings
-    from customer_assets.store.database import connect
-    from customer_assets.store.push import conflicts
 
     stack = opened_stack()
-    by_account = {
-        a.account: a.settings.name_from
-        for a in stack.configuration.accounts
-        if isinstance(a.settings, SumitSettings)
-    }
-    with connect(stack.url) as connection:
-        owner = conflicts.account_of_conflict(connection, conflict_id)
     done = resolve(
         stack.context(),
         conflict_id,
         use=use.value,
         by=getpass.getuser(),
-        name_from=by_account.get(owner or "", "name"),
+        find_account=stack.account_without_calls,
     )
     say(f"{done['field']}: the {use.value} value holds; the next sync settles it")
     if as_json:

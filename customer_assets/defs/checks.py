@@ -9,7 +9,6 @@ from customer_assets.pipeline.identity.resolve import disagreeing_rows
 from customer_assets.runtime.alerts import post_alert
 from customer_assets.store.database import connect, scalar
 from customer_assets.store.reads.integrity import RULES, Rule
-from customer_assets.store.webhooks.endpoints import silent_accounts
 
 # Which asset each rule of the integrity report speaks of, by the beginning of its name.
 ASSET_OF = {
@@ -86,7 +85,7 @@ def null_rates(stack: StackResource) -> dg.AssetCheckResult:
 def deliveries_arrive(stack: StackResource) -> dg.AssetCheckResult:
     """A suspended endpoint looks like quiet customers, but for the changes that the nightly sync finds."""
     with connect(stack.stack.url) as connection:
-        silent = silent_accounts(connection, stack.stack.accounts_with_secrets, source="robaws")
+        silent = stack.stack.silent_accounts(connection)
     if silent:
         post_alert(
             stack.stack.configuration.settings,

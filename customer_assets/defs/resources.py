@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 from pydantic import PrivateAttr
 
-from customer_assets.accounts import Account, System
+from customer_assets.accounts import Account
 from customer_assets.pipeline.context import Context
 from customer_assets.runtime.runtime import Stack, open_stack
 
@@ -22,7 +22,7 @@ class StackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._opened = open_stack()
         return self._opened
 
-    def accounts(self, system: System) -> list[Account]:
+    def accounts(self, system: str) -> list[Account]:
         """Configured accounts of a system; in sandbox mode the sandbox's."""
         return self.stack.working.of(system)
 

@@ -19,7 +19,7 @@ def schedules() -> dg.Definitions:
     configuration = load_configuration()
     return dg.Definitions(
         schedules=build_schedules(
-            timezone=configuration.settings.timezone, sumit_nightly=configuration.sumit_is_nightly
+            timezone=configuration.settings.timezone, sumit_nightly=configuration.pushes_nightly
         )
     )
 

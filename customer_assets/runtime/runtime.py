@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from customer_assets.accounts import (
-    SETTINGS_CLASSES,
-    SYSTEMS,
     Account,
     Configuration,
     build_settings,
@@ -30,15 +28,17 @@ from customer_assets.accounts import (
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.settings import Settings
-from customer_assets.sources.robaws_settings import RobawsSettings
+from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import database, embedded
+from customer_assets.store.webhooks import endpoints
 
 SANDBOX_FILE = "sandbox.json"
 JOINED_URL = "CUSTOMER_ASSETS_JOINED_DAGSTER_URL"  # set by our own processes for those they start
 SANDBOX_SECONDS = 30
 SANDBOX_IDLE_SECONDS = 1800
+PREFIXES = ", ".join(f"{name.upper()}_" for name in SYSTEMS)
 NEEDS_SYSTEMS = (
-    "DATABASE_URL is set but no system is configured: set the credentials of ROBAWS_, ZOHO_ or SUMIT_ "
+    f"DATABASE_URL is set but no system is configured: set the credentials of {PREFIXES} "
     "(docs/settings.md), or give --sandbox to fill this database, if it is empty, with made-up data"
 )
 
@@ -69,19 +69,32 @@ class Stack:
             return self.configuration
         return sandbox_configuration(self.configuration.settings, ensure_sandbox(self.home))
 
+    def account_without_calls(self, system: str, account: str) -> Account:
+        """An account for work that makes no call, such as applying deliveries: it needs no credentials and no sandbox."""
+        found = [a for a in self.configuration.of(system) if a.account == account]
+        return found[0] if found else Account(account, system, build_settings(system))
+
     @cached_property
     def receiving(self) -> tuple[Account, ...]:
-        """Accounts whose deliveries can be applied: applying makes no call, so it needs no credentials and no sandbox."""
-        found = tuple(self.configuration.of("robaws"))
-        return found or (Account("default", "robaws", build_settings("robaws")),)
+        """Accounts whose deliveries can be applied; `default` where none is configured."""
+        return tuple(
+            account
+            for system in SYSTEMS.values()
+            if system.webhooks is not None
+            for account in self.configuration.of(system.name)
+            or [self.account_without_calls(system.name, "default")]
+        )
 
-    @property
-    def accounts_with_secrets(self) -> list[str]:
-        """Accounts whose webhook secrets stand in the settings."""
+    def silent_accounts(self, connection: database.Connection) -> list[str]:
+        """Accounts of which no delivery came within a day although syncs found changes."""
+        signed: dict[str, list[str]] = {}
+        for account in self.receiving:
+            if secrets_of(account):
+                signed.setdefault(account.system, []).append(account.account)
         return [
-            a.account
-            for a in self.receiving
-            if isinstance(a.settings, RobawsSettings) and a.settings.webhook_secrets
+            silent
+            for system, names in signed.items()
+            for silent in endpoints.silent_accounts(connection, names, source=system)
         ]
 
     def context(
@@ -96,6 +109,12 @@ class Stack:
             self.url, self.configuration.settings, trigger=trigger, dagster_run_id=dagster_run_id
         )
         return replace(context, progress=progress) if progress else context
+
+
+def secrets_of(account: Account) -> list[str]:
+    """The webhook secrets that an account's settings give."""
+    webhooks = SYSTEMS[account.system].webhooks
+    return webhooks.secrets(account.settings) if webhooks is not None else []
 
 
 def open_stack(*, sandbox: bool = False, migrate: bool = True) -> Stack:
@@ -207,7 +226,8 @@ def sandbox_configuration(settings: Settings, environment: Mapping[str, str]) ->
             for name, value in environment.items()
             if name.startswith(prefix)
         }
-        accounts.append(Account("default", system, SETTINGS_CLASSES[system](**values)))
+        if values:  # the sandbox emulates it
+            accounts.append(Account("default", system, SYSTEMS[system].settings(**values)))
     legacy = environment.get("LEGACY_INVOICES")
     if legacy and settings.legacy_invoices is None:
         settings = settings.model_copy(update={"legacy_invoices": legacy})

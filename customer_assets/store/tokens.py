@@ -1,4 +1,4 @@
-"""Zoho's access token: one for all processes, locked while it is renewed."""
+"""Access tokens: one a system and account for all processes, locked while it is renewed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from customer_assets.store.database import Connection, connect
 
 
 class _Slot:
-    def __init__(self, connection: Connection, account: str, fingerprint: str) -> None:
-        self._connection, self._account, self._fingerprint = connection, account, fingerprint
+    def __init__(self, connection: Connection, account: str, system: str, fingerprint: str) -> None:
+        self._connection, self._account, self._system = connection, account, system
+        self._fingerprint = fingerprint
         row = connection.execute(
             """
             select access_token, expires_at
             from ops.api_tokens
             where account = %s
-                and source = 'zoho'
+                and source = %s
                 and fingerprint = %s
             """,
-            [account, fingerprint],
+            [account, system, fingerprint],
         ).fetchone()
         self.token: str | None = row["access_token"] if row else None
         self.expires_at: datetime | None = row["expires_at"] if row else None
@@ -31,7 +32,7 @@ class _Slot:
         self._connection.execute(
             """
             insert into ops.api_tokens (account, source, access_token, fingerprint, expires_at)
-            values (%(account)s, 'zoho', %(token)s, %(fingerprint)s, %(expires_at)s)
+            values (%(account)s, %(source)s, %(token)s, %(fingerprint)s, %(expires_at)s)
             on conflict (account, source) do update
             set access_token = excluded.access_token,
                 fingerprint = excluded.fingerprint,
@@ -40,6 +41,7 @@ class _Slot:
             """,
             {
                 "account": self._account,
+                "source": self._system,
                 "token": token,
                 "fingerprint": self._fingerprint,
                 "expires_at": expires_at,
@@ -48,20 +50,23 @@ class _Slot:
 
 
 class StoredTokens:
-    """The token store of one account.
+    """The token store of one account of one system.
 
     Works on a connection of its own: a token that was paid for is kept even when the work around it is undone.
     """
 
-    def __init__(self, url: str, account: str) -> None:
-        self._url = url
-        self._account = account
+    def __init__(self, url: str, account: str, system: str) -> None:
+        self._url, self._account, self._system = url, account, system
 
     @contextmanager
     def locked(self, fingerprint: str) -> Iterator[_Slot]:
         """Hold the token's lock. The fingerprint tells a changed grant, whose old token is worth nothing."""
-        with connect(self._url, name="customer_assets zoho token") as connection, connection.transaction():
+        with (
+            connect(self._url, name=f"customer_assets {self._system} token") as connection,
+            connection.transaction(),
+        ):
             connection.execute(
-                "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"zoho token/{self._account}"]
+                "select pg_advisory_xact_lock(hashtextextended(%s, 0))",
+                [f"{self._system} token/{self._account}"],
             )
-            yield _Slot(connection, self._account, fingerprint)
+            yield _Slot(connection, self._account, self._system, fingerprint)

@@ -24,7 +24,7 @@ from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.webhooks.apply import AppliedDeliveries
 from customer_assets.runtime.dagster_reports import Reporter
 from customer_assets.runtime.runtime import Stack
-from customer_assets.sources.robaws_settings import RobawsSettings
+from customer_assets.sources.system import WebhookSettings
 from customer_assets.store import users
 from customer_assets.store.database import connect
 from customer_assets.store.reads import api, console
@@ -67,10 +67,11 @@ def build_app(stack: Stack) -> App:
             reporter.report(batch.by_asset(), description="webhook deliveries, applied as they landed")
 
     applier = Applier(stack.context(trigger="web"), stack.receiving, report)
+    # one address serves all accounts: the first one's limits hold
+    first: WebhookSettings = next(a.settings for a in stack.receiving if a.system == SOURCE)
     receiver = Receiver(
         secrets, landing, refusals, applier.wake,
-        tolerance_seconds=_receiving(stack).webhook_tolerance_seconds,
-        refusals_per_minute=_receiving(stack).webhook_refusals_per_minute,
+        tolerance_seconds=first.webhook_tolerance_seconds, refusals_per_minute=first.webhook_refusals_per_minute,
     )  # fmt: skip
 
     guard = Guard(stack)
@@ -150,13 +151,6 @@ def _ensure_search(stack: Stack) -> None:
         log.warning("no index for the search yet: %s", str(error).splitlines()[0] if str(error) else error)
 
 
-def _receiving(stack: Stack) -> RobawsSettings:
-    """Settings of the receiver: those of the first account, since one address serves all of them."""
-    settings = stack.receiving[0].settings
-    assert isinstance(settings, RobawsSettings)  # noqa: S101 (what `receiving` promises)
-    return settings
-
-
 def _ask_database(stack: Stack) -> None:
     with connect_to_read(stack) as connection:
         connection.execute("select")
@@ -167,11 +161,7 @@ def _health(stack: Stack) -> dict[str, Any]:
         return {
             **api.health(connection),
             "webhooks": endpoints.delivery_health(connection)
-            | {
-                "silent_accounts": endpoints.silent_accounts(
-                    connection, stack.accounts_with_secrets, source=SOURCE
-                )
-            },
+            | {"silent_accounts": stack.silent_accounts(connection)},
         }
 
 

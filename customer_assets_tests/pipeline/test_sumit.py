@@ -13,7 +13,7 @@ from customer_assets.pipeline.push.bidirectional import BothWays, bidirectional
 from customer_assets.pipeline.push.conflicts import resolve_conflict
 from customer_assets.pipeline.push.push import PushResult, push
 from customer_assets.sandbox.world import SUMIT_KEY, Sizes
-from customer_assets.sources.sumit import Sumit
+from customer_assets.sources.sumit.client import Sumit
 from customer_assets.store.database import system_lock
 from customer_assets.store.push import conflicts
 from customer_assets_tests.conftest import Company

@@ -19,14 +19,14 @@ from customer_assets.errors import (
     TransientError,
 )
 from customer_assets.sandbox.world import Bucket, Sizes
-from customer_assets.sources.base import Page
-from customer_assets.sources.robaws import Robaws
+from customer_assets.sources.kit.pages import Page
+from customer_assets.sources.robaws.client import Robaws
 from customer_assets_tests.conftest import Company
 
 
 def scan(company: Company, landed: frozenset[int] = frozenset(), **changes: Any) -> tuple[list[Page], Robaws]:
     async def go() -> tuple[list[Page], Robaws]:
-        client = Robaws(company.account("robaws", **changes).settings, page_size=50)  # type: ignore[arg-type]
+        client = Robaws(company.account("robaws", **changes).settings, page_size=50)
         async with client, aclosing(client.scan("clients", since=None, landed=landed)) as pages:
             return [page async for page in pages], client
 
@@ -35,7 +35,7 @@ def scan(company: Company, landed: frozenset[int] = frozenset(), **changes: Any)
 
 def fetch(company: Company, client_id: str, **changes: Any) -> Page:
     async def go() -> Page:
-        async with Robaws(company.account("robaws", **changes).settings) as client:  # type: ignore[arg-type]
+        async with Robaws(company.account("robaws", **changes).settings) as client:
             return await client.fetch("client", client_id)
 
     return asyncio.run(go())

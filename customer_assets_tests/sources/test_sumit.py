@@ -20,14 +20,14 @@ from customer_assets.errors import (
     ThrottledError,
     TransientError,
 )
-from customer_assets.sources.base import Page
-from customer_assets.sources.sumit import Sumit, status_of
+from customer_assets.sources.kit.pages import Page
+from customer_assets.sources.sumit.client import Sumit, status_of
 from customer_assets_tests.conftest import Company
 
 
 def scan(company: Company, page_size: int = 15, **changes: Any) -> list[Page]:
     async def go() -> list[Page]:
-        client = Sumit(company.account("sumit", **changes).settings, page_size=page_size)  # type: ignore[arg-type]
+        client = Sumit(company.account("sumit", **changes).settings, page_size=page_size)
         async with client, aclosing(client.scan("customers", since=None, landed=frozenset())) as pages:
             return [page async for page in pages]
 
@@ -36,7 +36,7 @@ def scan(company: Company, page_size: int = 15, **changes: Any) -> list[Page]:
 
 def fetch(company: Company, customer_id: str, **changes: Any) -> Page:
     async def go() -> Page:
-        async with Sumit(company.account("sumit", **changes).settings) as client:  # type: ignore[arg-type]
+        async with Sumit(company.account("sumit", **changes).settings) as client:
             return await client.fetch("customer", customer_id)
 
     return asyncio.run(go())

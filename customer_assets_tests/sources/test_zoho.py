@@ -18,15 +18,15 @@ from customer_assets.errors import (
     SourceError,
     ThrottledError,
 )
-from customer_assets.sources.base import Page
-from customer_assets.sources.zoho import Zoho
+from customer_assets.sources.kit.pages import Page
+from customer_assets.sources.zoho.client import Zoho
 from customer_assets.store.tokens import StoredTokens
 from customer_assets_tests.conftest import Company
 
 
 def client(company: Company, **changes: Any) -> Zoho:
     account = company.account("zoho", **changes)
-    return Zoho(account.settings, StoredTokens(company.url, account.account), page_size=100)  # type: ignore[arg-type]
+    return Zoho(account.settings, StoredTokens(company.url, account.account, "zoho"), page_size=100)
 
 
 def scan(
@@ -182,7 +182,7 @@ def test_credentials_and_tokens_are_in_no_message(company: Company) -> None:
 
 
 def test_the_token_slot_keeps_what_was_saved(company: Company) -> None:
-    tokens = StoredTokens(company.url, "default")
+    tokens = StoredTokens(company.url, "default", "zoho")
     until = datetime.now(UTC) + timedelta(hours=1)
     with tokens.locked("a") as slot:
         slot.save("t", until)

@@ -5,12 +5,11 @@ from typing import Any
 
 import dagster as dg
 
-from customer_assets.accounts import SYSTEMS
 from customer_assets.defs.materialization import FRESH, OWNERS, RETRY, counts_metadata, table_metadata
 from customer_assets.defs.resources import StackResource
 from customer_assets.errors import BusyError
 from customer_assets.pipeline.sync.pull import failed_systems, load_account
-from customer_assets.sources.registry import SPECS
+from customer_assets.sources.registry import streams_of
 from customer_assets.store.cache.upsert import Counts
 
 webhook_deliveries = dg.AssetSpec(
@@ -32,12 +31,11 @@ def _load_all(
     work = stack.context_for(context.run.run_id)
     # materialized alone it is rebuilt; in a job that pulled something it takes just that
     may_rebuild = not _pulls(context)
-    for system in SYSTEMS:
-        streams = [stream for stream in SPECS[system].streams if stream.entity == entity]
-        for account in stack.accounts(system) if streams else []:
-            where = f"{system}/{account.account}"
+    for system, stream in streams_of(entity):
+        for account in stack.accounts(system.name):
+            where = f"{system.name}/{account.account}"
             try:
-                result = load_account(work, account, streams[0], may_rebuild=may_rebuild)
+                result = load_account(work, account, stream, may_rebuild=may_rebuild)
             except BusyError as error:
                 context.log.warning(str(error))
                 by_account[where] = str(error)
@@ -45,7 +43,7 @@ def _load_all(
             total.add(result.entities[entity])
             by_account[where] = result.entities[entity].as_dict() | {"message": result.message}
             never_filled += [
-                f"{system}.{column}" for loaded in result.loaded for column in loaded.never_filled
+                f"{system.name}.{column}" for loaded in result.loaded for column in loaded.never_filled
             ]
     return total, by_account, never_filled
 
@@ -66,12 +64,7 @@ def _pulls(context: dg.AssetExecutionContext) -> bool:
     owners=OWNERS,
     freshness_policy=FRESH,
     retry_policy=RETRY,
-    deps=[
-        "raw_robaws_client_pages",
-        "raw_zoho_contact_pages",
-        "raw_sumit_customer_pages",
-        webhook_deliveries,
-    ],
+    deps=[*(stream.asset for _, stream in streams_of("customers")), webhook_deliveries],
     description="Customers of all systems, normalized: one row per customer record of a system.",
     check_specs=[
         dg.AssetCheckSpec(
@@ -106,7 +99,7 @@ def customers_cache(context: dg.AssetExecutionContext, stack: StackResource) -> 
     owners=OWNERS,
     freshness_policy=FRESH,
     retry_policy=RETRY,
-    deps=["raw_zoho_invoice_pages", customers_cache],
+    deps=[*(stream.asset for _, stream in streams_of("invoices")), customers_cache],
     description="Invoices of all systems, linked to their customer's cache row.",
     check_specs=[
         dg.AssetCheckSpec(

@@ -7,19 +7,12 @@ import time
 
 import dagster as dg
 
-from customer_assets.accounts import System
 from customer_assets.defs.materialization import FRESH, OWNERS, table_metadata
 from customer_assets.defs.resources import StackResource
 from customer_assets.pipeline.sync.land import PullOptions
 from customer_assets.pipeline.sync.pull import land_account
-from customer_assets.sources.registry import SPECS
-
-DESCRIPTIONS = {
-    "clients": "Robaws clients as its API gives them: list pages, and single records asked for by id.",
-    "contacts": "Zoho Books contacts as its API gives them: list pages, and the details of new and changed ones.",
-    "invoices": "Zoho Books invoices of every status as its API gives them.",
-    "customers": "SUMIT customers as its API gives them, in either dialect.",
-}
+from customer_assets.sources.registry import SYSTEMS
+from customer_assets.sources.system import Stream, System
 
 
 class PullConfig(dg.Config):
@@ -29,19 +22,19 @@ class PullConfig(dg.Config):
     allow_mass_delete: bool = False
 
 
-def _raw_pages(name: str, system: System, entity: str) -> dg.AssetsDefinition:
-    stream = SPECS[system].stream(entity)
-
+def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
     @dg.asset(
-        name=name,
-        group_name=system,
-        kinds={"postgres", system},
+        name=stream.asset,
+        group_name=system.name,
+        kinds={"postgres", system.name},
         owners=OWNERS,
         freshness_policy=FRESH,
-        description=DESCRIPTIONS[stream.name],
+        description=stream.description,
         check_specs=[
             dg.AssetCheckSpec(
-                "complete_scan", asset=name, description="The scan is complete, or it is said why not."
+                "complete_scan",
+                asset=stream.asset,
+                description="The scan is complete, or it is said why not.",
             )
         ],
     )
@@ -51,14 +44,16 @@ def _raw_pages(name: str, system: System, entity: str) -> dg.AssetsDefinition:
         started = time.monotonic()
         options = PullOptions(full=config.full, allow_mass_delete=config.allow_mass_delete)
         work = stack.context_for(context.run.run_id)
-        results = [land_account(work, account, stream, options) for account in stack.accounts(system)]
+        results = [land_account(work, account, stream, options) for account in stack.accounts(system.name)]
         for result in results:
             if result.message:
-                context.log.info(f"{system} ({result.account}): {result.message}")
+                context.log.info(f"{system.name} ({result.account}): {result.message}")
         failures = [r for r in results if r.status != "ok"]
         return dg.MaterializeResult(
             metadata={
-                **table_metadata(work.url, "ops.raw_pages", where={"source": system, "stream": stream.name}),
+                **table_metadata(
+                    work.url, "ops.raw_pages", where={"source": system.name, "stream": stream.name}
+                ),
                 "accounts": len(results),
                 "pages": sum(r.pages for r in results),
                 "calls": sum(r.calls for r in results),
@@ -81,7 +76,4 @@ def _raw_pages(name: str, system: System, entity: str) -> dg.AssetsDefinition:
     return landed
 
 
-raw_robaws_client_pages = _raw_pages("raw_robaws_client_pages", "robaws", "customers")
-raw_zoho_contact_pages = _raw_pages("raw_zoho_contact_pages", "zoho", "customers")
-raw_zoho_invoice_pages = _raw_pages("raw_zoho_invoice_pages", "zoho", "invoices")
-raw_sumit_customer_pages = _raw_pages("raw_sumit_customer_pages", "sumit", "customers")
+RAW_PAGES = [_raw_pages(system, stream) for system in SYSTEMS.values() for stream in system.streams]

@@ -32,7 +32,6 @@ from customer_assets.domain.identity.evidence import (
 )
 from customer_assets.domain.identity.union_find import Union
 
-RANK = {"robaws": 0, "zoho": 1, "sumit": 2, "invoice": 3}  # whose row stands for a customer that several have
 LARGEST_BLOCK = 60  # of what shares a value; more of them share it by accident
 
 NEW_CUSTOMER = Evidence("new_customer", 0.0)  # the weakest: said only where nothing else ties a record

@@ -8,7 +8,7 @@ from typing import Any
 
 from customer_assets.domain.country import country_code
 from customer_assets.domain.identity.contact_details import mail_keys, phone_keys, phone_tail, vat_key
-from customer_assets.domain.identity.resolution import RANK
+from customer_assets.sources.registry import rank_of
 
 # Survivorship. These come together from the first row that has the first of them; every other field on its own.
 TOGETHER = (
@@ -106,7 +106,7 @@ def _survivor(rows: Sequence[dict[str, Any]], column: str, shared: set[str]) -> 
             row["deleted_at"] is not None,
             column not in (row["edited"] or ()),
             not _is_valid(column, row),
-            RANK[row["source"]],
+            rank_of(row["source"]),
             -(seen_at.timestamp() if seen_at is not None else 0),
             -frequency[row[column]],
             row["id"],

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from customer_assets.accounts import SYSTEMS
 from customer_assets.domain.cache.values import amount, plain_date
+from customer_assets.domain.clock import now_utc
 from customer_assets.errors import ConfigurationError, RecordError
 from customer_assets.pipeline.context import Context
-from customer_assets.sources.base import now_utc
+from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import rejects
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.invoices import legacy

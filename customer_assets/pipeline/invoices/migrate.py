@@ -12,8 +12,9 @@ from datetime import date
 from typing import Any
 
 from customer_assets.domain.cache.mapping import MappedRecord
+from customer_assets.domain.clock import now_utc
 from customer_assets.domain.identity.evidence import Key, Profile
-from customer_assets.domain.identity.resolution import NEW_CUSTOMER, RANK, SOURCE_ID, Clusters, resolve
+from customer_assets.domain.identity.resolution import NEW_CUSTOMER, SOURCE_ID, Clusters, resolve
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.profiles import INVOICE as INVOICE_KEY
 from customer_assets.pipeline.identity.profiles import (
@@ -24,15 +25,13 @@ from customer_assets.pipeline.identity.profiles import (
 )
 from customer_assets.pipeline.identity.resolve import as_review, decisions_of
 from customer_assets.settings import Settings
-from customer_assets.sources.base import now_utc
+from customer_assets.sources.registry import INVOICE, rank_of
 from customer_assets.store.cache import overlays, upsert
 from customer_assets.store.cache.upsert import Batch, Counts, Sighting
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import reviews
 from customer_assets.store.invoices import legacy
 from customer_assets.store.invoices import links as invoice_links
-
-INVOICE = "invoice"  # the source of customers that only old invoices know
 
 
 @dataclass
@@ -205,7 +204,9 @@ class _Resolution:
             cluster.invoices.append(invoice)
             cluster.origin = min(cluster.origin, invoice["source_invoice_id"])
             cluster.has_evidence |= self.has_evidence[invoice["id"]]
-        for row in sorted(self.rows, key=lambda r: (r["deleted_at"] is not None, RANK[r["source"]], r["id"])):
+        for row in sorted(
+            self.rows, key=lambda r: (r["deleted_at"] is not None, rank_of(r["source"]), r["id"])
+        ):
             at = (row["account"], self.clusters[row["account"]].of[row_key(row)])
             if at in gathered and gathered[at].row is None:
                 gathered[at].row = row

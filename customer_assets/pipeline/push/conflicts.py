@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
-from customer_assets.domain.systems import as_sumit_customer
+from customer_assets.accounts import Account
 from customer_assets.errors import NotFoundError, RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.edit import _batch
+from customer_assets.pipeline.push.push import pushes_of
 from customer_assets.store import audit
 from customer_assets.store.cache import overlays
 from customer_assets.store.database import connect
@@ -15,7 +17,12 @@ from customer_assets.store.push import conflicts, links
 
 
 def resolve_conflict(
-    context: Context, conflict_id: int, *, use: Literal["local", "remote"], by: str, name_from: str = "name"
+    context: Context,
+    conflict_id: int,
+    *,
+    use: Literal["local", "remote"],
+    by: str,
+    find_account: Callable[[str, str], Account],
 ) -> dict[str, Any]:
     """Decide an open conflict; the next sync carries it out. Returns the conflict.
 
@@ -24,7 +31,7 @@ def resolve_conflict(
         conflict_id: which one.
         use: whose value holds.
         by: who decides.
-        name_from: the setting SUMIT_NAME_FROM of the account.
+        find_account: (system, account) -> the account: how a row of another system would look there is a setting of it.
 
     Raises:
         NotFoundError: there is no such open conflict.
@@ -46,7 +53,8 @@ def resolve_conflict(
             if edit is not None:
                 links.release_edits(connection, [edit.id])
             if link.origin is not None:
-                taken = as_sumit_customer(link.origin, name_from=name_from)
+                account = find_account(link.row["source"], conflict["account"])
+                taken = pushes_of(account).as_customer(link.origin, account.settings)
                 origin_values[name] = taken.get(name)
         links.write_base(connection, link.id, base, origin_values)
         conflicts.close_conflict(connection, link.id, name, resolution=use, by=by)

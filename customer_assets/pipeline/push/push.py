@@ -13,9 +13,9 @@ from typing import Any
 
 from customer_assets.accounts import Account
 from customer_assets.domain.cache.mapping import MappedRecord, Mapper, decode_record
+from customer_assets.domain.clock import now_utc
 from customer_assets.domain.identity.names import name_key
 from customer_assets.domain.push.three_way_merge import Outcome, same
-from customer_assets.domain.systems import SUMIT_ENTITY, as_sumit_customer, sumit_writes
 from customer_assets.errors import (
     ConfigurationError,
     CustomerAssetsError,
@@ -28,10 +28,9 @@ from customer_assets.errors import (
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.sync.load import load_detail
 from customer_assets.pipeline.sync.reconcile import field_states, reconcile
-from customer_assets.sources.base import Page, now_utc
-from customer_assets.sources.registry import SPECS
-from customer_assets.sources.sumit import Sumit
-from customer_assets.sources.sumit_settings import SumitSettings
+from customer_assets.sources.kit.pages import Page
+from customer_assets.sources.registry import SYSTEMS
+from customer_assets.sources.system import Pushes, PushSettings
 from customer_assets.store import runs
 from customer_assets.store.cache import overlays, rows, upsert
 from customer_assets.store.cache.upsert import Batch, Counts, Sighting
@@ -172,7 +171,8 @@ def plan_push(
     Returns:
         Plans; outcomes of rows asked for that need none; how many linked customers need nothing.
     """
-    settings = _sumit(account)
+    pushes_of(account)  # refuses a system that is read alone
+    settings: PushSettings = account.settings
     ids = None if ids is None else list(dict.fromkeys(ids))
     plans: list[Planned] = []
     settled: list[PushRow] = []
@@ -181,7 +181,7 @@ def plan_push(
     known: set[int] = set()
     for link in found:
         known |= {row["id"] for row in (link.row, link.origin) if row is not None}
-        plan = _plan_of(link, settings, is_named=ids is not None)
+        plan = _plan_of(link, account, is_named=ids is not None)
         if plan is not None and plan.fields:
             plans.append(plan)
         elif plan is not None and plan.conflicts:
@@ -207,7 +207,7 @@ def plan_push(
         elif row["deleted_at"] is not None:
             settled.append(PushRow(row_id, "failed", f"it is deleted in {row['source']}"))
         else:
-            plans.append(_creation(row, settings))
+            plans.append(_creation(row, account))
     failed = {link.shown_id for link in found if link.last_error is not None}
     plans.sort(
         key=lambda plan: plan.row_id in failed
@@ -215,7 +215,7 @@ def plan_push(
     return plans, settled, unchanged
 
 
-def _plan_of(link: Link, settings: SumitSettings, *, is_named: bool = True) -> Planned | None:
+def _plan_of(link: Link, account: Account, *, is_named: bool = True) -> Planned | None:
     if link.row is None:
         if (
             link.origin is None
@@ -224,10 +224,10 @@ def _plan_of(link: Link, settings: SumitSettings, *, is_named: bool = True) -> P
         ):
             return None
         may_be_there = link.state in ("creating", "review")
-        return _creation(link.origin, settings, action="look_up" if may_be_there else "create")
+        return _creation(link.origin, account, action="look_up" if may_be_there else "create")
     if link.row["deleted_at"] is not None or link.id is None:
         return None
-    states = list(field_states(link, settings))
+    states = list(field_states(link, account))
     return Planned(
         link.shown_id,
         str(link.row["name"]),
@@ -241,11 +241,12 @@ def _plan_of(link: Link, settings: SumitSettings, *, is_named: bool = True) -> P
     )
 
 
-def _creation(row: dict[str, Any], settings: SumitSettings, *, action: str = "create") -> Planned:
-    values = as_sumit_customer(row, name_from=settings.name_from)
+def _creation(row: dict[str, Any], account: Account, *, action: str = "create") -> Planned:
+    pushes = pushes_of(account)
+    values = pushes.as_customer(row, account.settings)
     sent = tuple(
         PlannedField(name, None, values[name], "not in SUMIT yet")
-        for name in sumit_writes(settings.dialect)
+        for name in pushes.keys(account.settings)
         if values.get(name) is not None
     )
     return Planned(row["id"], str(row["name"]), action, sent)
@@ -279,7 +280,7 @@ def push(
         BusyError: another process syncs or pushes this account.
     """
     with (
-        system_lock(context.url, account=account.account, system="sumit", what="push"),
+        system_lock(context.url, account=account.account, system=account.system, what="push"),
         connect(context.url, name="customer_assets push") as connection,
     ):
         return push_locked(context, connection, account, ids=ids, dry_run=dry_run, calls_spent=calls_spent)
@@ -294,9 +295,9 @@ def push_locked(
     if not dry_run:
         region = context.settings.default_region
         laid = overlays.load_overlays(
-            connection, account=account.account, source="sumit", default_region=region
+            connection, account=account.account, source=account.system, default_region=region
         )
-        reconcile(connection, account, Batch(account.account, "sumit", laid))
+        reconcile(connection, account, Batch(account.account, account.system, laid))
     result.planned, settled, result.unchanged = plan_push(connection, account, ids)
     result.rows += settled
     if dry_run:
@@ -307,7 +308,7 @@ def push_locked(
         ]  # fmt: skip
     elif result.planned:
         run_id = runs.begin_run(
-            connection, account=account.account, source="sumit", kind="push", trigger=context.trigger,
+            connection, account=account.account, source=account.system, kind="push", trigger=context.trigger,
             dagster_run_id=context.dagster_run_id,
         )  # fmt: skip
         for plan in result.planned:  # those that this run does not reach are wanted by the next
@@ -345,15 +346,16 @@ class _Push:
         self, context: Context, connection: Connection, account: Account, run_id: int, calls_spent: int
     ) -> None:
         self._context, self._connection, self._account = context, connection, account
-        self._settings = _sumit(account)
+        self._pushes = pushes_of(account)
+        self._settings: PushSettings = account.settings
         self._run_id, self._calls_spent = run_id, calls_spent
-        self._keys = sumit_writes(self._settings.dialect)
-        self._stream = SPECS["sumit"].stream("customers")
+        self._keys = self._pushes.keys(account.settings)
+        self._stream = SYSTEMS[account.system].stream("customers")
         self._mapper = Mapper(self._stream.mapping(self._settings))
 
     async def run(self, result: PushResult) -> None:
         """Work through the plans; what concerns every row stops it, and leaves the rest pending."""
-        async with Sumit(self._settings) as client:
+        async with self._pushes.client(self._account.settings) as client:
             self._client = client
             if client.meter.budget is not None:
                 client.meter.budget -= self._calls_spent
@@ -414,7 +416,7 @@ class _Push:
         if self._settings.read_before_push == "on":
             await self._refresh(link)
             link = self._required(plan.row_id)
-        fresh = _plan_of(link, self._settings)
+        fresh = _plan_of(link, self._account)
         if fresh is None:
             return self._kept(plan, "failed", "it is deleted in SUMIT")
         if not fresh.fields:
@@ -454,7 +456,7 @@ class _Push:
     def _required(self, row_id: int) -> Link:
         link = self._link(row_id)
         if link is None:
-            raise GoneError(f"customer {row_id} is not there any more", system="sumit")
+            raise GoneError(f"customer {row_id} is not there any more", system=self._account.system)
         return link
 
     async def _refresh(self, link: Link) -> None:
@@ -467,7 +469,7 @@ class _Push:
         self._load(remote_id, page)
 
     def _load(self, remote_id: str, page: Page | None) -> None:
-        key = raw_pages.StreamKey(self._account.account, "sumit", self._stream.detail or "")
+        key = raw_pages.StreamKey(self._account.account, self._account.system, self._stream.detail or "")
         details.land_detail(
             self._connection, key, remote_id, version=None, requested_at=page.requested_at if page else now_utc(),
             body=page.body if page else None,
@@ -508,7 +510,7 @@ class _Push:
         if twins := links.twins(self._connection, plan.row_id):
             return await self._adopt_twin(plan, link_id, twins)
         row = rows.read_rows(self._connection, [plan.row_id])[plan.row_id]
-        values = {f.field: f.new for f in _creation(row, self._settings).fields}
+        values = {f.field: f.new for f in _creation(row, self._account).fields}
         remote_id = await self._looked_up(link_id, values) if plan.action == "look_up" else None
         if remote_id is not None:
             return await self._take_over(plan, link_id, remote_id)
@@ -542,7 +544,7 @@ class _Push:
             through = f", pushed from customer {taken[0]['origin_id']}" if taken else ""
             reason = f"it is SUMIT customer {which} already{through}"
             links.mark_state(self._connection, link_id, "review", reason)
-            raise RefusedError(reason, system="sumit")
+            raise RefusedError(reason, system=self._account.system)
         self._join(link_id, str(twins[0]["source_customer_id"]))
         return await self._update(plan, outcome="adopted")
 
@@ -556,12 +558,12 @@ class _Push:
         """Give the origin to the link that knows the SUMIT row; nothing was agreed between the two yet."""
         existing = links.link_of_remote(self._connection, account=self._account.account, remote_id=remote_id)
         if existing is None:
-            raise RefusedError(f"SUMIT customer {remote_id} cannot be read", system="sumit")
+            raise RefusedError(f"SUMIT customer {remote_id} cannot be read", system=self._account.system)
         taken = links.origin_of(self._connection, existing)
         if taken is not None and existing != link_id:
             reason = f"SUMIT customer {remote_id} is linked to customer {taken} already"
             links.mark_state(self._connection, link_id, "review", reason)
-            raise RefusedError(reason, system="sumit")
+            raise RefusedError(reason, system=self._account.system)
         with self._connection.transaction():
             if existing != link_id:
                 links.join_links(self._connection, wanted=link_id, existing=existing)
@@ -569,7 +571,7 @@ class _Push:
 
     async def _looked_up(self, link_id: int, values: dict[str, Any]) -> str | None:
         """The id of the customer that an earlier call may have created: the same name, and a key the same if there is any."""
-        properties = {f.column: f.paths[0] for f in SUMIT_ENTITY.fields if f.paths}
+        properties = self._pushes.searched_by(self._account.settings)
         keys = [name for name in LOOKED_UP_BY if values.get(name)]
         hits: set[str] = set()
         for name in (*keys, "name"):
@@ -584,7 +586,7 @@ class _Push:
         if len(hits) > 1:
             reason = f"several SUMIT customers match: {', '.join(sorted(hits))}"
             links.mark_state(self._connection, link_id, "review", reason)
-            raise RefusedError(reason, system="sumit")
+            raise RefusedError(reason, system=self._account.system)
         return next(iter(hits), None)
 
     def _readable(self, page: Page) -> MappedRecord | None:
@@ -597,24 +599,24 @@ class _Push:
 
     def _store(self, link: Link, remote_id: str, values: dict[str, Any]) -> None:
         """SUMIT's row and the link, as of what was sent; its own spelling comes with the next pull."""
-        account = self._account.account
+        account, system = self._account.account, self._account.system
         region = self._context.settings.default_region
         batch = Batch(
-            account, "sumit",
-            overlays.load_overlays(self._connection, account=account, source="sumit", default_region=region),
+            account, system,
+            overlays.load_overlays(self._connection, account=account, source=system, default_region=region),
             origin="push", sync_run_id=self._run_id, incremental=True, whole_metadata=False,
         )  # fmt: skip
         known = link.origin or {}
-        first = {"country": known.get("country") or "IL", "is_active": True}
-        first |= {name: known[name] for name in ("company_name", "state") if known.get(name)}
+        first = dict(self._pushes.insert_defaults)
+        first |= {name: known[name] for name in ("country", "company_name", "state") if known.get(name)}
         first = {name: value for name, value in first.items() if name not in values}
         record = MappedRecord(remote_id, None, dict(values), first, {})
         upsert.apply_batch(self._connection, upsert.CUSTOMERS, batch, [Sighting(record, now_utc())])
-        row_id = rows.row_id_of(self._connection, account=account, source="sumit", source_id=remote_id)
+        row_id = rows.row_id_of(self._connection, account=account, source=system, source_id=remote_id)
         overlays.show_anew(self._connection, batch, [row_id])
         if link.origin is not None:
             rows.join_customer(self._connection, row_id, origin_id=link.origin["id"])
-        origin = as_sumit_customer(link.origin, name_from=self._settings.name_from) if link.origin else {}
+        origin = self._pushes.as_customer(link.origin, self._account.settings) if link.origin else {}
         if link.id is not None:
             links.record_push(
                 self._connection, link.id, row_id=row_id, remote_id=remote_id, base=values,
@@ -628,8 +630,14 @@ def _external_id(row: dict[str, Any]) -> str:
     return f"{account}{row['source']}:{row['source_customer_id']}"
 
 
-def _sumit(account: Account) -> SumitSettings:
-    settings = account.settings
-    if not isinstance(settings, SumitSettings):
-        raise ConfigurationError(f"{account.system} takes no pushes: only sumit does")
-    return settings
+def pushes_of(account: Account) -> Pushes:
+    """How customers are written to the system of this account.
+
+    Raises:
+        ConfigurationError: it takes no pushes.
+    """
+    pushes = SYSTEMS[account.system].pushes
+    if pushes is None:
+        takers = ", ".join(name for name, system in SYSTEMS.items() if system.pushes is not None)
+        raise ConfigurationError(f"{account.system} takes no pushes: only {takers} does")
+    return pushes

@@ -11,7 +11,7 @@ import math
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -20,10 +20,13 @@ import msgspec
 from customer_assets.accounts import Account
 from customer_assets.domain.cache.mapping import RecordMapping, plain_text
 from customer_assets.domain.cache.values import instant
+from customer_assets.domain.clock import now_utc
 from customer_assets.errors import ContractError, GoneError, QuotaError, SourceError, TransientError
 from customer_assets.pipeline.context import Context, Progress
-from customer_assets.sources.base import Envelope, Page, Source, now_utc
-from customer_assets.sources.registry import Stream
+from customer_assets.sources.kit.client import Source
+from customer_assets.sources.kit.pages import Envelope, Page
+from customer_assets.sources.registry import SYSTEMS
+from customer_assets.sources.system import Stream
 from customer_assets.store import watermarks
 from customer_assets.store.cache import upsert
 from customer_assets.store.database import Connection, scalar
@@ -103,6 +106,7 @@ class _Landing:
         self.table = upsert.CUSTOMERS if stream.entity == "customers" else upsert.INVOICES
         self.key = raw_pages.StreamKey(account.account, account.system, stream.name)
         self.mapping = stream.mapping(account.settings)
+        self.policy = stream.policy(account.settings)
         self.head = _head_decoder(self.mapping, stream.refers_to)
         self.seen = seen.SeenIds(connection)
         self.unreadable = 0
@@ -127,13 +131,9 @@ class _Landing:
 
     def _since(self) -> datetime | None:
         """From when on changes are asked for; None: everything."""
-        settings: Any = self.account.settings
-        wish = getattr(settings, "modified_since", getattr(settings, "incremental", "off"))
-        if self.stream.entity == "invoices":
-            wish = "try"  # documented there
         # a confirmed mass deletion needs everything: an incremental answer says nothing of what is gone
         is_whole = self.options.full or self.options.limit or self.options.allow_mass_delete
-        if is_whole or wish == "off" or self.account.system == "sumit":
+        if is_whole or not self.policy.asks_for_changes:
             return None
         state = watermarks.stream_state(
             self.connection,
@@ -143,8 +143,7 @@ class _Landing:
         )
         if state.watermark is None or state.last_full_at is None:
             return None
-        age = now_utc() - state.last_full_at
-        if age > timedelta(days=getattr(settings, "full_scan_days", 7.0)):
+        if now_utc() - state.last_full_at > self.policy.full_scan_every:
             return None
         return state.watermark.replace(microsecond=0)  # as it is sent: the filter knows seconds only
 
@@ -305,8 +304,8 @@ class _Landing:
         if self.stream.wants_details and self.result.scan is not None:
             details.want_details(self.connection, self._detail_key())
         if self.stream.refers_to:
-            contacts = raw_pages.StreamKey(self.account.account, self.account.system, "contact")
-            details.want_ids(self.connection, contacts, self.seen.unknown_references(contacts))
+            customers = self._detail_key()
+            details.want_ids(self.connection, customers, self.seen.unknown_references(customers))
         scan = self.result.scan
         if (
             self.result.status == "complete"
@@ -319,7 +318,8 @@ class _Landing:
             await self._land_details()
 
     def _detail_key(self) -> raw_pages.StreamKey:
-        name = self.stream.detail or "contact"
+        """Single records that follow from this stream: its own, or the customers that its invoices name."""
+        name = self.stream.detail or SYSTEMS[self.account.system].stream("customers").detail or ""
         return raw_pages.StreamKey(self.account.account, self.account.system, name)
 
     def _missing(self, scan: scans.Scan) -> list[tuple[str, str | None]]:
@@ -342,11 +342,12 @@ class _Landing:
 
     async def _land_details(self) -> None:
         key = self._detail_key()
-        budget = getattr(self.account.settings, "detail_budget", 0)
-        await self._ask_for(details.wanted_details(self.connection, key, limit=budget))
+        await self._ask_for(details.wanted_details(self.connection, key, limit=self.policy.detail_budget))
         left = details.count_wanted(self.connection, key)
         if left:
-            self.result.messages.append(f"{left} details are left for the next run (ZOHO_DETAIL_BUDGET)")
+            self.result.messages.append(
+                f"{left} details are left for the next run ({self.account.system.upper()}_DETAIL_BUDGET)"
+            )
 
     async def _ask_for(self, wanted: Iterable[tuple[str, str | None]]) -> None:
         """Fetch records by id and land the answers; a spent quota leaves the rest for the next run."""

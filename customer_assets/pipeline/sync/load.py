@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from customer_assets.accounts import Account
@@ -23,7 +23,8 @@ from customer_assets.domain.cache.mapping import (
 from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.sync.reconcile import reconcile
-from customer_assets.sources.registry import Stream
+from customer_assets.sources.registry import SYSTEMS
+from customer_assets.sources.system import Stream
 from customer_assets.store import rejects, watermarks
 from customer_assets.store.cache import absences, overlays, upsert
 from customer_assets.store.cache.upsert import Batch, CacheTable, Counts, Sighting
@@ -210,7 +211,7 @@ class _Loading:
         if self.table.has_changes:
             with self.connection.transaction():
                 overlays.reapply_role_overrides(self.connection, self.batch)
-        if self.account.system == "sumit":
+        if SYSTEMS[self.account.system].pushes is not None:
             ids = (
                 None
                 if source_id is None
@@ -311,7 +312,7 @@ class _Loading:
             )
 
     def _record(self, scan: scans.Scan, counts: Counts) -> None:
-        overlap = timedelta(seconds=getattr(self.account.settings, "overlap_seconds", 300))
+        overlap = self.stream.policy(self.account.settings).overlap
         is_complete = scan.status == "complete" and scan.kind in ("full", "incremental")
         if is_complete:
             watermarks.record_load(

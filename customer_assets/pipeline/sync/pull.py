@@ -9,13 +9,15 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from customer_assets.accounts import Account
+from customer_assets.domain.clock import now_utc
 from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, GoneError, SourceError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.sync.land import Landed, PullOptions, land_stream
 from customer_assets.pipeline.sync.load import Loaded, has_pending, load_detail, load_stream
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
-from customer_assets.sources.base import Source, now_utc
-from customer_assets.sources.registry import SPECS, Stream
+from customer_assets.sources.kit.client import Source
+from customer_assets.sources.registry import SYSTEMS
+from customer_assets.sources.system import Stream
 from customer_assets.store import runs
 from customer_assets.store.cache.upsert import Counts
 from customer_assets.store.database import Connection, connect, system_lock
@@ -111,7 +113,7 @@ def pull_locked(
 ) -> SyncResult:
     """`pull` for a caller that holds the system's lock and a connection."""
     result = SyncResult(account.account, account.system)
-    spec = SPECS[account.system]
+    spec = SYSTEMS[account.system]
     asked = "limited" if options.limit else "full" if options.full else "incremental"
     run_id = _begin(context, connection, account, "rebuild" if from_raw else asked)
     if not from_raw:
@@ -288,7 +290,7 @@ def pull_one(context: Context, account: Account, source_id: str) -> SyncResult:
 def pull_one_locked(context: Context, connection: Connection, account: Account, source_id: str) -> SyncResult:
     """`pull_one` for a caller that holds the system's lock and a connection."""
     result = SyncResult(account.account, account.system)
-    stream = SPECS[account.system].stream("customers")
+    stream = SYSTEMS[account.system].stream("customers")
     run_id = _begin(context, connection, account, "single")
     asyncio.run(_land_one(context, connection, account, stream, source_id, run_id, result))
     if result.error is None or isinstance(result.error, GoneError):
@@ -332,7 +334,7 @@ async def _land_one(
 
 
 def _check_page_size(account: Account, options: PullOptions) -> None:
-    largest = SPECS[account.system].largest_page
+    largest = SYSTEMS[account.system].largest_page
     if options.page_size is not None and not 1 <= options.page_size <= largest:
         raise ConfigurationError(f"--batch-size: {account.system} takes 1 to {largest} records a page")
 
@@ -340,8 +342,8 @@ def _check_page_size(account: Account, options: PullOptions) -> None:
 @asynccontextmanager
 async def opened(context: Context, account: Account, options: PullOptions) -> AsyncIterator[Source]:
     """The client of an account, open."""
-    client = SPECS[account.system].client(
-        account.settings, StoredTokens(context.url, account.account), options.page_size
+    client = SYSTEMS[account.system].client(
+        account.settings, StoredTokens(context.url, account.account, account.system), options.page_size
     )
     if options.delay_ms:
         client.pacer.slow_down(1000 / options.delay_ms)

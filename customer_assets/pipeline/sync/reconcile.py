@@ -12,8 +12,8 @@ from typing import Any
 
 from customer_assets.accounts import Account
 from customer_assets.domain.push.three_way_merge import Decision, Outcome, merge, same
-from customer_assets.domain.systems import as_sumit_customer, sumit_writes
-from customer_assets.sources.sumit_settings import SumitSettings
+from customer_assets.sources.registry import SYSTEMS
+from customer_assets.sources.system import Pushes, PushSettings
 from customer_assets.store.cache import overlays, rows
 from customer_assets.store.cache.upsert import Batch
 from customer_assets.store.database import Connection
@@ -54,12 +54,13 @@ class Reconciled:
     shown_anew: list[int] = field(default_factory=list)
 
 
-def field_states(link: Link, settings: SumitSettings) -> Iterator[FieldState]:
-    """Every field that this dialect can carry, compared. The link has a row."""
-    origin = as_sumit_customer(link.origin, name_from=settings.name_from) if link.origin else {}
+def field_states(link: Link, account: Account) -> Iterator[FieldState]:
+    """Every field that the system takes, compared. The link has a row."""
+    pushes, settings = _pushes(account), _settings(account)
+    origin = pushes.as_customer(link.origin, account.settings) if link.origin else {}
     remote = link.remote
     seen_at = link.row["source_modified_at"] if link.row is not None else None
-    for name in sumit_writes(settings.dialect):
+    for name in pushes.keys(account.settings):
         base, there, edit = link.base.get(name), remote.get(name), link.edits.get(name)
         local, local_at, from_origin = base, None, False
         if edit is not None:
@@ -75,6 +76,17 @@ def field_states(link: Link, settings: SumitSettings) -> Iterator[FieldState]:
         yield FieldState(name, base, local, local_at, there, seen_at, edit, from_origin, decision)
 
 
+def _pushes(account: Account) -> Pushes:
+    pushes = SYSTEMS[account.system].pushes
+    assert pushes is not None  # noqa: S101 (the callers ask for systems that take pushes alone)
+    return pushes
+
+
+def _settings(account: Account) -> PushSettings:
+    settings: PushSettings = account.settings
+    return settings
+
+
 def reconcile(
     connection: Connection, account: Account, batch: Batch, *, row_ids: Sequence[int] | None = None
 ) -> Reconciled:
@@ -82,31 +94,30 @@ def reconcile(
 
     Args:
         connection: database.
-        account: a SUMIT account.
+        account: an account of a system that takes pushes.
         batch: what changes are logged as.
         row_ids: only these rows; None: all.
     """
-    settings = account.settings
-    assert isinstance(settings, SumitSettings)  # noqa: S101 (the caller asks for SUMIT alone)
+    keys = _pushes(account).keys(account.settings)
     result = Reconciled()
     with connection.transaction():
         found = links.load_links(connection, account=account.account, row_ids=row_ids)
         unlinked = [link for link in found if link.id is None and _is_alive(link)]
         for link in unlinked:
-            link.base = {name: link.remote.get(name) for name in sumit_writes(settings.dialect)}
+            link.base = {name: link.remote.get(name) for name in keys}
             link.remote_id = link.row["source_customer_id"] if link.row else None
         links.create_links(connection, unlinked)
         released: list[int] = []
         for link in found:
             if link.id is not None and _is_alive(link):
-                released += _reconcile(connection, link, settings, result)
+                released += _reconcile(connection, link, account, result)
         if released:
             rows.lock_rows(connection, result.shown_anew)
             links.release_edits(connection, released)
             laid = overlays.load_overlays(
                 connection,
                 account=account.account,
-                source="sumit",
+                source=account.system,
                 default_region=batch.overlays.default_region,
             )
             overlays.show_anew(connection, replace(batch, overlays=laid), result.shown_anew)
@@ -117,14 +128,14 @@ def _is_alive(link: Link) -> bool:
     return link.row is not None and link.row["deleted_at"] is None
 
 
-def _reconcile(connection: Connection, link: Link, settings: SumitSettings, result: Reconciled) -> list[int]:
+def _reconcile(connection: Connection, link: Link, account: Account, result: Reconciled) -> list[int]:
     """One link; returns ids of edits that do not hold any more."""
     assert link.id is not None  # noqa: S101 (asked before)
     base, origin_values = dict(link.base), dict(link.origin_values)
     released: list[int] = []
     agreed_anew = False
     is_pending = False
-    for state in field_states(link, settings):
+    for state in field_states(link, account):
         outcome = state.decision.outcome
         is_pending |= outcome is Outcome.PUSH
         if state.decision.both_changed and outcome is not Outcome.CONFLICT:
@@ -133,7 +144,7 @@ def _reconcile(connection: Connection, link: Link, settings: SumitSettings, resu
                 connection,
                 _conflict(link.id, state),
                 resolution=winner,
-                by=f"policy {settings.conflict_policy}",
+                by=f"policy {_settings(account).conflict_policy}",
             )
         if outcome is Outcome.CONFLICT:
             result.open_conflicts += 1

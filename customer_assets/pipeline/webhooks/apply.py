@@ -10,12 +10,11 @@ import psycopg
 
 from customer_assets.accounts import Account
 from customer_assets.domain.cache.mapping import Mapper, RecordMapping, decode_record
-from customer_assets.domain.systems import ROBAWS_CLIENT
+from customer_assets.domain.clock import now_utc
 from customer_assets.domain.webhooks.deliveries import EVENTS, open_delivery, record_of
 from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
-from customer_assets.sources.base import now_utc
-from customer_assets.sources.robaws_settings import RobawsSettings
+from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import watermarks
 from customer_assets.store.cache import overlays, upsert
 from customer_assets.store.cache.upsert import Batch, Sighting
@@ -115,14 +114,10 @@ class _Applier:
     ) -> _Applier | None:
         """The applier of an account, None where it is not configured."""
         for one in accounts:
-            settings = one.settings
-            if (one.account, one.system) == (account, source) and isinstance(settings, RobawsSettings):
-                # what list pages taught counts as much as what the settings say
+            webhooks = SYSTEMS[one.system].webhooks
+            if (one.account, one.system) == (account, source) and webhooks is not None:
                 learned = overlays.extra_field_names(connection, account=account, source=source)
-                mapping = ROBAWS_CLIENT.with_extra_fields(
-                    settings.extra_fields, learned | settings.extra_field_ids
-                ).reading_absent_as(settings.absent_in_webhook)
-                return cls(connection, context, account, source, mapping)
+                return cls(connection, context, account, source, webhooks.mapping(one.settings, learned))
         return None
 
     def apply(self, found: Sequence[Delivery], total: AppliedDeliveries) -> list[Settled]:

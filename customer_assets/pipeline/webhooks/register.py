@@ -11,16 +11,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from customer_assets.accounts import Account
+from customer_assets.domain.clock import now_utc
 from customer_assets.domain.webhooks.signature import HEADER, sign
 from customer_assets.errors import ConfigurationError, PermanentError
 from customer_assets.pipeline.context import Context
-from customer_assets.sources.base import now_utc
-from customer_assets.sources.robaws import Robaws, WebhookEndpoint
-from customer_assets.sources.robaws_settings import RobawsSettings
+from customer_assets.sources.registry import SYSTEMS
+from customer_assets.sources.system import WebhookEndpoint, Webhooks
 from customer_assets.store.database import Connection, connect, system_lock
 from customer_assets.store.webhooks import deliveries, endpoints
 
-SOURCE = "robaws"
 VERIFYING_EVENT = "customer_assets.verify"
 VERIFY_TRIES = 4  # a second apart: the receiver learns of a new secret within one
 
@@ -63,15 +62,17 @@ def register_webhook(
     Raises:
         ConfigurationError: the address is none.
         PermanentError: endpoints of this address must be deleted by hand first.
-        SourceError: Robaws could not do it.
+        SourceError: the system could not do it.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(f"--url {url}: write https://host/api/webhooks/robaws/customers")
+        raise ConfigurationError(f"--url {url}: write https://host/api/webhooks/{account.system}/customers")
     if not events:
         raise ConfigurationError("--events: name at least one, such as client.created,client.updated")
     with (
-        system_lock(context.url, account=account.account, system="robaws webhooks", what="register"),
+        system_lock(
+            context.url, account=account.account, system=f"{account.system} webhooks", what="register"
+        ),
         connect(context.url, name="customer_assets register webhook") as connection,
     ):
         outcome, endpoint, removed = asyncio.run(_register(connection, account, url, events, rotate=rotate))
@@ -81,7 +82,7 @@ def register_webhook(
             verified, message = asyncio.run(_verify(connection, url, endpoint.secret))
         if verified:
             endpoints.mark_verified(
-                connection, account=account.account, source=SOURCE, endpoint_id=endpoint.id
+                connection, account=account.account, source=account.system, endpoint_id=endpoint.id
             )
     return Registration(outcome, endpoint.id, url, list(endpoint.events), removed, verified, message)
 
@@ -89,12 +90,12 @@ def register_webhook(
 async def _register(
     connection: Connection, account: Account, url: str, events: Sequence[str], *, rotate: bool
 ) -> tuple[str, WebhookEndpoint, list[str]]:
-    ours = {"account": account.account, "source": SOURCE}
+    ours = {"account": account.account, "source": account.system}
     held = {e.id: e for e in endpoints.known_endpoints(connection, **ours, url=url)}
-    async with _client(account) as client:
+    async with _webhooks(account).client(account.settings) as client:
         listed = await client.endpoints()
         if listed is None:  # this tenant does not list them: what we registered ourselves is all we know
-            there = [WebhookEndpoint(e.id, e.url, e.events) for e in held.values()]
+            there = [WebhookEndpoint(e.id, e.url, list(e.events)) for e in held.values()]
         else:
             there = [e for e in listed if e.url == url]
             gone = held.keys() - {e.id for e in there}
@@ -104,7 +105,7 @@ async def _register(
         if good and not rotate:
             kept, outcome = good[0], "already"
             kept.secret, kept.events = held[kept.id].secret, kept.events or held[kept.id].events
-        elif there and not rotate and not held and _configured(account):
+        elif there and not rotate and not held and _webhooks(account).secrets(account.settings):
             if len(there) > 1:
                 raise ConfigurationError(
                     f"{len(there)} endpoints deliver to {url} ({', '.join(e.id for e in there)}), and nobody knows whose "
@@ -129,9 +130,9 @@ async def _register(
         for other in [e for e in there if e.id != kept.id]:  # two endpoints would deliver everything twice
             if not await client.delete_endpoint(other.id):
                 raise PermanentError(
-                    f"robaws: endpoint {other.id} delivers to {url}, too, and this tenant does not let it be deleted: "
+                    f"{account.system}: endpoint {other.id} delivers to {url}, too, and this tenant does not let it be deleted: "
                     f"delete it by hand, and keep {kept.id}",
-                    system=SOURCE,
+                    system=account.system,
                 )
             removed.append(other.id)
         endpoints.retire_endpoints(connection, **ours, ids=removed)
@@ -143,19 +144,20 @@ def delete_endpoints(context: Context, account: Account, endpoint_id: str | None
 
     Raises:
         PermanentError: this tenant does not let endpoints be deleted.
-        SourceError: Robaws could not do it.
+        SourceError: the system could not do it.
     """
-    ours = {"account": account.account, "source": SOURCE}
+    ours = {"account": account.account, "source": account.system}
     with connect(context.url, name="customer_assets delete webhook") as connection:
         known = [e.id for e in endpoints.known_endpoints(connection, **ours)]
         ids = [endpoint_id] if endpoint_id else known
 
         async def delete() -> None:
-            async with _client(account) as client:
+            async with _webhooks(account).client(account.settings) as client:
                 for one in ids:
                     if not await client.delete_endpoint(one):
                         raise PermanentError(
-                            f"robaws: this tenant does not let endpoint {one} be deleted", system=SOURCE
+                            f"{account.system}: this tenant does not let endpoint {one} be deleted",
+                            system=account.system,
                         )
                     endpoints.forget_endpoints(connection, **ours, ids=[one])
 
@@ -193,13 +195,8 @@ async def _verify(connection: Connection, url: str, secret: str) -> tuple[bool |
     return False, f"{url} refused our own delivery: HTTP {answer}"
 
 
-def _client(account: Account) -> Robaws:
-    settings = account.settings
-    if not isinstance(settings, RobawsSettings):
+def _webhooks(account: Account) -> Webhooks:
+    webhooks = SYSTEMS[account.system].webhooks
+    if webhooks is None:
         raise ConfigurationError(f"{account.system} has no webhooks")
-    return Robaws(settings)
-
-
-def _configured(account: Account) -> list[str]:
-    settings = account.settings
-    return settings.webhook_secrets if isinstance(settings, RobawsSettings) else []
+    return webhooks

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from customer_assets.store.database import Connection, scalar
+from customer_assets.store.database import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,3 @@ def open_conflict(connection: Connection, conflict_id: int) -> dict[str, Any] | 
         """,
         [conflict_id],
     ).fetchone()
-
-
-def account_of_conflict(connection: Connection, conflict_id: int) -> str | None:
-    """Whose conflict it is."""
-    found = scalar(
-        connection,
-        "select l.account from ops.sumit_conflicts c join ops.sumit_links l on l.id = c.link_id where c.id = %s",
-        [conflict_id],
-    )
-    return None if found is None else str(found)

@@ -18,6 +18,7 @@ from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditEr
 from customer_assets.pipeline import edit as edits
 from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.runtime.runtime import Stack
+from customer_assets.sources.registry import INVOICE, SYSTEMS
 from customer_assets.store import audit
 from customer_assets.store.database import Connection
 from customer_assets.store.reads import console
@@ -37,11 +38,9 @@ from customer_assets.web.console.tables import (
 )
 
 OWNERS = {
-    "robaws": "Robaws owns these fields. What you write here lies over them until it is given up; a sync never overwrites it, and Robaws never sees it.",
-    "zoho": "Zoho Books owns these fields. What you write here lies over them until it is given up; Zoho never sees it.",
-    "sumit": "What you write here is pushed to SUMIT by the next bidirectional sync. Where SUMIT changed the same field meanwhile, the policy decides.",
-    "invoice": "Only old invoices know this customer; nothing overwrites what you write here.",
-}  # fmt: skip
+    **{name: system.owner_note for name, system in SYSTEMS.items()},
+    INVOICE: "Only old invoices know this customer; nothing overwrites what you write here.",
+}
 
 
 class Customers(Lists):
@@ -183,7 +182,7 @@ class Customers(Lists):
             for title, names in SECTIONS.items()
         ]
         return await self._show(
-            request, session, "edit.html",             row=row, seen_at=seen_at, sections=sections, owner=OWNERS[row["source"]], stale=stale,
+            request, session, "edit.html",             row=row, seen_at=seen_at, sections=sections, owner=OWNERS.get(row["source"], f"{row['source']} owns these fields."), stale=stale,
             versions=versions, edited={e["field"]: e for e in found["edits"]}, failed=failed,
             status=409 if stale else 422 if failed else 200,
         )  # fmt: skip

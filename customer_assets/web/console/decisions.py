@@ -12,7 +12,6 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.identity.decide import decide_review
 from customer_assets.pipeline.push.conflicts import resolve_conflict
-from customer_assets.sources.sumit_settings import SumitSettings
 from customer_assets.store.cache import rows
 from customer_assets.store.identity import reviews
 from customer_assets.store.push import conflicts
@@ -66,19 +65,12 @@ class Decisions(Screen):
         decision = str((await request.form()).get("decision"))
         if decision not in ("local", "remote"):
             return PlainTextResponse("decide local or remote", status_code=422)
-        names = {
-            a.account: a.settings.name_from
-            for a in self._stack.configuration.accounts
-            if isinstance(a.settings, SumitSettings)
-        }
 
         def settle() -> None:
             conflict_id = request.path_params["id"]
-            with self._connect() as connection:
-                owner = conflicts.account_of_conflict(connection, conflict_id)
             resolve_conflict(
                 self._stack.context(trigger="web"), conflict_id, use="local" if decision == "local" else "remote",
-                by=session.user, name_from=names.get(owner or "", "name"),
+                by=session.user, find_account=self._stack.account_without_calls,
             )  # fmt: skip
 
         return await self._decided(settle, "/conflicts")

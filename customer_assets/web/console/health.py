@@ -8,8 +8,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from customer_assets.accounts import SETTINGS_CLASSES
 from customer_assets.runtime.timetable import timetable
+from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import audit
 from customer_assets.store.reads import api, console
 from customer_assets.store.users import Session
@@ -27,23 +27,21 @@ class Health(Screen):
             with self._connect() as connection:
                 return {
                     "webhooks": endpoints.health_line(endpoints.delivery_health(connection)),
-                    "silent": endpoints.silent_accounts(
-                        connection, self._stack.accounts_with_secrets, source="robaws"
-                    ),
+                    "silent": self._stack.silent_accounts(connection),
                     "synced": api.health(connection)["synced"],
                     "reminders": console.reminder_settings(connection),
                 }
 
         settings = [
             (f"{system.upper()}_{name.upper()}", "set" if any(a.system == system and getattr(a.settings, name) for a in self._stack.configuration.accounts) else "not set")
-            for system, cls in SETTINGS_CLASSES.items()
-            for name, info in cls.model_fields.items()
-            if "SecretStr" in str(info.annotation) or name in ("company_id", "organization_id")
+            for system, declared in SYSTEMS.items()
+            for name, info in declared.settings.model_fields.items()
+            if "SecretStr" in str(info.annotation) or name in declared.credentials
         ]  # fmt: skip
         own = self._stack.configuration.settings
         return await self._show(
             request, session, "health.html", settings=settings, timezone=own.timezone,
-            schedules=timetable(sumit_nightly=self._stack.configuration.sumit_is_nightly), **await run_in_threadpool(read),
+            schedules=timetable(sumit_nightly=self._stack.configuration.pushes_nightly), **await run_in_threadpool(read),
         )  # fmt: skip
 
     async def reminder_settings(self, request: Request, session: Session) -> Response:

@@ -8,16 +8,18 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
 
-from customer_assets.accounts import System
 from customer_assets.errors import ConfigurationError, CustomerAssetsError, TransientError
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.runtime.dagster_client import Dagster
 from customer_assets.runtime.dagster_reports import Reporter
 from customer_assets.runtime.runtime import Stack
+from customer_assets.sources.registry import SYSTEMS
+from customer_assets.sources.system import System
 from customer_assets.store import runs
 from customer_assets.store.database import connect
 
@@ -196,7 +198,7 @@ def _counted(counts: Mapping[str, Any]) -> str:
     return ", ".join(f"{counts[name]} {name}" for name in COUNTED)
 
 
-def _pull(stack: Stack, context: Context, *, systems: Sequence[System], full: bool) -> Done:
+def _pull(stack: Stack, context: Context, *, systems: Sequence[str]) -> Done:
     """Pull accounts one after another; one that fails stops no other."""
     from customer_assets.pipeline.sync.land import PullOptions
     from customer_assets.pipeline.sync.pull import pull
@@ -205,7 +207,7 @@ def _pull(stack: Stack, context: Context, *, systems: Sequence[System], full: bo
     metadata: Metadata = {}
     for account in (a for a in stack.working.accounts if a.system in systems):
         try:
-            result = pull(context, account, PullOptions(full=full))
+            result = pull(context, account, PullOptions())
         except CustomerAssetsError as error:
             said.append(f"{account.system}: {error}")
             continue
@@ -222,7 +224,7 @@ def _pull_all(stack: Stack, context: Context) -> Done:
     from customer_assets.pipeline.identity.resolve import resolve_customers
     from customer_assets.pipeline.invoices.remind import plan_reminders
 
-    said, metadata = _pull(stack, context, systems=("robaws", "zoho", "sumit"), full=False)
+    said, metadata = _pull(stack, context, systems=tuple(SYSTEMS))
     if metadata:
         resolved, reminders = resolve_customers(context), plan_reminders(context)
         metadata["customers"] = {**asdict(resolved.counts), "customers": resolved.customers}
@@ -230,16 +232,12 @@ def _pull_all(stack: Stack, context: Context) -> Done:
     return said, metadata
 
 
-def _pull_sumit(stack: Stack, context: Context) -> Done:
-    return _pull(stack, context, systems=("sumit",), full=True)
-
-
 def _bidirectional(stack: Stack, context: Context) -> Done:
     from customer_assets.pipeline.push.bidirectional import bidirectional
 
     said: list[str] = []
     metadata: Metadata = {}
-    for account in stack.working.of("sumit"):
+    for account in (a for a in stack.working.accounts if a.system in PUSHED_TO):
         try:
             result = bidirectional(context, account)
         except CustomerAssetsError as error:
@@ -247,7 +245,7 @@ def _bidirectional(stack: Stack, context: Context) -> Done:
             continue
         _add(metadata, result.as_dict()["details"]["pull"])
         said.append(result.message)
-    return "; ".join(said) or "sumit is not configured", metadata
+    return "; ".join(said) or f"{', '.join(PUSHED_TO)} is not configured", metadata
 
 
 def _add(metadata: Metadata, counts: Mapping[str, int]) -> None:
@@ -257,6 +255,20 @@ def _add(metadata: Metadata, counts: Mapping[str, int]) -> None:
         entry[name] = entry.get(name, 0) + number
 
 
+def _pull_kind(system: System) -> Kind:
+    edits = " Local edits stay, and wait to be pushed." if system.pushes is not None else " Local edits stay."
+    assets = [stream.asset for stream in system.streams]
+    caches = [f"{stream.entity}_cache" for stream in system.streams]
+    return Kind(
+        f"Pull from {system.label}",
+        f"Its customers are read from {system.label}.{edits}",
+        "customer_sync",
+        partial(_pull, systems=(system.name,)),
+        (*assets, *caches),
+    )
+
+
+PUSHED_TO = {name: system.label for name, system in SYSTEMS.items() if system.pushes is not None}
 KINDS = {
     "sync-all": Kind(
         "Sync all customers",
@@ -264,16 +276,10 @@ KINDS = {
         "customer_sync",
         _pull_all,
     ),
-    "pull-sumit": Kind(
-        "Pull from SUMIT",
-        "All customers are read from SUMIT. Local edits stay, and wait to be pushed.",
-        "customer_sync",
-        _pull_sumit,
-        ("raw_sumit_customer_pages", "customers_cache"),
-    ),
+    **{f"pull-{name}": _pull_kind(system) for name, system in SYSTEMS.items()},
     "bidirectional": Kind(
-        "Bidirectional sync with SUMIT",
-        "All customers are read from SUMIT; then what changed here is written to SUMIT. Each call is billed by SUMIT.",
+        f"Bidirectional sync with {', '.join(PUSHED_TO.values())}",
+        "All customers are read from there; then what changed here is written back. Each call is billed.",
         "sumit_bidirectional",
         _bidirectional,
     ),

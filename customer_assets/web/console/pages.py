@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from customer_assets.runtime.runtime import Stack
+from customer_assets.sources.registry import SYSTEMS
 from customer_assets.web.console.customers import Customers
 from customer_assets.web.console.decisions import Decisions
 from customer_assets.web.console.guard import Guard
@@ -34,7 +35,7 @@ def console_routes(stack: Stack, guard: Guard, worker: Worker) -> list[BaseRoute
         "/customers": customers.customers, "/customers/search": customers.search, "/customers/{id:row}": customers.customer,
         "/invoices": lists.listing("invoices", "Invoices", [choice("status", "Status", ["sent", "overdue", "partially_paid", "paid", "draft", "void"]), HAS_CUSTOMER, HAS_PHONE]),
         "/reminders": lists.listing("reminders", "Reminders", [choice("status", "Status", ["pending", "skipped", "cancelled", "sent"]), HAS_CUSTOMER, HAS_PHONE]),
-        "/runs": lists.listing("runs", "Sync runs", [choice("status", "Status", ["running", "ok", "partial", "failed"]), choice("source", "System", ["robaws", "zoho", "sumit"])], [("/rejects", "Rejected records")]),
+        "/runs": lists.listing("runs", "Sync runs", [choice("status", "Status", ["running", "ok", "partial", "failed"]), choice("source", "System", list(SYSTEMS))], [("/rejects", "Rejected records")]),
         "/rejects": lists.listing("rejects", "Rejected records", []),
         "/webhooks": lists.listing("deliveries", "Webhook deliveries", [choice("status", "Status", ["waiting", "applied", "ignored", "stale", "failed"])], [("/webhooks/refusals", "Refusals"), ("/webhooks/retry", "Retry failed…"), ("/webhooks/range", "Replay a range…")]),
         "/webhooks/refusals": lists.listing("refusals", "Refused deliveries", []),

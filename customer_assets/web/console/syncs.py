@@ -15,7 +15,7 @@ from customer_assets.runtime.runtime import Stack
 from customer_assets.store.cache import rows
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
-from customer_assets.web.console.jobs import KINDS, Worker
+from customer_assets.web.console.jobs import KINDS, PUSHED_TO, Worker
 from customer_assets.web.console.screen import Screen
 
 MOST_PUSHED = 500  # at once: SUMIT bills each call, and takes seconds for it
@@ -112,9 +112,9 @@ class Syncs(Screen):
             return console.matching_customers(connection, dict(parse_qsl(query)), most=MOST_PUSHED + 1)
 
     def _push(self, ids: Sequence[int], *, dry_run: bool) -> PushResult:
-        accounts = self._stack.working.of("sumit")
+        accounts = [a for a in self._stack.working.accounts if a.system in PUSHED_TO]
         if not accounts:
-            raise CustomerAssetsError("sumit is not configured")
+            raise CustomerAssetsError(f"{', '.join(PUSHED_TO)} is not configured")
         with self._connect() as connection:
             wanted = {row["account"] for row in rows.read_rows(connection, ids).values()}
         if len(wanted) > 1:

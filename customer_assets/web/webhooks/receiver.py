@@ -27,8 +27,8 @@ from customer_assets.store.webhooks.inbox import Landed, Refusal
 from customer_assets.web.webhooks.group_writer import GroupWriter, NotStoredError
 from customer_assets.web.webhooks.secrets import Secrets
 
-PATH = "/api/webhooks/robaws/customers"
-SOURCE = "robaws"
+SOURCE = "robaws"  # whose signature scheme this receiver speaks
+PATH = f"/api/webhooks/{SOURCE}/customers"
 LARGEST_BODY = 1024 * 1024
 BODY_SECONDS = 5.0
 MOST_ADDRESSES = 10_000  # whose refusals are counted apart

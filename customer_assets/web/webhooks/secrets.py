@@ -11,7 +11,7 @@ import psycopg
 
 from customer_assets.accounts import Account
 from customer_assets.errors import CustomerAssetsError
-from customer_assets.sources.robaws_settings import RobawsSettings
+from customer_assets.runtime.runtime import secrets_of
 from customer_assets.store.database import connect
 from customer_assets.store.webhooks.endpoints import live_secrets
 
@@ -35,8 +35,8 @@ class Secrets:
         self._configured = [
             (account.account, secret)
             for account in accounts
-            if isinstance(account.settings, RobawsSettings)
-            for secret in account.settings.webhook_secrets
+            if account.system == source
+            for secret in secrets_of(account)
         ]
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")

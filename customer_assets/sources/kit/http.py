@@ -6,190 +6,28 @@ decided elsewhere. No redirect is ever followed, and no credential reaches a mes
 
 from __future__ import annotations
 
-import asyncio
 import random
-import re
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from customer_assets.errors import (
     ConfigurationError,
-    ContractError,
     PermanentError,
-    QuotaError,
     ThrottledError,
     TransientError,
 )
+from customer_assets.sources.kit.pace import Meter, Pacer
 
 if TYPE_CHECKING:
     import httpx
 
 USER_AGENT = "customer-assets/0.1"
-# an escaped surrogate that is not half of a pair
-LONE_SURROGATE = re.compile(
-    rb"(?i)\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}"
-)
+Answer = TypeVar("Answer")
 MOST_TRIES = 8  # of one call, whatever goes wrong
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """A page, opened: its records still as JSON, so that each can be read (or rejected) on its own.
-
-    Attributes:
-        records: the records, undecoded.
-        total: how many the system says there are in all; None where it does not say.
-        pages: how many pages it says there are; None where it does not say.
-        more: whether it says that another page follows; None where it does not say.
-    """
-
-    records: list[msgspec.Raw]
-    total: int | None = None
-    pages: int | None = None
-    more: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One answer of an API, as received.
-
-    Attributes:
-        position: 0-based place in its scan (0 for a detail).
-        body: the bytes as received.
-        requested_at: when it was asked for (UTC): what it says was true then or later.
-        envelope: the body, opened.
-    """
-
-    position: int
-    body: bytes
-    requested_at: datetime
-    envelope: Envelope
-
-
-class TokenSlot(Protocol):
-    """A stored access token, locked against other processes while it is held."""
-
-    token: str | None
-    expires_at: datetime | None
-
-    def save(self, token: str, expires_at: datetime) -> None:
-        """Replace it."""
-
-
-class TokenStore(Protocol):
-    """Where the one access token lives that all processes share."""
-
-    def locked(self, fingerprint: str) -> AbstractContextManager[TokenSlot]:
-        """Lock the token of the grant with this fingerprint."""
-
-
-class Source(Protocol):
-    """What the pipeline needs of a system."""
-
-    meter: Meter
-    pacer: Pacer
-
-    def scan(self, stream: str, *, since: datetime | None, landed: frozenset[int]) -> AsyncGenerator[Page]:
-        """All pages of a stream but those landed already; `since` asks for changes only. See each module."""
-
-    async def fetch(self, stream: str, source_id: str) -> Page:
-        """One record by id; raises `GoneError` when it does not exist."""
-
-    async def check(self) -> str:
-        """One cheap call that proves address and credentials; returns a line for `doctor`."""
-
-    async def __aenter__(self) -> Self:
-        """Open."""
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close."""
-
-
-@dataclass
-class Meter:
-    """What a run spent, and what the system says is left.
-
-    Attributes:
-        budget: calls this run may spend (None: no limit).
-        halt: why no further call may be made, once that is so.
-        calls, received: calls made, bytes received.
-        quota_left: calls left today, as the system last said.
-        on_call: told after each call, for progress bars.
-    """
-
-    system: str
-    budget: int | None = None
-    halt: str | None = None
-    calls: int = 0
-    received: int = 0
-    quota_left: int | None = None
-    on_call: Callable[[Meter], None] | None = None
-
-    def spend(self) -> None:
-        """Count one call.
-
-        Raises:
-            QuotaError: the run's budget is used up, or the day's quota is down to its reserve.
-        """
-        if self.halt is not None:
-            raise QuotaError(self.halt, system=self.system)
-        if self.budget is not None and self.calls >= self.budget:
-            raise QuotaError(
-                f"{self.system}: this run's call budget of {self.budget} is used up "
-                f"({self.system.upper()}_CALL_BUDGET); the next run goes on from here",
-                system=self.system,
-            )
-        self.calls += 1
-        if self.on_call is not None:
-            self.on_call(self)
-
-
-@dataclass
-class Pacer:
-    """A token bucket: `burst` calls at once, then `rate` a second. Waiting callers go in the order they came."""
-
-    rate: float
-    burst: int
-    _level: float = field(init=False)
-    _at: float = field(init=False)
-    _lock: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
-
-    def __post_init__(self) -> None:
-        self._level = float(self.burst)
-        self._at = time.monotonic()
-
-    async def turn(self) -> None:
-        """Wait for this call's turn."""
-        async with self._lock:
-            self._refill()
-            if self._level < 1:
-                await asyncio.sleep((1 - self._level) / self.rate)
-                self._refill()
-            self._level -= 1
-
-    def correct(self, remaining: float) -> None:
-        """The system says how many calls it still takes right now: never believe in more than that."""
-        self._refill()
-        self._level = min(self._level, remaining)
-
-    def slow_down(self, rate: float) -> None:
-        """From now on at most `rate` calls a second, and no burst."""
-        self.rate, self.burst = min(self.rate, rate), 1
-        self._level = min(self._level, 1.0)
-
-    def _refill(self) -> None:
-        now = time.monotonic()
-        self._level = min(float(self.burst), self._level + (now - self._at) * self.rate)
-        self._at = now
 
 
 class Http:
@@ -204,7 +42,6 @@ class Http:
         retry_seconds: total budget for retries of one call.
         headers: sent with every call.
         auth: (user, password) for HTTP Basic.
-        transport: stands in for the network in tests.
     """
 
     def __init__(
@@ -219,7 +56,6 @@ class Http:
         retry_seconds: float,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.system = system
         self.meter = meter
@@ -229,7 +65,6 @@ class Http:
         self._timeouts = (connect_timeout, read_timeout)
         self._headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **(headers or {})}
         self._auth = auth
-        self._transport = transport
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -241,7 +76,7 @@ class Http:
         stamina.instrumentation.set_on_retry_hooks([stamina.instrumentation.LoggingOnRetryHook])
         connect, read = self._timeouts
         self._client = httpx.AsyncClient(
-            transport=self._transport or AiohttpTransport(verify=_tls(), trust_env=False),
+            transport=AiohttpTransport(verify=_tls(), trust_env=False),
             timeout=httpx.Timeout(connect=connect, read=read, write=read, pool=None),
             headers=self._headers,
             auth=self._auth,
@@ -260,13 +95,13 @@ class Http:
         method: str,
         path: str,
         *,
-        read: Callable[[httpx.Response], Any],
+        read: Callable[[httpx.Response], Answer],
         retry: bool = True,
         headers: Callable[[], Mapping[str, str]] | None = None,
         base_url: str | None = None,
         counted: bool = True,
         **request: Any,
-    ) -> Any:
+    ) -> Answer:
         """Make one call, retried inside the budget while it fails with `TransientError`.
 
         Args:
@@ -311,12 +146,12 @@ class Http:
         self,
         method: str,
         path: str,
-        read: Callable[[httpx.Response], Any],
+        read: Callable[[httpx.Response], Answer],
         headers: Callable[[], Mapping[str, str]] | None,
         base_url: str | None,
         counted: bool,
         request: Mapping[str, Any],
-    ) -> Any:
+    ) -> Answer:
         import httpx
 
         if self._client is None:
@@ -362,11 +197,6 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def now_utc() -> datetime:
-    """The current instant; requests are stamped with it."""
-    return datetime.now(UTC)
-
-
 def header_number(response: httpx.Response, name: str) -> float | None:
     """A numeric header (case does not count), None where it is missing or no number."""
     try:
@@ -378,24 +208,3 @@ def header_number(response: httpx.Response, name: str) -> float | None:
 def snippet(response: httpx.Response) -> str:
     """The beginning of an answer that is not what was expected, on one line."""
     return " ".join(response.text.split())[:200]
-
-
-def decode(body: bytes, kind: Any, *, system: str, what: str) -> Any:
-    """Open an envelope.
-
-    Raises:
-        ContractError: it is JSON of another shape.
-        TransientError: it is cut, or no JSON at all.
-    """
-    try:
-        try:
-            return msgspec.json.decode(body, type=kind, strict=False)
-        except msgspec.DecodeError:
-            if b"\\ud" not in body.lower():
-                raise
-            # half an emoji, as cut texts have: one record's trouble, not its page's
-            return msgspec.json.decode(LONE_SURROGATE.sub(rb"\\ufffd", body), type=kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise ContractError(f"{system} {what}: not the promised answer: {error}", system=system) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise TransientError(f"{system} {what}: the answer is cut or no JSON", system=system) from None

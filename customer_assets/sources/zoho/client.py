@@ -6,18 +6,16 @@ locks it while it is renewed, so that nobody runs into the limit of ten tokens p
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from collections.abc import AsyncGenerator
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from collections.abc import AsyncGenerator, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import quote
 
 import msgspec
 
+from customer_assets.domain.clock import now_utc
 from customer_assets.errors import (
     ContractError,
-    CredentialsError,
     GoneError,
     PermanentError,
     QuotaError,
@@ -25,26 +23,18 @@ from customer_assets.errors import (
     ThrottledError,
     TransientError,
 )
-from customer_assets.sources.base import (
-    Envelope,
-    Http,
-    Meter,
-    Pacer,
-    Page,
-    TokenStore,
-    decode,
-    header_number,
-    now_utc,
-    snippet,
-)
-from customer_assets.sources.zoho_settings import ZohoSettings
+from customer_assets.sources.kit.client import Client, TokenStore
+from customer_assets.sources.kit.http import Answer, Http, header_number, snippet
+from customer_assets.sources.kit.pace import Meter, Pacer
+from customer_assets.sources.kit.pages import Envelope, Page, decode
+from customer_assets.sources.zoho.settings import ZohoSettings
+from customer_assets.sources.zoho.tokens import AccessToken
 
 if TYPE_CHECKING:
     import httpx
 
 PAGE_SIZE = 200
 SYSTEM = "zoho"
-RENEW_BEFORE = timedelta(minutes=5)
 # name of the list in the envelope, and what is asked with every list page
 LISTS: dict[str, tuple[str, dict[str, Any]]] = {
     # vendors share the list, and inactive contacts are hidden by default
@@ -73,12 +63,6 @@ class _Code(msgspec.Struct):
     message: str = ""
 
 
-class _Token(msgspec.Struct):
-    access_token: str = ""
-    expires_in: int = 3600
-    error: str = ""
-
-
 def open_list(stream: str, body: bytes) -> Envelope:
     """A list page of contacts or invoices."""
     page = decode(body, _List, system=SYSTEM, what=stream)
@@ -104,7 +88,7 @@ def open_contact(body: bytes) -> Envelope:
     return Envelope([decode(body, _Detail, system=SYSTEM, what="contact").contact])
 
 
-class Zoho:
+class Zoho(Client):
     """The client. Streams: `contacts`, `invoices` (lists) and `contact` (by id)."""
 
     def __init__(
@@ -113,39 +97,22 @@ class Zoho:
         tokens: TokenStore,
         *,
         page_size: int = PAGE_SIZE,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._settings = settings
-        self._tokens = tokens
+
         self._size = min(page_size, PAGE_SIZE)
-        self._secrets = {
-            name: _revealed(settings, name) for name in ("client_id", "client_secret", "refresh_token")
-        }
-        grant = "/".join([settings.accounts_url, *self._secrets.values()])
-        self._fingerprint = hashlib.sha256(grant.encode()).hexdigest()[:24]
-        self._token: str | None = None
-        self._expires_at: datetime | None = None
-        self._token_error: SourceError | None = None
-        self._renewing = asyncio.Lock()
-        self.meter = Meter(SYSTEM, budget=settings.call_budget)
-        self._http = Http(
-            system=SYSTEM,
-            base_url=settings.api_url,
-            pacer=Pacer(settings.calls_per_minute / 60, settings.burst),
-            meter=self.meter,
-            connect_timeout=settings.connect_timeout,
-            read_timeout=settings.read_timeout,
-            retry_seconds=settings.retry_seconds,
-            transport=transport,
+        super().__init__(
+            Http(
+                system=SYSTEM,
+                base_url=settings.api_url,
+                pacer=Pacer(settings.calls_per_minute / 60, settings.burst),
+                meter=Meter(SYSTEM, budget=settings.call_budget),
+                connect_timeout=settings.connect_timeout,
+                read_timeout=settings.read_timeout,
+                retry_seconds=settings.retry_seconds,
+            )
         )
-        self.pacer = self._http.pacer
-
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._http.__aexit__(None, None, None)
+        self._access = AccessToken(settings, tokens, self._http)
 
     async def scan(
         self, stream: str, *, since: datetime | None, landed: frozenset[int]
@@ -184,8 +151,7 @@ class Zoho:
             self._raise_for(response, f"{stream} page {position + 1}")
             return Page(position, response.content, requested_at, open_list(stream, response.content))
 
-        page: Page = await self._get(f"/{stream}", read, params)
-        return page
+        return await self._get(f"/{stream}", read, params)
 
     async def fetch(self, stream: str, source_id: str) -> Page:
         """One contact by id, with its persons.
@@ -199,8 +165,7 @@ class Zoho:
             self._raise_for(response, f"contact {source_id}")
             return Page(0, response.content, requested_at, open_contact(response.content))
 
-        page: Page = await self._get(f"/contacts/{quote(source_id, safe='')}", read, {})
-        return page
+        return await self._get(f"/contacts/{quote(source_id, safe='')}", read, {})
 
     async def check(self) -> str:
         """One list call of one contact."""
@@ -209,12 +174,16 @@ class Zoho:
             self._raise_for(response, "contacts")
             return "contacts can be read"
 
-        line: str = await self._get("/contacts", read, {"page": 1, "per_page": 1})
-        return line
+        return await self._get("/contacts", read, {"page": 1, "per_page": 1})
 
-    async def _get(self, path: str, read: Any, params: dict[str, Any]) -> Any:
-        async def go() -> Any:
-            token = await self._valid_token()
+    async def _get(
+        self, path: str, read: Callable[[httpx.Response], Answer], params: dict[str, Any]
+    ) -> Answer:
+        token = ""
+
+        async def go() -> Answer:
+            nonlocal token
+            token = await self._access.valid()
             return await self._http.call(
                 "GET",
                 f"{self._settings.books_path}{path}",
@@ -226,7 +195,7 @@ class Zoho:
         try:
             return await go()
         except _DeadTokenError:
-            await self._valid_token(dead=self._token)
+            await self._access.valid(dead=token)
         try:
             return await go()
         except _DeadTokenError as error:
@@ -235,64 +204,6 @@ class Zoho:
                 "(ZOHO_REFRESH_TOKEN) and the data centre (ZOHO_API_URL)",
                 system=SYSTEM,
             ) from None
-
-    async def _valid_token(self, dead: str | None = None) -> str:
-        """The shared access token, renewed early; at most one process renews it."""
-        async with self._renewing:
-            if self._token_error is not None:
-                raise self._token_error
-            if not self._usable(self._token, self._expires_at, dead):
-                try:
-                    await self._renew(dead)
-                except SourceError as error:
-                    self._token_error = error  # asking again would lengthen the lock-out
-                    raise
-            if self._token is None:
-                raise RuntimeError("a renewal ends with a token or an error")
-            return self._token
-
-    @staticmethod
-    def _usable(token: str | None, expires_at: datetime | None, dead: str | None) -> bool:
-        return token is not None and token != dead and expires_at is not None and now_utc() < expires_at
-
-    async def _renew(self, dead: str | None) -> None:
-        with self._tokens.locked(self._fingerprint) as slot:
-            if not self._usable(slot.token, slot.expires_at, dead):
-                answer: _Token = await self._http.call(
-                    "POST",
-                    "/oauth/v2/token",
-                    read=self._read_token,
-                    base_url=self._settings.accounts_url,
-                    counted=False,
-                    data={**self._secrets, "grant_type": "refresh_token"},
-                )
-                # renewed early, but a token that lives shorter than that is used for half its life
-                early = min(RENEW_BEFORE, timedelta(seconds=answer.expires_in / 2))
-                slot.save(answer.access_token, now_utc() + timedelta(seconds=answer.expires_in) - early)
-            self._token, self._expires_at = slot.token, slot.expires_at
-
-    @staticmethod
-    def _read_token(response: httpx.Response) -> _Token:
-        """Sheet, section 1: errors come under HTTP 200 too; success is that the token is there."""
-        if response.status_code >= 500:
-            raise TransientError(f"zoho token: HTTP {response.status_code}", system=SYSTEM)
-        answer: _Token = decode(response.content, _Token, system=SYSTEM, what="token")
-        if answer.access_token:
-            return answer
-        if answer.error == "Access Denied":
-            raise QuotaError(
-                "zoho: too many tokens were asked for; the token service is closed for ten minutes, "
-                "and asking again lengthens that. The credentials may be right",
-                system=SYSTEM,
-            )
-        mend = {
-            "invalid_code": "the refresh token is revoked or of another data centre: check ZOHO_REFRESH_TOKEN and "
-            "ZOHO_ACCOUNTS_URL, or give consent anew",
-            "invalid_client": "check ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET and ZOHO_ACCOUNTS_URL",
-        }.get(answer.error, "check the ZOHO_ settings")
-        raise CredentialsError(
-            f"zoho: no access token ({answer.error or 'no reason given'}): {mend}", system=SYSTEM
-        )
 
     def _raise_for(self, response: httpx.Response, what: str) -> None:
         """Sheet, sections 2 and 3: the code in the body decides, not the status alone."""
@@ -357,10 +268,3 @@ class Zoho:
 
 class _DeadTokenError(PermanentError):
     """401: dead token or missing scope; told apart by trying once with a fresh token."""
-
-
-def _revealed(settings: ZohoSettings, name: str) -> str:
-    secret = getattr(settings, name)
-    if secret is None:
-        raise CredentialsError(f"zoho: no credentials (ZOHO_{name.upper()})", system=SYSTEM)
-    return str(secret.get_secret_value())

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from customer_assets.settings import _Settings
+from customer_assets.settings import SystemSettings
 
 
-class ZohoSettings(_Settings, toml_table="zoho"):
+class ZohoSettings(SystemSettings, toml_table="zoho"):
     """Zoho Books. Defaults and their sources: the Zoho fact sheet."""
 
     model_config = SettingsConfigDict(env_prefix="ZOHO_")

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from customer_assets.settings import _Settings
+from customer_assets.settings import SystemSettings
 
 
-class RobawsSettings(_Settings, toml_table="robaws"):
+class RobawsSettings(SystemSettings, toml_table="robaws"):
     """Robaws ERP. Defaults and their sources: the Robaws fact sheet."""
 
     model_config = SettingsConfigDict(env_prefix="ROBAWS_")

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from customer_assets.domain.clock import now_utc
 from customer_assets.errors import (
     ConfigurationError,
     ContractError,
@@ -24,10 +25,12 @@ from customer_assets.errors import (
     RefusedError,
     ThrottledError,
     TransientError,
-    UnknownOutcomeError,
 )
-from customer_assets.sources.base import Envelope, Http, Meter, Pacer, Page, decode, now_utc
-from customer_assets.sources.sumit_settings import SumitSettings
+from customer_assets.sources.kit.client import Client
+from customer_assets.sources.kit.http import Http
+from customer_assets.sources.kit.pace import Meter, Pacer
+from customer_assets.sources.kit.pages import Envelope, Page, decode
+from customer_assets.sources.sumit.settings import SumitSettings
 
 if TYPE_CHECKING:
     import httpx
@@ -113,7 +116,7 @@ def open_detail(body: bytes) -> Envelope:
     return Envelope([decode(bytes(answer.Data), _Entity, system=SYSTEM, what="customer").Entity])
 
 
-class Sumit:
+class Sumit(Client):
     """The client. Streams: `customers` (list) and, in the real dialect, `customer` (by id)."""
 
     def __init__(
@@ -121,7 +124,6 @@ class Sumit:
         settings: SumitSettings,
         *,
         page_size: int | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         if settings.company_id is None or settings.api_key is None:
             raise CredentialsError("sumit: no credentials (SUMIT_COMPANY_ID, SUMIT_API_KEY)", system=SYSTEM)
@@ -131,27 +133,19 @@ class Sumit:
         self._order = settings.order_property
         self._list: Page | None = None
         self._credentials = {"CompanyID": settings.company_id, "APIKey": settings.api_key.get_secret_value()}
-        self.meter = Meter(SYSTEM, budget=settings.call_budget)
         rate = 1 / settings.seconds_between_calls if settings.seconds_between_calls else 1000.0
-        self._http = Http(
-            system=SYSTEM,
-            base_url=settings.base_url,
-            pacer=Pacer(rate, 1),
-            meter=self.meter,
-            connect_timeout=settings.connect_timeout,
-            read_timeout=settings.read_timeout,
-            retry_seconds=settings.retry_seconds,
-            headers={"Content-Language": "en"},
-            transport=transport,
+        super().__init__(
+            Http(
+                system=SYSTEM,
+                base_url=settings.base_url,
+                pacer=Pacer(rate, 1),
+                meter=Meter(SYSTEM, budget=settings.call_budget),
+                connect_timeout=settings.connect_timeout,
+                read_timeout=settings.read_timeout,
+                retry_seconds=settings.retry_seconds,
+                headers={"Content-Language": "en"},
+            )
         )
-        self.pacer = self._http.pacer
-
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._http.__aexit__(None, None, None)
 
     async def scan(
         self, stream: str, *, since: datetime | None, landed: frozenset[int]
@@ -188,7 +182,7 @@ class Sumit:
         }
         try:
             return await self._read_page("/crm/data/listentities/", request, offset)
-        except (_BusinessError, _TechnicalError):
+        except (BusinessError, TechnicalError):
             if offset or self._order == KNOWN_PROPERTY:
                 raise
             self._order = KNOWN_PROPERTY
@@ -212,13 +206,13 @@ class Sumit:
                 "/crm/data/getentity/", {"EntityID": int(source_id), "IncludeFields": True}, "customer"
             )
             envelope = open_detail(body)
-        except _BusinessError as error:
+        except BusinessError as error:
             if GONE.search(str(error)):
                 raise GoneError(f"sumit customer {source_id}: {error}", system=SYSTEM) from None
             if NOT_ALLOWED.search(str(error)):
                 raise
             raise RefusedError(str(error), system=SYSTEM) from None  # this customer alone cannot be read
-        except _TechnicalError as error:
+        except TechnicalError as error:
             raise RefusedError(str(error), system=SYSTEM) from None
         return Page(0, body, requested_at, envelope)
 
@@ -233,88 +227,6 @@ class Sumit:
                     0, b'{"Customers":[' + bytes(record) + b"]}", page.requested_at, Envelope([record])
                 )
         raise GoneError(f"sumit customer {source_id} does not exist", system=SYSTEM)
-
-    # --- writes: never repeated blindly ---
-
-    async def create(self, values: Mapping[str, Any], *, external_id: str) -> str:
-        """Create a customer, or find the one that was created with this external id. Returns SUMIT's id.
-
-        Args:
-            values: key of the write call -> text.
-            external_id: our stable key of this customer.
-
-        Raises:
-            RefusedError: SUMIT understood and refused; the reason is its own.
-            UnknownOutcomeError: it may be there or not; `search` first.
-        """
-        if self._settings.dialect == "seed":
-            body = await self._write("/website/customers/update/", {"Customer": dict(values)}, "customer")
-        else:
-            details = {
-                **values,
-                "ExternalIdentifier": external_id,
-                "SearchMode": self._settings.search_mode,
-            }
-            body = await self._write("/accounting/customers/create/", {"Details": details}, "customer")
-        given = _written_id(body)
-        if given is None:
-            raise UnknownOutcomeError("sumit customer: created, but the answer names no id", system=SYSTEM)
-        return given
-
-    async def update(self, source_id: str, values: Mapping[str, Any]) -> None:
-        """Update a customer by its id.
-
-        Raises:
-            RefusedError, UnknownOutcomeError: as for `create`.
-        """
-        if self._settings.dialect == "seed":
-            request = {"Customer": {"CustomerID": source_id, **values}}
-            body = await self._write("/website/customers/update/", request, f"customer {source_id}")
-        else:
-            request = {"Details": {"ID": int(source_id), **values}}
-            body = await self._write("/accounting/customers/update/", request, f"customer {source_id}")
-        given = _written_id(body)
-        if given not in (None, source_id):
-            raise RefusedError(
-                f"sumit customer {source_id}: SUMIT wrote customer {given} instead", system=SYSTEM
-            )
-
-    async def search(self, name: str, value: str) -> list[Page]:
-        """Customers that have this value, each as `fetch` gives it. The caller compares what it got.
-
-        Args:
-            name: property of an entity. The other dialect cannot filter: it gives all customers.
-            value: what it is to be.
-        """
-        if self._settings.dialect == "seed":
-            self._list = None  # it was read before the write whose outcome is in doubt
-            page = await self._read_page("/website/customers/getlist/", {}, 0)
-            wrapped = b'{"Customers":[%s]}'
-        else:
-            request = {
-                "Folder": await self._customers_folder(),
-                "IncludeInheritedFolders": True,
-                "LoadProperties": True,
-                "Filters": [{"Property": name, "Value": value}],
-                "Order": {"Property": self._order, "Descending": False},
-                "Paging": {"StartIndex": 0, "PageSize": self._size},
-            }
-            page = await self._read_page("/crm/data/listentities/", request, 0)
-            wrapped = b'{"Status":0,"Data":{"Entity":%s}}'
-        return [Page(0, wrapped % bytes(r), page.requested_at, Envelope([r])) for r in page.envelope.records]
-
-    async def _write(self, path: str, request: dict[str, Any], what: str) -> bytes:
-        self._list = None  # what was read before is old from here on
-        try:
-            return await self._post(path, request, what, retry=False)
-        except ThrottledError:
-            raise  # refused for its pace: not done
-        except (_BusinessError, _TechnicalError) as error:
-            if NOT_ALLOWED.search(str(error)):
-                raise
-            raise RefusedError(str(error), system=SYSTEM) from None
-        except (TransientError, _UnknownStatusError) as error:
-            raise UnknownOutcomeError(str(error), system=SYSTEM) from None
 
     async def check(self) -> str:
         """The key check of the real dialect; the list of the other, which has none."""
@@ -349,14 +261,13 @@ class Sumit:
         """One call; `retry=False` for writes, which must not be repeated blindly."""
         if self.meter.calls and self.meter.calls % self._settings.pause_after_calls == 0:
             await asyncio.sleep(self._settings.pause_seconds * random.uniform(0.7, 1.3))  # noqa: S311
-        body: bytes = await self._http.call(
+        return await self._http.call(
             "POST",
             path,
             read=lambda response: self._read(response, path, what),
             retry=retry,
             json={"Credentials": self._credentials, **request},
         )
-        return body
 
     def _read(self, response: httpx.Response, path: str, what: str) -> bytes:
         """Sheet, section 2: what each answer means."""
@@ -387,30 +298,21 @@ class Sumit:
                     f"sumit: {BAD_CREDENTIALS}; check SUMIT_COMPANY_ID and SUMIT_API_KEY ({message})",
                     system=SYSTEM,
                 )
-            raise _BusinessError(f"sumit {what}: {message}", system=SYSTEM)
+            raise BusinessError(f"sumit {what}: {message}", system=SYSTEM)
         if outcome == "technical":
-            raise _TechnicalError(f"sumit {what}: {message}", system=SYSTEM)
-        raise _UnknownStatusError(
+            raise TechnicalError(f"sumit {what}: {message}", system=SYSTEM)
+        raise UnknownStatusError(
             f"sumit {what}: unknown outcome (HTTP {status}, Status is none of the known)", system=SYSTEM
         )
 
 
-class _BusinessError(PermanentError):
+class BusinessError(PermanentError):
     """Status 1: SUMIT understood and refused."""
 
 
-class _TechnicalError(ContractError):
+class TechnicalError(ContractError):
     """Status 2: our body does not fit."""
 
 
-class _UnknownStatusError(ContractError):
+class UnknownStatusError(ContractError):
     """A Status that says neither yes nor no."""
-
-
-def _written_id(body: bytes) -> str | None:
-    """The id in the answer to a write: `Data.CustomerID`, or a top-level one."""
-    answer = msgspec.json.decode(body)
-    data = answer.get("Data")
-    given = data.get("CustomerID") if isinstance(data, dict) else None
-    given = given if given not in (None, "") else answer.get("CustomerID")
-    return None if given in (None, "") else str(given)

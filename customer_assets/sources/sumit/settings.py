@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from customer_assets.settings import _Settings
+from customer_assets.settings import SystemSettings
 
 
-class SumitSettings(_Settings, toml_table="sumit"):
+class SumitSettings(SystemSettings, toml_table="sumit"):
     """SUMIT. Defaults and their sources: the SUMIT fact sheet."""
 
     model_config = SettingsConfigDict(env_prefix="SUMIT_")

@@ -6,13 +6,14 @@ Page 0 tells how many there are; the others are fetched concurrently under one p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
+from customer_assets.domain.clock import now_utc
 from customer_assets.errors import (
     ContractError,
     CredentialsError,
@@ -22,18 +23,11 @@ from customer_assets.errors import (
     ThrottledError,
     TransientError,
 )
-from customer_assets.sources.base import (
-    Envelope,
-    Http,
-    Meter,
-    Pacer,
-    Page,
-    decode,
-    header_number,
-    now_utc,
-    snippet,
-)
-from customer_assets.sources.robaws_settings import RobawsSettings
+from customer_assets.sources.kit.client import Client
+from customer_assets.sources.kit.http import Http, header_number, snippet
+from customer_assets.sources.kit.pace import Meter, Pacer
+from customer_assets.sources.kit.pages import Envelope, Page, decode
+from customer_assets.sources.robaws.settings import RobawsSettings
 
 if TYPE_CHECKING:
     import httpx
@@ -48,22 +42,6 @@ class _List(msgspec.Struct):
     totalPages: int | None = None  # noqa: N815
 
 
-class WebhookEndpoint(msgspec.Struct):
-    """A registered webhook endpoint; only the answer to its registration has the secret."""
-
-    id: str
-    url: str = ""
-    events: list[str] = []
-    secret: str | None = None
-
-
-class _EndpointList(msgspec.Struct):
-    items: list[WebhookEndpoint]
-
-
-_Endpoints = list[WebhookEndpoint] | _EndpointList
-
-
 def open_list(body: bytes) -> Envelope:
     """A page of `GET /clients`."""
     page = decode(body, _List, system=SYSTEM, what="clients")
@@ -76,7 +54,7 @@ def open_client(body: bytes) -> Envelope:
     return Envelope([msgspec.Raw(body)])
 
 
-class Robaws:
+class Robaws(Client):
     """The client. Streams: `clients` (list) and `client` (by id)."""
 
     def __init__(
@@ -84,7 +62,6 @@ class Robaws:
         settings: RobawsSettings,
         *,
         page_size: int = PAGE_SIZE,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         if settings.api_key is None or settings.api_secret is None:
             raise CredentialsError(
@@ -94,26 +71,18 @@ class Robaws:
         self._size = min(page_size, PAGE_SIZE)
         self._sort = settings.sort
         self._filters = settings.incremental == "try"
-        self.meter = Meter(SYSTEM)
-        self._http = Http(
-            system=SYSTEM,
-            base_url=settings.base_url,
-            pacer=Pacer(settings.requests_per_second, settings.burst),
-            meter=self.meter,
-            connect_timeout=settings.connect_timeout,
-            read_timeout=settings.read_timeout,
-            retry_seconds=settings.retry_seconds,
-            auth=(settings.api_key.get_secret_value(), settings.api_secret.get_secret_value()),
-            transport=transport,
+        super().__init__(
+            Http(
+                system=SYSTEM,
+                base_url=settings.base_url,
+                pacer=Pacer(settings.requests_per_second, settings.burst),
+                meter=Meter(SYSTEM),
+                connect_timeout=settings.connect_timeout,
+                read_timeout=settings.read_timeout,
+                retry_seconds=settings.retry_seconds,
+                auth=(settings.api_key.get_secret_value(), settings.api_secret.get_secret_value()),
+            )
         )
-        self.pacer = self._http.pacer
-
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._http.__aexit__(None, None, None)
 
     async def scan(
         self, stream: str, *, since: datetime | None, landed: frozenset[int]
@@ -179,13 +148,12 @@ class Robaws:
         requested_at = now_utc()
 
         def read(response: httpx.Response) -> Page:
-            self._raise_for(response, f"clients page {number}")
+            self.raise_for(response, f"clients page {number}")
             return Page(number, response.content, requested_at, open_list(response.content))
 
-        page: Page = await self._http.call(
+        return await self._http.call(
             "GET", "/api/v2/clients", read=read, params=params, headers=lambda: headers
         )
-        return page
 
     async def fetch(self, stream: str, source_id: str) -> Page:
         """One client by id, always in normal mode (a replica may lag).
@@ -200,81 +168,22 @@ class Robaws:
         def read(response: httpx.Response) -> Page:
             if response.status_code == 404:
                 raise GoneError(f"robaws client {source_id} does not exist", system=SYSTEM)
-            self._raise_for(response, f"client {source_id}")
+            self.raise_for(response, f"client {source_id}")
             return Page(0, response.content, requested_at, open_client(response.content))
 
-        page: Page = await self._http.call("GET", f"/api/v2/clients/{quote(source_id, safe='')}", read=read)
-        return page
+        return await self._http.call("GET", f"/api/v2/clients/{quote(source_id, safe='')}", read=read)
 
     async def check(self) -> str:
         """One list call of one client."""
 
         def read(response: httpx.Response) -> Envelope:
-            self._raise_for(response, "clients")
+            self.raise_for(response, "clients")
             return open_list(response.content)
 
         envelope = await self._http.call("GET", "/api/v2/clients", read=read, params={"page": 0, "size": 1})
         return f"{envelope.total if envelope.total is not None else 'unknown number of'} clients"
 
-    # --- webhook endpoints (sheet, section 6) ---
-
-    async def endpoints(self) -> list[WebhookEndpoint] | None:
-        """The tenant's webhook endpoints; None where this tenant does not list them (404, 405)."""
-
-        def read(response: httpx.Response) -> list[WebhookEndpoint] | None:
-            if response.status_code in (404, 405):
-                return None
-            self._raise_for(response, "webhook endpoints")
-            found = decode(response.content, _Endpoints, system=SYSTEM, what="webhook endpoints")
-            return found if isinstance(found, list) else found.items
-
-        listed: list[WebhookEndpoint] | None = await self._http.call(
-            "GET", "/api/v2/webhook-endpoints", read=read
-        )
-        return listed
-
-    async def create_endpoint(self, url: str, events: Sequence[str]) -> WebhookEndpoint:
-        """Register an endpoint. Its secret is in this answer and nowhere else. Never repeated blindly."""
-
-        def read(response: httpx.Response) -> WebhookEndpoint:
-            if response.status_code != 201:
-                self._raise_for(response, "webhook endpoint")
-            created: WebhookEndpoint = decode(
-                response.content, WebhookEndpoint, system=SYSTEM, what="webhook endpoint"
-            )
-            if not created.id or not created.secret:
-                raise ContractError(
-                    "robaws webhook endpoint: the answer has no id or no secret", system=SYSTEM
-                )
-            return created
-
-        created: WebhookEndpoint = await self._http.call(
-            "POST",
-            "/api/v2/webhook-endpoints",
-            read=read,
-            retry=False,
-            json={"url": url, "events": list(events)},
-        )
-        return created
-
-    async def delete_endpoint(self, endpoint_id: str) -> bool:
-        """Delete an endpoint; False where this tenant does not allow it (405). One that is gone already is fine."""
-        from urllib.parse import quote
-
-        def read(response: httpx.Response) -> bool:
-            if response.status_code in (204, 404):
-                return True
-            if response.status_code == 405:
-                return False
-            self._raise_for(response, f"webhook endpoint {endpoint_id}")
-            return True
-
-        done: bool = await self._http.call(
-            "DELETE", f"/api/v2/webhook-endpoints/{quote(endpoint_id, safe='')}", read=read
-        )
-        return done
-
-    def _raise_for(self, response: httpx.Response, what: str) -> None:
+    def raise_for(self, response: httpx.Response, what: str) -> None:
         """Sheet, sections 4 and 5: what each answer means."""
         daily = header_number(response, "X-RateLimit-Daily-Remaining")
         if daily is not None:

@@ -1,0 +1,90 @@
+"""When a call may go, and what was spent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from customer_assets.errors import (
+    QuotaError,
+)
+
+
+@dataclass
+class Meter:
+    """What a run spent, and what the system says is left.
+
+    Attributes:
+        budget: calls this run may spend (None: no limit).
+        halt: why no further call may be made, once that is so.
+        calls, received: calls made, bytes received.
+        quota_left: calls left today, as the system last said.
+        on_call: told after each call, for progress bars.
+    """
+
+    system: str
+    budget: int | None = None
+    halt: str | None = None
+    calls: int = 0
+    received: int = 0
+    quota_left: int | None = None
+    on_call: Callable[[Meter], None] | None = None
+
+    def spend(self) -> None:
+        """Count one call.
+
+        Raises:
+            QuotaError: the run's budget is used up, or the day's quota is down to its reserve.
+        """
+        if self.halt is not None:
+            raise QuotaError(self.halt, system=self.system)
+        if self.budget is not None and self.calls >= self.budget:
+            raise QuotaError(
+                f"{self.system}: this run's call budget of {self.budget} is used up "
+                f"({self.system.upper()}_CALL_BUDGET); the next run goes on from here",
+                system=self.system,
+            )
+        self.calls += 1
+        if self.on_call is not None:
+            self.on_call(self)
+
+
+@dataclass
+class Pacer:
+    """A token bucket: `burst` calls at once, then `rate` a second. Waiting callers go in the order they came."""
+
+    rate: float
+    burst: int
+    _level: float = field(init=False)
+    _at: float = field(init=False)
+    _lock: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self._level = float(self.burst)
+        self._at = time.monotonic()
+
+    async def turn(self) -> None:
+        """Wait for this call's turn."""
+        async with self._lock:
+            self._refill()
+            if self._level < 1:
+                await asyncio.sleep((1 - self._level) / self.rate)
+                self._refill()
+            self._level -= 1
+
+    def correct(self, remaining: float) -> None:
+        """The system says how many calls it still takes right now: never believe in more than that."""
+        self._refill()
+        self._level = min(self._level, remaining)
+
+    def slow_down(self, rate: float) -> None:
+        """From now on at most `rate` calls a second, and no burst."""
+        self.rate, self.burst = min(self.rate, rate), 1
+        self._level = min(self._level, 1.0)
+
+    def _refill(self) -> None:
+        now = time.monotonic()
+        self._level = min(float(self.burst), self._level + (now - self._at) * self.rate)
+        self._at = now
