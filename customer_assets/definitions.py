@@ -6,18 +6,19 @@ from pathlib import Path
 
 import dagster as dg
 
-from customer_assets.defs.resources import StackResource
+from customer_assets.defs.resources import RuntimeResource
+from customer_assets.runtime.runtime import Runtime
 
 
-def build_defs(stack: StackResource | None = None) -> dg.Definitions:
-    """All definitions; tests and demonstrations hand in a stack of their own.
+def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
+    """All definitions; tests and demonstrations hand in a runtime of their own.
 
     Touches neither network nor database; reads the two settings that schedules are made of.
     """
     return dg.Definitions.merge(
         dg.load_from_defs_folder(path_within_project=Path(__file__).parent),
         dg.Definitions(
-            resources={"stack": stack or StackResource()},
+            resources={"runtime": runtime or RuntimeResource()},
             executor=dg.in_process_executor,  # a three-step job takes 4 s in one process, 14 to 18 s in several
         ),
     )

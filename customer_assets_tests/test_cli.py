@@ -228,12 +228,12 @@ def test_made_up_data_never_meets_real_data(command: Command, company: Company) 
 @pytest.mark.slow
 def test_the_web_app_answers(company: Company) -> None:
     from customer_assets.accounts import Configuration
-    from customer_assets.runtime.runtime import Stack
+    from customer_assets.runtime.runtime import Runtime
     from customer_assets.web.app import build_app
 
     company.pull("zoho")
-    stack = Stack(Configuration(company.settings, ()), company.url, company.url)
-    with Serving(build_app(stack)) as address, httpx.Client(base_url=address) as client:
+    runtime = Runtime(Configuration(company.settings, ()), company.url, company.url)
+    with Serving(build_app(runtime)) as address, httpx.Client(base_url=address) as client:
         first = client.get("/api/customers?limit=100").json()
         second = client.get(f"/api/customers?limit=500&after={first['next']}").json()
         assert (len(first["items"]), len(second["items"]), second["next"]) == (100, 131, None)

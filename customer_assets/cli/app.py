@@ -21,7 +21,7 @@ from customer_assets.cli.output import (
     JsonOption,
     SandboxOption,
     finish,
-    opened_stack,
+    opened_runtime,
     print_json,
     say,
     show_table,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from customer_assets.accounts import Account
     from customer_assets.pipeline.context import Progress
     from customer_assets.pipeline.sync.pull import SyncResult
-    from customer_assets.runtime.runtime import Stack
+    from customer_assets.runtime.runtime import Runtime
 
 app = typer.Typer(
     name="customer-assets",
@@ -91,7 +91,7 @@ def run(as_json: JsonOption = False, sandbox: SandboxOption = False) -> None:
     from customer_assets.cli.run import run_everything
 
     with _sandbox_forced(sandbox):
-        report = run_everything(opened_stack(sandbox=sandbox), say=say)
+        report = run_everything(opened_runtime(sandbox=sandbox), say=say)
     rows = [
         [m.asset, m.rows, f"{m.seconds:.1f}", m.metadata.get("calls"), job.job]
         for job in report.jobs
@@ -129,7 +129,7 @@ def dev(sandbox: SandboxOption = False) -> None:
     from customer_assets.cli.run import run_dev
 
     with _sandbox_forced(sandbox):
-        run_dev(opened_stack(sandbox=sandbox), say=say)
+        run_dev(opened_runtime(sandbox=sandbox), say=say)
 
 
 @contextmanager
@@ -169,23 +169,23 @@ def sync(
     from customer_assets.pipeline.sync.land import PullOptions
     from customer_assets.sources.registry import SYSTEMS
 
-    stack = opened_stack()
+    runtime = opened_runtime()
     options = PullOptions(
         full=full, limit=limit, allow_mass_delete=allow_mass_delete, page_size=batch_size, delay_ms=delay
     )
     systems = list(SYSTEMS) if system == ALL else [str(system)]
     if account is not None and not any(
-        a.account == account and a.system in systems for a in stack.working.accounts
+        a.account == account and a.system in systems for a in runtime.working.accounts
     ):
-        known = ", ".join(sorted({a.account for a in stack.working.accounts})) or "none"
+        known = ", ".join(sorted({a.account for a in runtime.working.accounts})) or "none"
         raise ConfigurationError(f"--account {account}: no such account; there are {known}")
     results: dict[str, list[SyncResult]] = {}
     with _progress() as progress:
-        context = stack.context(progress=progress)
+        context = runtime.context(progress=progress)
         for name in systems:
-            chosen = [a for a in stack.working.of(name) if account in (None, a.account)]
+            chosen = [a for a in runtime.working.of(name) if account in (None, a.account)]
             results[name] = [_pull(context, a, options, dry_run=dry_run, from_raw=from_raw) for a in chosen]
-    _report_sync(results, as_json=as_json, dry_run=dry_run, asked_for_all=system == ALL, stack=stack)
+    _report_sync(results, as_json=as_json, dry_run=dry_run, asked_for_all=system == ALL, runtime=runtime)
 
 
 @app.command("sync-customer")
@@ -198,12 +198,12 @@ def sync_customer(
     """Pull one customer by its id."""
     from customer_assets.pipeline.sync.pull import pull_one
 
-    stack = opened_stack()
-    accounts = stack.working.of(str(system), account)
+    runtime = opened_runtime()
+    accounts = runtime.working.of(str(system), account)
     if len(accounts) > 1:
         raise ConfigurationError(f"{system!s} has several accounts: name one with --account")
-    results = {str(system): [pull_one(stack.context(), a, customer_id) for a in accounts]}
-    _report_sync(results, as_json=as_json, dry_run=False, asked_for_all=False, stack=stack)
+    results = {str(system): [pull_one(runtime.context(), a, customer_id) for a in accounts]}
+    _report_sync(results, as_json=as_json, dry_run=False, asked_for_all=False, runtime=runtime)
 
 
 def _pull(context: Any, account: Account, options: Any, **how: bool) -> SyncResult:
@@ -238,7 +238,12 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
 
 
 def _report_sync(
-    results: dict[str, list[SyncResult]], *, as_json: bool, dry_run: bool, asked_for_all: bool, stack: Stack
+    results: dict[str, list[SyncResult]],
+    *,
+    as_json: bool,
+    dry_run: bool,
+    asked_for_all: bool,
+    runtime: Runtime,
 ) -> None:
     systems = {name: _system_json(found) for name, found in results.items()}
     rows = [[name, *(summary[column] for column in COUNT_COLUMNS)] for name, summary in systems.items()]
@@ -257,8 +262,8 @@ def _report_sync(
     )
     if as_json:
         print_json({"status": status, "systems": systems})
-    if not dry_run and stack.configuration.settings.report_to_dagster == "on":
-        _tell_dagster(results, stack)
+    if not dry_run and runtime.configuration.settings.report_to_dagster == "on":
+        _tell_dagster(results, runtime)
     if exits:
         finish(3 if 3 in exits else max(exits))
     if worst != "ok":
@@ -294,7 +299,7 @@ def _system_json(found: list[SyncResult]) -> dict[str, Any]:
     return summary
 
 
-def _tell_dagster(results: dict[str, list[SyncResult]], stack: Stack) -> None:
+def _tell_dagster(results: dict[str, list[SyncResult]], runtime: Runtime) -> None:
     """One runless materialization for the batch, so that lineage and freshness stay true."""
     from customer_assets.runtime.dagster_reports import report_in_background
 
@@ -308,7 +313,7 @@ def _tell_dagster(results: dict[str, list[SyncResult]], stack: Stack) -> None:
                     entry[key] = entry.get(key, 0) + value
                 entry["systems"] = ", ".join(dict.fromkeys([*filter(None, [entry.get("systems")]), name]))
     if metadata:
-        report_in_background(stack.dagster_url, metadata, description="customer-assets sync")
+        report_in_background(runtime.dagster_url, metadata, description="customer-assets sync")
 
 
 # --- old invoices -----------------------------------------------------------------------------------------------------
@@ -331,7 +336,9 @@ def import_invoices_command(
     from customer_assets.runtime.dagster_reports import dagster_instance, record_import
 
     pairs = dict(_pair(item) for item in mapping or [])
-    result = import_invoices(opened_stack().context(), location, table=table, mapping=pairs, account=account)
+    result = import_invoices(
+        opened_runtime().context(), location, table=table, mapping=pairs, account=account
+    )
     counts = {
         "created": result.created,
         "updated": result.updated,
@@ -378,8 +385,8 @@ def migrate_invoices(
     wrong = [m for m in month or [] if m != "undated" and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", m)]
     if wrong:
         raise ConfigurationError(f"--month {wrong[0]}: write YYYY-MM, or undated")
-    stack = opened_stack()
-    result = migrate(stack.context(), month or None, dry_run=dry_run)
+    runtime = opened_runtime()
+    result = migrate(runtime.context(), month or None, dry_run=dry_run)
     rows = [
         [name, count]
         for name, count in sorted({**result.linked, **result.unlinked}.items(), key=lambda x: -x[1])
@@ -422,7 +429,7 @@ def verify(as_json: JsonOption = False) -> None:
     from customer_assets.store.database import connect
     from customer_assets.store.reads import integrity
 
-    with connect(opened_stack().url) as connection:
+    with connect(opened_runtime().url) as connection:
         found = integrity.violations(connection)
         sums = integrity.sums(connection)
     show_table(
@@ -446,7 +453,7 @@ def doctor(as_json: JsonOption = False) -> None:
     """Each system: reachable, credentials right, quota left; the database. One line each, with the mend."""
     from customer_assets.cli.run import examine
 
-    findings = examine(opened_stack)
+    findings = examine(opened_runtime)
     for finding in findings:
         say(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}: {finding.message}")
     if as_json:
@@ -463,10 +470,10 @@ def prune(as_json: JsonOption = False) -> None:
     from customer_assets.runtime.dagster_reports import dagster_instance
     from customer_assets.runtime.dagster_runs import prune_dagster_runs
 
-    stack = opened_stack()
-    pruned = prune_tables(stack.context())
+    runtime = opened_runtime()
+    pruned = prune_tables(runtime.context())
     with dagster_instance() as instance:
-        runs = prune_dagster_runs(instance, keep_days=stack.configuration.settings.run_keep_days)
+        runs = prune_dagster_runs(instance, keep_days=runtime.configuration.settings.run_keep_days)
     gone = {**vars(pruned), "dagster_runs": runs}
     say("pruned: " + ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in gone.items()))
     if as_json:
@@ -481,8 +488,8 @@ def db_upgrade(as_json: JsonOption = False) -> None:
     """Bring the schema to this version."""
     from customer_assets.store.database import shown
 
-    stack = opened_stack()
-    say(f"{shown(stack.url)} is at the newest schema")
+    runtime = opened_runtime()
+    say(f"{shown(runtime.url)} is at the newest schema")
     if as_json:
         print_json({"status": "ok"})
 
@@ -490,11 +497,11 @@ def db_upgrade(as_json: JsonOption = False) -> None:
 @db_app.command("url")
 def db_url(as_json: JsonOption = False) -> None:
     """Print the database's URL."""
-    stack = opened_stack()
+    runtime = opened_runtime()
     if as_json:
-        print_json({"url": stack.url})
+        print_json({"url": runtime.url})
     else:
-        sys.stdout.write(f"{stack.url}\n")
+        sys.stdout.write(f"{runtime.url}\n")
 
 
 @db_app.command("psql")
@@ -502,7 +509,7 @@ def db_psql() -> None:
     """A shell on the database."""
     from customer_assets.store.embedded import binary
 
-    url = opened_stack().url
+    url = opened_runtime().url
     os.execv(binary("psql"), ["psql", url])  # noqa: S606 (becomes psql)
 
 
@@ -514,7 +521,7 @@ def db_grant_analyst(
     """A role that may read the public tables and views, and nothing else."""
     from customer_assets.store.database import connect, grant_reading
 
-    with connect(opened_stack().url) as connection:
+    with connect(opened_runtime().url) as connection:
         created = grant_reading(connection, role)
     say(f"role {role} {'was created and ' if created else ''}may read schema public")
     if as_json:
@@ -549,7 +556,7 @@ def serve(
 
     from customer_assets.web.app import build_app
 
-    uvicorn.run(build_app(opened_stack()), host=host, port=port, log_level="warning")
+    uvicorn.run(build_app(opened_runtime()), host=host, port=port, log_level="warning")
 
 
 @app.command()

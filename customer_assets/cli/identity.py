@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from customer_assets.cli.output import JsonOption, finish, opened_stack, print_json, say, show_table
+from customer_assets.cli.output import JsonOption, finish, opened_runtime, print_json, say, show_table
 from customer_assets.errors import ConfigurationError
 
 app = typer.Typer(help="Pairs of records that may be one customer.", no_args_is_help=True)
@@ -32,7 +32,7 @@ def explain(
     """Why two records are, or are not, the same customer."""
     from customer_assets.pipeline.identity.explain import explain as explain_records
 
-    found = explain_records(opened_stack().context(), one, other)
+    found = explain_records(opened_runtime().context(), one, other)
     say(f"{found.one} and {found.other} are {'the same customer' if found.same else 'not the same customer'}")
     rows: list[list[Any]] = [
         [step["from"], step["to"], step["rule"], f"{step['weight']:.1f}", _parts(step["parts"])]
@@ -62,7 +62,7 @@ def list_reviews(
     from customer_assets.store.database import connect
     from customer_assets.store.identity import reviews
 
-    with connect(opened_stack().url) as connection:
+    with connect(opened_runtime().url) as connection:
         found = reviews.list_reviews(connection, status="decided" if decided else "open", limit=limit)
     rows: list[list[Any]] = [
         [str(r["id"]), r["one_ref"], r["one_name"], r["other_ref"], r["other_name"], r["weight"], r["decision"] or _parts(r["reasons"])]
@@ -83,7 +83,7 @@ def decide(
     """Say that two records are the same customer, or are not; every later resolution replays it."""
     from customer_assets.pipeline.identity.decide import decide_pair, decide_review
 
-    context, by = opened_stack().context(), getpass.getuser()
+    context, by = opened_runtime().context(), getpass.getuser()
     if len(which) == 2:
         pair = decide_pair(context, which[0], which[1], decision=decision.value, by=by)
     elif len(which) == 1 and which[0].isdigit():

@@ -13,7 +13,7 @@ from customer_assets.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from customer_assets.accounts import Account
-    from customer_assets.runtime.runtime import Stack
+    from customer_assets.runtime.runtime import Runtime
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
 SandboxOption = Annotated[
@@ -56,14 +56,14 @@ def show_table(title: str, columns: list[str], rows: list[list[Any]], *, to_stde
     console.print(table)
 
 
-def opened_stack(*, sandbox: bool = False) -> Stack:
+def opened_runtime(*, sandbox: bool = False) -> Runtime:
     """The configuration and the database, ready to work with."""
-    from customer_assets.runtime.runtime import open_stack
+    from customer_assets.runtime.runtime import open_runtime
 
-    return open_stack(sandbox=sandbox or os.environ.get("CUSTOMER_ASSETS_SANDBOX") in ("1", "true"))
+    return open_runtime(sandbox=sandbox or os.environ.get("CUSTOMER_ASSETS_SANDBOX") in ("1", "true"))
 
 
-def account_of(stack: Stack, system: str, name: str | None) -> Account:
+def account_of(runtime: Runtime, system: str, name: str | None) -> Account:
     """The one account of a system that a command works on.
 
     Raises:
@@ -71,7 +71,7 @@ def account_of(stack: Stack, system: str, name: str | None) -> Account:
     """
     from customer_assets.sources.registry import SYSTEMS
 
-    found = stack.working.of(system, name)
+    found = runtime.working.of(system, name)
     if len(found) != 1:
         raise ConfigurationError(
             f"{system} has several accounts: name one with --account"

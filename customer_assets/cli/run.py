@@ -17,7 +17,7 @@ import psutil
 from customer_assets.errors import ConfigurationError, CustomerAssetsError
 from customer_assets.runtime.dagster_reports import add_months, dagster_instance
 from customer_assets.runtime.dagster_runs import JobRun, close_dead_runs, run_job
-from customer_assets.runtime.runtime import NEEDS_SYSTEMS, Stack, running_sandbox
+from customer_assets.runtime.runtime import NEEDS_SYSTEMS, Runtime, running_sandbox
 from customer_assets.settings import project_root
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import database, embedded
@@ -50,7 +50,7 @@ class RunReport:
         return any(job.systems_failed for job in self.jobs)
 
 
-def run_everything(stack: Stack, *, say: Say) -> RunReport:
+def run_everything(runtime: Runtime, *, say: Say) -> RunReport:
     """The main job: `customer_sync`, `invoice_migration`, then `customers` and `payment_reminders` once more.
 
     Raises:
@@ -58,11 +58,11 @@ def run_everything(stack: Stack, *, say: Say) -> RunReport:
     """
     from customer_assets.definitions import defs
 
-    _require_systems(stack)
+    _require_systems(runtime)
     started = time.monotonic()
-    was_up = running_sandbox(stack.home) is not None
-    accounts = stack.working.accounts  # starts the sandbox where that is meant
-    if stack.configuration.sandbox:
+    was_up = running_sandbox(runtime.home) is not None
+    accounts = runtime.working.accounts  # starts the sandbox where that is meant
+    if runtime.configuration.sandbox:
         say("nothing is configured: this run uses the sandbox's made-up data")
     say(
         f"syncing {', '.join(f'{a.system}' + ('' if a.account == 'default' else f' ({a.account})') for a in accounts)}"
@@ -80,22 +80,22 @@ def run_everything(stack: Stack, *, say: Say) -> RunReport:
                     run_job(defs, instance, "customer_sync", assets=["customers", "payment_reminders"])
                 )
     finally:
-        if stack.configuration.sandbox and not was_up:
-            _stop_sandbox(stack)
+        if runtime.configuration.sandbox and not was_up:
+            _stop_sandbox(runtime)
     calls = sum(int(m.metadata.get("calls") or 0) for job in jobs for m in job.materialized)
     return RunReport(jobs, time.monotonic() - started, calls)
 
 
-def run_dev(stack: Stack, *, say: Say) -> None:
+def run_dev(runtime: Runtime, *, say: Say) -> None:
     """Everything, in the foreground, until Ctrl-C or a part ends.
 
     Raises:
         ConfigurationError: there is nothing to sync, or a part ended by itself.
     """
-    _require_systems(stack)
-    settings = stack.configuration.settings
-    was_up = running_sandbox(stack.home) is not None
-    working = stack.working
+    _require_systems(runtime)
+    settings = runtime.configuration.settings
+    was_up = running_sandbox(runtime.home) is not None
+    working = runtime.working
     with dagster_instance() as instance:
         close_dead_runs(instance)
     dagster = [
@@ -122,9 +122,9 @@ def run_dev(stack: Stack, *, say: Say) -> None:
     say(f"JSON API      http://127.0.0.1:{settings.web_port}/api/customers")
     say(f"health        http://127.0.0.1:{settings.web_port}/healthz")
     say(f"webhooks      http://127.0.0.1:{settings.web_port}/api/webhooks/robaws/customers")
-    say(f"database      {database.shown(stack.url)} (customer-assets db psql)")
+    say(f"database      {database.shown(runtime.url)} (customer-assets db psql)")
     if working.sandbox:
-        state = running_sandbox(stack.home) or {}
+        state = running_sandbox(runtime.home) or {}
         say(f"sandbox       {state.get('base')} (made-up data: nothing is configured)")
     say("Ctrl-C stops all of it")
     ended: subprocess.Popen[bytes] | None = None
@@ -137,15 +137,15 @@ def run_dev(stack: Stack, *, say: Say) -> None:
     finally:
         for child in children:
             end_family(child)
-        if stack.configuration.sandbox and not was_up:
-            _stop_sandbox(stack)
-        _stop_server_if_unused(stack)
+        if runtime.configuration.sandbox and not was_up:
+            _stop_sandbox(runtime)
+        _stop_server_if_unused(runtime)
     if ended is not None:
         raise ConfigurationError(f"a part ended by itself with status {ended.returncode}: {ended.args!s}")
 
 
-def _require_systems(stack: Stack) -> None:
-    configuration = stack.configuration
+def _require_systems(runtime: Runtime) -> None:
+    configuration = runtime.configuration
     if not configuration.sandbox and not configuration.accounts:
         raise ConfigurationError(NEEDS_SYSTEMS)
 
@@ -167,23 +167,26 @@ def end_family(child: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-def _stop_sandbox(stack: Stack) -> None:
-    state = running_sandbox(stack.home)
+def _stop_sandbox(runtime: Runtime) -> None:
+    state = running_sandbox(runtime.home)
     if state is not None and psutil.pid_exists(state["pid"]):
         os.kill(state["pid"], signal.SIGTERM)
 
 
-def _stop_server_if_unused(stack: Stack) -> None:
+def _stop_server_if_unused(runtime: Runtime) -> None:
     """Stop the embedded server unless somebody else is connected to it."""
-    if stack.configuration.settings.database_url is not None or embedded.running_server(stack.home) is None:
+    if (
+        runtime.configuration.settings.database_url is not None
+        or embedded.running_server(runtime.home) is None
+    ):
         return
-    with database.connect(stack.url) as connection:
+    with database.connect(runtime.url) as connection:
         others = database.scalar(
             connection,
             "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
         )
     if not others:
-        embedded.stop_server(stack.home)
+        embedded.stop_server(runtime.home)
 
 
 # --- doctor -----------------------------------------------------------------------------------------------------------
@@ -199,27 +202,27 @@ class Finding:
     exit_code: int = 0
 
 
-def examine(open_stack: Callable[[], Stack]) -> list[Finding]:
+def examine(open_runtime: Callable[[], Runtime]) -> list[Finding]:
     """Database and every configured system, each with what is wrong and what mends it."""
     try:
-        stack = open_stack()
+        runtime = open_runtime()
     except CustomerAssetsError as error:
         return [Finding("database", False, str(error), error.exit_code)]
-    findings = [Finding("database", True, f"{database.shown(stack.url)}, schema up to date")]
-    working = stack.working
+    findings = [Finding("database", True, f"{database.shown(runtime.url)}, schema up to date")]
+    working = runtime.working
     for system in SYSTEMS:
         accounts = working.of(system)
         if not accounts:
             findings.append(Finding(system, True, f"not configured ({system.upper()}_... settings): skipped"))
-        findings += [asyncio.run(_examine(stack, account)) for account in accounts]
-    findings.append(_examine_webhooks(stack))
+        findings += [asyncio.run(_examine(runtime, account)) for account in accounts]
+    findings.append(_examine_webhooks(runtime))
     return findings
 
 
-def _examine_webhooks(stack: Stack) -> Finding:
-    with database.connect(stack.url) as connection:
+def _examine_webhooks(runtime: Runtime) -> Finding:
+    with database.connect(runtime.url) as connection:
         health = endpoints.delivery_health(connection)
-        silent = stack.silent_accounts(connection)
+        silent = runtime.silent_accounts(connection)
         known = endpoints.all_endpoints(connection)
     if silent:
         message = (
@@ -231,13 +234,13 @@ def _examine_webhooks(stack: Stack) -> Finding:
     return Finding("webhooks", True, endpoints.health_line(health) + unregistered)
 
 
-async def _examine(stack: Stack, account: Any) -> Finding:
+async def _examine(runtime: Runtime, account: Any) -> Finding:
     from customer_assets.pipeline.sync.land import PullOptions
     from customer_assets.pipeline.sync.pull import opened
 
     what = account.system if account.account == "default" else f"{account.system} ({account.account})"
     try:
-        async with opened(stack.context(), account, PullOptions()) as source:
+        async with opened(runtime.context(), account, PullOptions()) as source:
             line = await source.check()
             left = source.meter.quota_left
     except CustomerAssetsError as error:

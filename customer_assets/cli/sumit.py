@@ -15,7 +15,7 @@ from customer_assets.cli.output import (
     JsonOption,
     account_of,
     finish,
-    opened_stack,
+    opened_runtime,
     print_json,
     say,
     show_table,
@@ -24,7 +24,7 @@ from customer_assets.errors import ConfigurationError, CustomerAssetsError, Reco
 
 if TYPE_CHECKING:
     from customer_assets.pipeline.push.push import PushResult
-    from customer_assets.runtime.runtime import Stack
+    from customer_assets.runtime.runtime import Runtime
 
 app = typer.Typer(help="SUMIT: fields that both sides changed.", no_args_is_help=True)
 conflicts_app = typer.Typer(help="Fields that both sides changed.", no_args_is_help=True)
@@ -61,17 +61,17 @@ def push(
 
     if bool(ids) == all_changed:
         raise ConfigurationError("push: name customers with --id, or give --all-changed")
-    stack = opened_stack()
+    runtime = opened_runtime()
     result = push_customers(
-        stack.context(),
-        account_of(stack, str(system), account),
+        runtime.context(),
+        account_of(runtime, str(system), account),
         ids=None if all_changed else ids,
         dry_run=dry_run,
     )
     _show_push(result, as_json=as_json)
     say(result.message)
     if not dry_run:
-        _tell_dagster(stack, {"sumit_push": _counts(result)})
+        _tell_dagster(runtime, {"sumit_push": _counts(result)})
     if as_json:
         print_json(
             {
@@ -94,16 +94,16 @@ def bidirectional(
     """Pull from SUMIT, then push what changed here."""
     from customer_assets.pipeline.push.bidirectional import bidirectional as both_ways
 
-    stack = opened_stack()
+    runtime = opened_runtime()
     result = both_ways(
-        stack.context(), account_of(stack, str(system), account), ids=ids or None, dry_run=dry_run
+        runtime.context(), account_of(runtime, str(system), account), ids=ids or None, dry_run=dry_run
     )
     if result.push is not None:
         _show_push(result.push, as_json=as_json)
     say(result.message)
     if not dry_run and result.push is not None:
         counts = result.as_dict()["details"]["pull"]
-        _tell_dagster(stack, {"customers_cache": counts, "sumit_push": _counts(result.push)})
+        _tell_dagster(runtime, {"customers_cache": counts, "sumit_push": _counts(result.push)})
     if as_json:
         print_json(result.as_dict())
     error = next((p.error for p in result.pulls if p.error), result.push.error if result.push else None)
@@ -139,7 +139,7 @@ def edit(
         raise ConfigurationError("edit: write FIELD=VALUE, or --release FIELD")
     try:
         done = edit_customer(
-            opened_stack().context(), customer_id, wanted, by=getpass.getuser(),
+            opened_runtime().context(), customer_id, wanted, by=getpass.getuser(),
             seen=held, seen_at=seen_at, release=release or (),
         )  # fmt: skip
     except RecordError as error:
@@ -163,7 +163,7 @@ def list_conflicts(
     from customer_assets.store.database import connect
     from customer_assets.store.push import conflicts
 
-    with connect(opened_stack().url) as connection:
+    with connect(opened_runtime().url) as connection:
         found = conflicts.list_conflicts(connection, status="resolved" if resolved else "open")
     columns = [
         "id",
@@ -194,13 +194,13 @@ def resolve_conflict(
     """Decide a conflict; the next sync carries it out."""
     from customer_assets.pipeline.push.conflicts import resolve_conflict as resolve
 
-    stack = opened_stack()
+    runtime = opened_runtime()
     done = resolve(
-        stack.context(),
+        runtime.context(),
         conflict_id,
         use=use.value,
         by=getpass.getuser(),
-        find_account=stack.account_without_calls,
+        find_account=runtime.account_without_calls,
     )
     say(f"{done['field']}: the {use.value} value holds; the next sync settles it")
     if as_json:
@@ -229,11 +229,11 @@ def _counts(result: PushResult) -> dict[str, Any]:
     return {name: value for name, value in result.as_dict().items() if name != "rows"}
 
 
-def _tell_dagster(stack: Stack, metadata: dict[str, dict[str, Any]]) -> None:
+def _tell_dagster(runtime: Runtime, metadata: dict[str, dict[str, Any]]) -> None:
     from customer_assets.runtime.dagster_reports import report_in_background
 
-    if stack.configuration.settings.report_to_dagster == "on":
-        report_in_background(stack.dagster_url, metadata, description="customer-assets push")
+    if runtime.configuration.settings.report_to_dagster == "on":
+        report_in_background(runtime.dagster_url, metadata, description="customer-assets push")
 
 
 def _finish_with(error: CustomerAssetsError | None, *, success: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from customer_assets.cli.output import JsonOption, opened_stack, print_json, say, show_table
+from customer_assets.cli.output import JsonOption, opened_runtime, print_json, say, show_table
 
 app = typer.Typer(help="Users of the console.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def add(
     from customer_assets.store import audit, users
     from customer_assets.store.database import connect
 
-    with connect(opened_stack().url) as connection:
+    with connect(opened_runtime().url) as connection:
         users.add_user(connection, name, _password(), role=role.value)
         audit.record(
             connection, who=getpass.getuser(), action="user add", target=name, details={"role": role.value}
@@ -50,7 +50,7 @@ def list_users(as_json: JsonOption = False) -> None:
     from customer_assets.store import users
     from customer_assets.store.database import connect
 
-    with connect(opened_stack().url) as connection:
+    with connect(opened_runtime().url) as connection:
         found = users.list_users(connection)
     rows = [
         [u["name"], u["role"], str(u["created_at"])[:16], str(u["last_login_at"] or "never")[:16]]
@@ -69,7 +69,7 @@ def passwd(
     from customer_assets.store import audit, users
     from customer_assets.store.database import connect
 
-    with connect(opened_stack().url) as connection:
+    with connect(opened_runtime().url) as connection:
         users.set_password(connection, name, _password())
         audit.record(connection, who=getpass.getuser(), action="user passwd", target=name)
     say(f"{name} has a new password")

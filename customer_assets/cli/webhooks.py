@@ -11,7 +11,7 @@ from customer_assets.cli.output import (
     JsonOption,
     account_of,
     finish,
-    opened_stack,
+    opened_runtime,
     print_json,
     say,
     show_table,
@@ -36,10 +36,10 @@ def register_webhook(
     """Register the webhook endpoint at Robaws, once, and see whether a delivery arrives."""
     from customer_assets.pipeline.webhooks import register
 
-    stack = opened_stack()
+    runtime = opened_runtime()
     wanted = [event.strip() for event in events.split(",") if event.strip()]
     done = register.register_webhook(
-        stack.context(), account_of(stack, "robaws", account), url=url, events=wanted, rotate=rotate
+        runtime.context(), account_of(runtime, "robaws", account), url=url, events=wanted, rotate=rotate
     )
     say(f"{done.outcome}: endpoint {done.endpoint_id} delivers {', '.join(done.events)} to {done.url}")
     for removed in done.removed:
@@ -63,7 +63,7 @@ def list_deliveries(
 
     if status is not None and status not in STATUSES:
         raise ConfigurationError(f"--status {status}: there are {', '.join(STATUSES)}")
-    with connect(opened_stack().url) as connection:
+    with connect(opened_runtime().url) as connection:
         found = deliveries.newest(connection, status=status, limit=limit)
         known = endpoints.all_endpoints(connection)
         health = endpoints.delivery_health(connection)
@@ -104,19 +104,19 @@ def _apply_again(ids: list[str] | None, *, as_json: bool) -> None:
     from customer_assets.store.database import connect
     from customer_assets.store.webhooks import deliveries
 
-    stack = opened_stack()
-    with connect(stack.url) as connection:
+    runtime = opened_runtime()
+    with connect(runtime.url) as connection:
         missing = [] if ids is None else [i for i in ids if not deliveries.is_stored(connection, i)]
         if missing:
             raise ConfigurationError(f"no such delivery: {', '.join(missing)}")
         put_back = deliveries.put_back(connection, ids=ids)
-    applied = apply_deliveries(stack.context(), stack.receiving)
+    applied = apply_deliveries(runtime.context(), runtime.receiving)
     say(
         f"{put_back} put back; "
         + (", ".join(f"{n} {s}" for s, n in applied.statuses.items()) or "nothing waited")
     )
-    if applied.total and stack.configuration.settings.report_to_dagster == "on":
-        report_in_background(stack.dagster_url, applied.by_asset(), description="customer-assets webhooks")
+    if applied.total and runtime.configuration.settings.report_to_dagster == "on":
+        report_in_background(runtime.dagster_url, applied.by_asset(), description="customer-assets webhooks")
     if as_json:
         print_json({"put_back": put_back, "statuses": applied.statuses, "created": applied.created, "updated": applied.updated})  # fmt: skip
     if applied.statuses.get("failed"):
@@ -134,8 +134,8 @@ def delete(
     """Delete webhook endpoints at Robaws."""
     from customer_assets.pipeline.webhooks.register import delete_endpoints
 
-    stack = opened_stack()
-    deleted = delete_endpoints(stack.context(), account_of(stack, "robaws", account), endpoint_id)
+    runtime = opened_runtime()
+    deleted = delete_endpoints(runtime.context(), account_of(runtime, "robaws", account), endpoint_id)
     say(f"deleted: {', '.join(deleted) or 'none was registered here'}")
     if as_json:
         print_json({"deleted": deleted})

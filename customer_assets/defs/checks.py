@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from customer_assets.defs.resources import StackResource
 from customer_assets.pipeline.identity.resolve import disagreeing_rows
 from customer_assets.runtime.alerts import post_alert
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.store.database import connect, scalar
 from customer_assets.store.reads.integrity import RULES, Rule
 
@@ -51,8 +51,8 @@ def _integrity_checks(asset: str) -> dg.AssetChecksDefinition:
         name=f"{asset}_integrity",
         specs=[dg.AssetCheckSpec(rule.name, asset=asset, description=rule.meaning) for rule in rules],
     )
-    def check(stack: StackResource) -> Iterator[dg.AssetCheckResult]:
-        with connect(stack.stack.url) as connection:
+    def check(runtime: dg.ResourceParam[Runtime]) -> Iterator[dg.AssetCheckResult]:
+        with connect(runtime.url) as connection:
             for rule in rules:
                 found = scalar(connection, f"select count(*) from ({rule.query}) violations")
                 yield dg.AssetCheckResult(
@@ -65,11 +65,11 @@ def _integrity_checks(asset: str) -> dg.AssetChecksDefinition:
 @dg.asset_check(
     asset="customers_cache", description="Share of blanks per column and source; fails when a name is blank."
 )
-def null_rates(stack: StackResource) -> dg.AssetCheckResult:
+def null_rates(runtime: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
     """Blank shares as metadata, for a look at what a source stopped giving."""
     columns = ("name", "vat_number", "primary_phone", "general_email", "city", "country", "role")
     shares = ", ".join(f"round(avg(({c} is null)::int), 4)::float as {c}" for c in columns)
-    with connect(stack.stack.url) as connection:
+    with connect(runtime.url) as connection:
         rows = connection.execute(
             f"select source, {shares} from customer_rows where deleted_at is null group by source order by source"
         ).fetchall()
@@ -82,13 +82,13 @@ def null_rates(stack: StackResource) -> dg.AssetCheckResult:
     asset="customers_cache",
     description="Deliveries come: warns when none came within a day although syncs found changes. Posts to ALERT_URL.",
 )
-def deliveries_arrive(stack: StackResource) -> dg.AssetCheckResult:
+def deliveries_arrive(runtime: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
     """A suspended endpoint looks like quiet customers, but for the changes that the nightly sync finds."""
-    with connect(stack.stack.url) as connection:
-        silent = stack.stack.silent_accounts(connection)
+    with connect(runtime.url) as connection:
+        silent = runtime.silent_accounts(connection)
     if silent:
         post_alert(
-            stack.stack.configuration.settings,
+            runtime.configuration.settings,
             {"alert": "no webhook deliveries for a day", "accounts": silent},
         )
     return dg.AssetCheckResult(
@@ -101,9 +101,9 @@ def deliveries_arrive(stack: StackResource) -> dg.AssetCheckResult:
     description="A resolution of everything would come to what the resolutions of changes came to. Else: materialize customers "
     "with full: true.",
 )
-def agrees_with_full_resolution(stack: StackResource) -> dg.AssetCheckResult:
+def agrees_with_full_resolution(runtime: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
     """Resolve everything, write nothing, and count the rows whose customer would have other rows."""
-    differing, rows = disagreeing_rows(stack.stack.context(trigger="dagster"))
+    differing, rows = disagreeing_rows(runtime.context(trigger="dagster"))
     return dg.AssetCheckResult(passed=differing == 0, metadata={"rows_that_differ": differing, "rows": rows})
 
 

@@ -3,10 +3,10 @@
 import dagster as dg
 
 from customer_assets.defs.checks import agrees_with_full_resolution
-from customer_assets.defs.resources import StackResource
 from customer_assets.pipeline.prune import prune
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets.runtime.dagster_runs import prune_dagster_runs
+from customer_assets.runtime.runtime import Runtime
 
 PARTITIONED = dg.AssetSelection.assets("migrated_customers", "relinked_invoices")
 SUMIT = dg.AssetSelection.assets("raw_sumit_customer_pages", "customers_cache", "sumit_push")
@@ -45,10 +45,10 @@ identity_check = dg.define_asset_job(
 
 
 @dg.op(description="Apply the webhook deliveries that wait, in sets, newest wins.")
-def apply_waiting_deliveries(context: dg.OpExecutionContext, stack: StackResource) -> None:
+def apply_waiting_deliveries(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> None:
     """Apply, and report one materialization for the batch."""
-    work = stack.stack.context(trigger="dagster", dagster_run_id=context.run_id)
-    result = apply_deliveries(work, stack.stack.receiving)
+    work = runtime.context_of_run(context.run_id)
+    result = apply_deliveries(work, runtime.receiving)
     for asset, metadata in result.by_asset().items():
         context.log_event(
             dg.AssetMaterialization(
@@ -64,12 +64,10 @@ def apply_webhooks() -> None:
 
 
 @dg.op(description="Delete raw pages, settled deliveries and Dagster runs that are past their time.")
-def prune_old_data(context: dg.OpExecutionContext, stack: StackResource) -> None:
+def prune_old_data(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> None:
     """Prune, and say how much went."""
-    pruned = prune(stack.context_for(context.run_id))
-    old_runs = prune_dagster_runs(
-        context.instance, keep_days=stack.stack.configuration.settings.run_keep_days
-    )
+    pruned = prune(runtime.context_of_run(context.run_id))
+    old_runs = prune_dagster_runs(context.instance, keep_days=runtime.configuration.settings.run_keep_days)
     context.log.info(f"pruned {pruned.raw_pages} raw pages, {pruned.deliveries} deliveries, {old_runs} runs")
 
 

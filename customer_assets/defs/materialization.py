@@ -1,14 +1,16 @@
-"""Metadata of materializations: counts, calls, bytes, duration, row count, table name, column schema.
+"""What a step reports: counts and a table become one `MaterializeResult`; owners, retries and freshness of all assets.
 
-No personal data, and no event per record.
+Counts, calls, bytes, duration, row count, table name, column schema; no personal data, and no event per record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -22,6 +24,44 @@ FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_win
 RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 # Columns of base tables that their views do not show.
 INTERNAL = {"covered", "record_hash", "last_seen_at", "source_time_given"}
+
+
+if TYPE_CHECKING:
+    Materialization = dg.MaterializeResult[None]
+else:  # Dagster looks at the annotation of a step, and does not know the generic form where there are checks
+    Materialization = dg.MaterializeResult
+
+
+@dataclass(frozen=True)
+class Materializing:
+    """A table that a step fills; made when the step begins, since it times it.
+
+    Attributes:
+        url: database.
+        table: base table, `schema.name` outside public.
+        shown_as: the view that users read instead.
+        where: only rows with these values count.
+    """
+
+    url: str
+    table: str
+    shown_as: str | None = None
+    where: Mapping[str, str] | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def result(
+        self, counts: Mapping[str, int], *, checks: Sequence[dg.AssetCheckResult] = (), **metadata: Any
+    ) -> Materialization:
+        """What the step says: its counts, the table as it is now, the seconds it took, and what else it knows."""
+        return dg.MaterializeResult(
+            metadata={
+                **table_metadata(self.url, self.table, shown_as=self.shown_as, where=self.where),
+                **counts_metadata(counts),
+                **metadata,
+                "seconds": round(time.monotonic() - self.started, 3),
+            },
+            check_results=list(checks),
+        )
 
 
 @contextmanager

@@ -1,31 +1,20 @@
-"""The one resource: what a run works with, opened when it is first used."""
+"""The one resource: what a run works with, opened once per process, when it is first used."""
 
-from __future__ import annotations
+from functools import cache
 
 import dagster as dg
-from pydantic import PrivateAttr
 
-from customer_assets.accounts import Account
-from customer_assets.pipeline.context import Context
-from customer_assets.runtime.runtime import Stack, open_stack
+from customer_assets.runtime.runtime import Runtime, open_runtime
 
 
-class StackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Opens the database and the accounts on first use; building definitions touches neither."""
+class RuntimeResource(dg.ConfigurableResource[Runtime]):
+    """Gives assets, checks, jobs and sensors the opened runtime; building definitions opens nothing."""
 
-    _opened: Stack | None = PrivateAttr(default=None)
+    def create_resource(self, context: dg.InitResourceContext) -> Runtime:  # noqa: ARG002 (Dagster's signature)
+        """The runtime of this process."""
+        return _of_this_process()
 
-    @property
-    def stack(self) -> Stack:
-        """The opened stack."""
-        if self._opened is None:
-            self._opened = open_stack()
-        return self._opened
 
-    def accounts(self, system: str) -> list[Account]:
-        """Configured accounts of a system; in sandbox mode the sandbox's."""
-        return self.stack.working.of(system)
-
-    def context_for(self, run_id: str | None) -> Context:
-        """Context of the verbs called by one Dagster run."""
-        return Context(self.stack.url, self.stack.working.settings, trigger="dagster", dagster_run_id=run_id)
+@cache
+def _of_this_process() -> Runtime:
+    return open_runtime()

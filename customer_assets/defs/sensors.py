@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from customer_assets.defs.jobs import apply_webhooks
-from customer_assets.defs.resources import StackResource
 from customer_assets.runtime.alerts import post_alert
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import runs
 from customer_assets.store.database import connect
 from customer_assets.store.webhooks.deliveries import count_left
@@ -37,10 +37,10 @@ def batch_to_request(waiting: int, in_flight: int) -> dg.RunRequest | dg.SkipRea
     description="Starts one run for the webhook deliveries that nobody applied yet.",
 )
 def webhook_sensor(
-    context: dg.SensorEvaluationContext, stack: StackResource
+    context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[Runtime]
 ) -> dg.RunRequest | dg.SkipReason:
     """Count what waits and what runs."""
-    with connect(stack.stack.url, name="customer_assets webhook_sensor") as connection:
+    with connect(runtime.url, name="customer_assets webhook_sensor") as connection:
         waiting = count_left(connection)
     if not waiting:
         return batch_to_request(0, 0)
@@ -56,14 +56,16 @@ def webhook_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Closes the sync runs of a failed Dagster run, and posts to ALERT_URL where one is set.",
 )
-def run_failure_alerts(context: dg.RunFailureSensorContext, stack: StackResource) -> Iterator[dg.SkipReason]:
+def run_failure_alerts(
+    context: dg.RunFailureSensorContext, runtime: dg.ResourceParam[Runtime]
+) -> Iterator[dg.SkipReason]:
     """Record the failure in sync_runs, always; tell others, if configured."""
     run = context.dagster_run
     message = context.failure_event.message or "failed"
-    with connect(stack.stack.url, name="customer_assets run_failure_alerts") as connection:
+    with connect(runtime.url, name="customer_assets run_failure_alerts") as connection:
         runs.fail_runs_of(connection, dagster_run_id=run.run_id, job=run.job_name, error=message)
     posted = post_alert(
-        stack.stack.configuration.settings, {"job": run.job_name, "run_id": run.run_id, "error": message}
+        runtime.configuration.settings, {"job": run.job_name, "run_id": run.run_id, "error": message}
     )
     yield dg.SkipReason("recorded in sync_runs" + (" and posted" if posted else "; ALERT_URL is not set"))
 

@@ -44,7 +44,7 @@ NEEDS_SYSTEMS = (
 
 
 @dataclass(frozen=True)
-class Stack:
+class Runtime:
     """Configuration and database of one process.
 
     Attributes:
@@ -110,6 +110,10 @@ class Stack:
         )
         return replace(context, progress=progress) if progress else context
 
+    def context_of_run(self, dagster_run_id: str) -> Context:
+        """What the verbs called by one Dagster run are given."""
+        return self.context(trigger="dagster", dagster_run_id=dagster_run_id)
+
 
 def secrets_of(account: Account) -> list[str]:
     """The webhook secrets that an account's settings give."""
@@ -117,7 +121,7 @@ def secrets_of(account: Account) -> list[str]:
     return webhooks.secrets(account.settings) if webhooks is not None else []
 
 
-def open_stack(*, sandbox: bool = False, migrate: bool = True) -> Stack:
+def open_runtime(*, sandbox: bool = False, migrate: bool = True) -> Runtime:
     """Read the settings, start or join the database, bring its schema up to date.
 
     Args:
@@ -139,21 +143,21 @@ def open_stack(*, sandbox: bool = False, migrate: bool = True) -> Stack:
         for name in names:
             database.ensure_database(server.url("postgres"), name)
         database.relax_durability(server.url("postgres"), names[1])
-        stack = Stack(configuration, server.url(names[0]), server.url(names[1], driver="psycopg2"))
+        runtime = Runtime(configuration, server.url(names[0]), server.url(names[1], driver="psycopg2"))
     else:
         url = _plain(given.get_secret_value())
         database.ensure_database(url, names[1])
-        stack = Stack(configuration, url, database.with_database(url, names[1], driver="psycopg2"))
+        runtime = Runtime(configuration, url, database.with_database(url, names[1], driver="psycopg2"))
     if migrate:
         if configuration.sandbox:
-            _refuse_real_data(stack.url)
-        database.upgrade(stack.url)
+            _refuse_real_data(runtime.url)
+        database.upgrade(runtime.url)
         _mark(
-            stack.url,
+            runtime.url,
             "sandbox" if configuration.sandbox else "real",
             only_with_systems=bool(configuration.accounts),
         )
-    return stack
+    return runtime
 
 
 def dagster_storage_url() -> str:
@@ -163,7 +167,7 @@ def dagster_storage_url() -> str:
     """
     if joined := os.environ.get(JOINED_URL):
         return joined
-    return open_stack(migrate=False).dagster_url
+    return open_runtime(migrate=False).dagster_url
 
 
 def _plain(url: str) -> str:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from customer_assets.runtime.runtime import Stack
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.reads import api, console
 from customer_assets.web.console.guard import Guard
@@ -18,7 +18,7 @@ MOST_ROWS = 500
 READ_SECONDS = 5.0  # a query that takes longer is given up
 
 
-def api_routes(stack: Stack, guard: Guard) -> list[Route]:
+def api_routes(runtime: Runtime, guard: Guard) -> list[Route]:
     """Lists, one customer, the description of it all, and numbers for Prometheus."""
 
     def listing(name: str) -> Any:
@@ -30,7 +30,7 @@ def api_routes(stack: Stack, guard: Guard) -> list[Route]:
                 return JSONResponse({"error": "limit and after are numbers"}, status_code=400)
             filters = {k: v for k, v in request.query_params.items() if k not in ("limit", "after")}
             try:
-                rows = await run_in_threadpool(_read, stack, name, filters, after, limit)
+                rows = await run_in_threadpool(_read, runtime, name, filters, after, limit)
             except api.UnknownFilterError as error:
                 return JSONResponse({"error": str(error)}, status_code=400)
             following = rows[-1]["id"] if len(rows) == limit else None
@@ -39,11 +39,11 @@ def api_routes(stack: Stack, guard: Guard) -> list[Route]:
         return endpoint
 
     async def customer(request: Request) -> Response:
-        rows = await run_in_threadpool(_read, stack, "customers", {"id": request.path_params["id"]}, 0, 1)
+        rows = await run_in_threadpool(_read, runtime, "customers", {"id": request.path_params["id"]}, 0, 1)
         return as_json(rows[0]) if rows else JSONResponse({"error": "no such customer"}, status_code=404)
 
     async def metrics(request: Request) -> Response:  # noqa: ARG001
-        return await run_in_threadpool(_metrics, stack)
+        return await run_in_threadpool(_metrics, runtime)
 
     return [
         Route("/metrics", guard.api(metrics)),
@@ -55,11 +55,11 @@ def api_routes(stack: Stack, guard: Guard) -> list[Route]:
     ]
 
 
-def _metrics(stack: Stack) -> Response:
+def _metrics(runtime: Runtime) -> Response:
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
     registry = CollectorRegistry()
-    with connect_to_read(stack) as connection:
+    with connect_to_read(runtime) as connection:
         for name, value in console.metrics(connection).items():
             Gauge(f"customer_assets_{name}", name.replace("_", " "), registry=registry).set(value)
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -100,13 +100,15 @@ async def _openapi(request: Request) -> Response:  # noqa: ARG001
     )
 
 
-def connect_to_read(stack: Stack) -> Connection:
+def connect_to_read(runtime: Runtime) -> Connection:
     """A connection for short questions."""
-    return connect(stack.url, name="customer_assets web", timeout=2, statement_seconds=READ_SECONDS)
+    return connect(runtime.url, name="customer_assets web", timeout=2, statement_seconds=READ_SECONDS)
 
 
-def _read(stack: Stack, name: str, filters: dict[str, Any], after: int, limit: int) -> list[dict[str, Any]]:
-    with connect_to_read(stack) as connection:
+def _read(
+    runtime: Runtime, name: str, filters: dict[str, Any], after: int, limit: int
+) -> list[dict[str, Any]]:
+    with connect_to_read(runtime) as connection:
         return api.page(connection, name, filters=filters, after=after, limit=limit)
 
 

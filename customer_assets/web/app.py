@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.webhooks.apply import AppliedDeliveries
 from customer_assets.runtime.dagster_reports import Reporter
-from customer_assets.runtime.runtime import Stack
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.system import WebhookSettings
 from customer_assets.store import users
 from customer_assets.store.database import connect
@@ -55,27 +55,27 @@ class App:
             await self._pages(scope, receive, send)
 
 
-def build_app(stack: Stack) -> App:
-    """The ASGI app of one stack. Its lifespan runs the writers and the applier of deliveries."""
-    secrets = Secrets(stack.url, stack.receiving, source=SOURCE)
-    landing = GroupWriter(stack.url, land, lanes=2)
-    refusals = GroupWriter(stack.url, store_refusals, lanes=1)
-    reporter = Reporter(stack.dagster_url)
+def build_app(runtime: Runtime) -> App:
+    """The ASGI app of one runtime. Its lifespan runs the writers and the applier of deliveries."""
+    secrets = Secrets(runtime.url, runtime.receiving, source=SOURCE)
+    landing = GroupWriter(runtime.url, land, lanes=2)
+    refusals = GroupWriter(runtime.url, store_refusals, lanes=1)
+    reporter = Reporter(runtime.dagster_url)
 
     def report(batch: AppliedDeliveries) -> None:
-        if stack.configuration.settings.report_to_dagster == "on":
+        if runtime.configuration.settings.report_to_dagster == "on":
             reporter.report(batch.by_asset(), description="webhook deliveries, applied as they landed")
 
-    applier = Applier(stack.context(trigger="web"), stack.receiving, report)
+    applier = Applier(runtime.context(trigger="web"), runtime.receiving, report)
     # one address serves all accounts: the first one's limits hold
-    first: WebhookSettings = next(a.settings for a in stack.receiving if a.system == SOURCE)
+    first: WebhookSettings = next(a.settings for a in runtime.receiving if a.system == SOURCE)
     receiver = Receiver(
         secrets, landing, refusals, applier.wake,
         tolerance_seconds=first.webhook_tolerance_seconds, refusals_per_minute=first.webhook_refusals_per_minute,
     )  # fmt: skip
 
-    guard = Guard(stack)
-    worker = Worker(stack, reporter)
+    guard = Guard(runtime)
+    worker = Worker(runtime, reporter)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -84,10 +84,10 @@ def build_app(stack: Stack) -> App:
                 "no webhook secret: every delivery is refused until `customer-assets register-webhook` has run "
                 "or ROBAWS_WEBHOOK_SECRET is set"
             )
-        await run_in_threadpool(_ensure_admin, stack)
+        await run_in_threadpool(_ensure_admin, runtime)
         tasks = [asyncio.create_task(part.run()) for part in (landing, refusals, secrets)]
         applier.start()
-        threading.Thread(target=_ensure_search, args=(stack,), name="search index", daemon=True).start()
+        threading.Thread(target=_ensure_search, args=(runtime,), name="search index", daemon=True).start()
         try:
             yield
         finally:
@@ -98,13 +98,13 @@ def build_app(stack: Stack) -> App:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def health(request: Request) -> Response:  # noqa: ARG001
-        state = await run_in_threadpool(_health, stack)
+        state = await run_in_threadpool(_health, runtime)
         state["webhooks"] |= {"secrets": len(secrets.held.values), "applier": applier.is_alive}
         return as_json({"status": "ok", **state})
 
     async def ready(request: Request) -> Response:  # noqa: ARG001
         """Whether deliveries can be taken and pages shown: the database answers, and the applier runs."""
-        await run_in_threadpool(_ask_database, stack)
+        await run_in_threadpool(_ask_database, runtime)
         is_ready = applier.is_alive
         return JSONResponse(
             {"status": "ok" if is_ready else "starting"}, status_code=200 if is_ready else 503
@@ -114,7 +114,7 @@ def build_app(stack: Stack) -> App:
         lifespan=lifespan,
         middleware=[
             Middleware(SecureHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=stack.configuration.settings.console_hosts),
+            Middleware(TrustedHostMiddleware, allowed_hosts=runtime.configuration.settings.console_hosts),
         ],
         exception_handlers={
             psycopg.OperationalError: _unavailable,
@@ -124,17 +124,17 @@ def build_app(stack: Stack) -> App:
         routes=[
             Route("/healthz", health),
             Route("/readyz", ready),
-            *api_routes(stack, guard),
-            *console_routes(stack, guard, worker),
+            *api_routes(runtime, guard),
+            *console_routes(runtime, guard, worker),
         ],
     )
     return App(receiver, app)
 
 
-def _ensure_admin(stack: Stack) -> None:
+def _ensure_admin(runtime: Runtime) -> None:
     """The first start makes an administrator, and shows a made-up password once."""
-    given = stack.configuration.settings.console_admin_password
-    with connect(stack.url, name="customer_assets web", timeout=2) as connection:
+    given = runtime.configuration.settings.console_admin_password
+    with connect(runtime.url, name="customer_assets web", timeout=2) as connection:
         made_up = users.ensure_admin(connection, given.get_secret_value() if given else None)
     if made_up is not None:
         sys.stderr.write(
@@ -142,26 +142,26 @@ def _ensure_admin(stack: Stack) -> None:
         )
 
 
-def _ensure_search(stack: Stack) -> None:
+def _ensure_search(runtime: Runtime) -> None:
     """The first start makes the index of the search; until it is there, searching takes longer."""
     try:
-        with connect(stack.url, name="customer_assets search index", timeout=2) as connection:
+        with connect(runtime.url, name="customer_assets search index", timeout=2) as connection:
             console.ensure_search_index(connection)
     except (psycopg.Error, CustomerAssetsError) as error:
         log.warning("no index for the search yet: %s", str(error).splitlines()[0] if str(error) else error)
 
 
-def _ask_database(stack: Stack) -> None:
-    with connect_to_read(stack) as connection:
+def _ask_database(runtime: Runtime) -> None:
+    with connect_to_read(runtime) as connection:
         connection.execute("select")
 
 
-def _health(stack: Stack) -> dict[str, Any]:
-    with connect_to_read(stack) as connection:
+def _health(runtime: Runtime) -> dict[str, Any]:
+    with connect_to_read(runtime) as connection:
         return {
             **api.health(connection),
             "webhooks": endpoints.delivery_health(connection)
-            | {"silent_accounts": stack.silent_accounts(connection)},
+            | {"silent_accounts": runtime.silent_accounts(connection)},
         }
 
 

@@ -10,9 +10,9 @@ import dagster as dg
 import pytest
 
 from customer_assets.definitions import build_defs
-from customer_assets.defs.resources import StackResource
 from customer_assets.defs.sensors import batch_to_request, run_failure_alerts, webhook_sensor
 from customer_assets.pipeline.edit import edit_customer
+from customer_assets.runtime.runtime import open_runtime
 from customer_assets.sandbox.server import environment, write_legacy_invoices
 from customer_assets_tests.conftest import Company
 
@@ -41,7 +41,7 @@ def defs(company: Company, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> d
     for name, value in lines.items():
         monkeypatch.setenv(name, value)
     write_legacy_invoices(company.world, tmp_path / "legacy.csv")
-    return build_defs(StackResource())
+    return build_defs(open_runtime())
 
 
 def run(
@@ -205,7 +205,7 @@ def test_the_webhook_sensor_starts_one_run_for_all_that_waits(
             "insert into ops.webhook_deliveries (id, event, body, signed_at) values (%s, 'client.updated', %s, now())",
             [f"d{number}", body],
         )
-    context = dg.build_sensor_context(instance=instance, resources={"stack": StackResource()})
+    context = dg.build_sensor_context(instance=instance, resources={"runtime": open_runtime()})
     request = webhook_sensor(context)
     assert isinstance(request, dg.RunRequest)
     assert request.tags == {"waiting_deliveries": "3"}
@@ -259,7 +259,7 @@ def test_a_failed_run_is_recorded_even_when_no_sync_began(
     assert failed_run is not None
     company.connection.execute("delete from sync_runs")
     context = dg.build_run_status_sensor_context(
-        "run_failure_alerts", event, instance, failed_run, resources={"stack": StackResource()}
+        "run_failure_alerts", event, instance, failed_run, resources={"runtime": open_runtime()}
     ).for_run_failure()
     assert "recorded" in str(list(run_failure_alerts(context)))  # type: ignore[call-overload]
     assert company.value("select source from sync_runs where status = 'failed'") == "customer_sync"

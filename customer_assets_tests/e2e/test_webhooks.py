@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from customer_assets.defs.jobs import apply_webhooks
-from customer_assets.defs.resources import StackResource
+from customer_assets.defs.resources import RuntimeResource
 from customer_assets.defs.sensors import webhook_sensor
 from customer_assets.store import database, embedded
 from customer_assets_tests.conftest import Company, discard
@@ -140,7 +140,7 @@ def test_without_the_web_process_the_sensor_drains(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", company.url)
     with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_sensor_context(instance=instance, resources={"stack": StackResource()})
+        context = dg.build_sensor_context(instance=instance, resources={"runtime": RuntimeResource()})
         with served(company.url, tmp_path) as (process, address):
             web = Web(company, address)
             web.deliver("d1")
@@ -158,7 +158,7 @@ def test_without_the_web_process_the_sensor_drains(
             web.client.close()
         until(lambda: isinstance(webhook_sensor(context), dg.RunRequest))
         assert apply_webhooks.execute_in_process(
-            instance=instance, resources={"stack": StackResource()}
+            instance=instance, resources={"runtime": RuntimeResource()}
         ).success
         assert company.value("select status from ops.webhook_deliveries") == "applied"
         materialized = instance.get_latest_materialization_event(dg.AssetKey("webhook_deliveries"))

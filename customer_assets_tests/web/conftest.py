@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from customer_assets.accounts import Configuration
-from customer_assets.runtime.runtime import Stack
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.settings import Settings
 from customer_assets.web.app import build_app
 from customer_assets.web.webhooks.receiver import PATH
@@ -82,12 +82,12 @@ class Web:
 
 def stack_of(
     company: Company, *, with_sumit: bool = False, dagster_url: str | None = None, **robaws: Any
-) -> Stack:
-    """A stack whose Robaws account, and SUMIT's where it is wanted, speaks to the sandbox."""
+) -> Runtime:
+    """A runtime whose Robaws account, and SUMIT's where it is wanted, speaks to the sandbox."""
     settings = Settings().model_copy(update={"report_to_dagster": "off", "dagster_url": dagster_url})
     robaws = {"webhook_secret": SECRET, "webhook_refusals_per_minute": 10_000} | robaws
     accounts = (company.account("robaws", **robaws), *([company.account("sumit")] if with_sumit else []))
-    return Stack(Configuration(settings, accounts), company.url, company.url)
+    return Runtime(Configuration(settings, accounts), company.url, company.url)
 
 
 @contextmanager

@@ -277,7 +277,7 @@ def test_a_sync_started_here_is_seen_to_its_end(
 def test_a_push_shows_its_plan_first(company: Company, visitors: dict[str, Visitor]) -> None:
     customer(company)
     row = company.value("select id from customer_rows limit 1")
-    # this stack has no SUMIT account: said so, not a 500
+    # this runtime has no SUMIT account: said so, not a 500
     plan = visitors["editor"].post("/push/plan", id=str(row))
     assert (plan.status_code, plan.headers["location"]) == (303, "/customers?said=sumit+is+not+configured")
 

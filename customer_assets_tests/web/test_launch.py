@@ -59,8 +59,8 @@ def address(answers: Answers) -> Iterator[str]:
 
 def sync(company: Company, address: str, kind: str = "pull-sumit") -> str:
     """Start a sync and return what the console says of it at its end."""
-    stack = stack_of(company, dagster_url=address)
-    job = Worker(stack, Reporter(company.url)).start(kind, "editor")
+    runtime = stack_of(company, dagster_url=address)
+    job = Worker(runtime, Reporter(company.url)).start(kind, "editor")
     until(lambda: job.outcome is not None, 30)
     return job.outcome or ""
 

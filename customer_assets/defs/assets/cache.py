@@ -1,14 +1,20 @@
 """The cache: landed pages as rows. Materialized alone, with nothing new landed, it is rebuilt without one API call."""
 
-import time
 from typing import Any
 
 import dagster as dg
 
-from customer_assets.defs.materialization import FRESH, OWNERS, RETRY, counts_metadata, table_metadata
-from customer_assets.defs.resources import StackResource
+from customer_assets.defs.materialization import (
+    FRESH,
+    OWNERS,
+    RETRY,
+    Materialization,
+    Materializing,
+    counts_metadata,
+)
 from customer_assets.errors import BusyError
 from customer_assets.pipeline.sync.pull import failed_systems, load_account
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import streams_of
 from customer_assets.store.cache.upsert import Counts
 
@@ -22,17 +28,17 @@ webhook_deliveries = dg.AssetSpec(
 
 
 def _load_all(
-    context: dg.AssetExecutionContext, stack: StackResource, entity: str
+    context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime], entity: str
 ) -> tuple[Counts, dict[str, Any], list[str]]:
     """Load what has landed of an entity, of every account: (counts, metadata by account, columns never filled)."""
     total = Counts()
     by_account: dict[str, Any] = {}
     never_filled: list[str] = []
-    work = stack.context_for(context.run.run_id)
+    work = runtime.context_of_run(context.run.run_id)
     # materialized alone it is rebuilt; in a job that pulled something it takes just that
     may_rebuild = not _pulls(context)
     for system, stream in streams_of(entity):
-        for account in stack.accounts(system.name):
+        for account in runtime.working.of(system.name):
             where = f"{system.name}/{account.account}"
             try:
                 result = load_account(work, account, stream, may_rebuild=may_rebuild)
@@ -77,19 +83,15 @@ def _pulls(context: dg.AssetExecutionContext) -> bool:
         ),
     ],
 )
-def customers_cache(context: dg.AssetExecutionContext, stack: StackResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def customers_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialization:
     """Load what has landed of customers."""
-    started = time.monotonic()
-    counts, by_account, never_filled = _load_all(context, stack, "customers")
-    return dg.MaterializeResult(
-        metadata={
-            **table_metadata(stack.stack.url, "customer_rows", shown_as="customers_cache"),
-            **counts_metadata(counts.as_dict()),
-            "fetched": counts.fetched,
-            "by_account": by_account,
-            "seconds": round(time.monotonic() - started, 3),
-        },
-        check_results=[_counts_add_up(counts), _columns_filled(never_filled)],
+    table = Materializing(runtime.url, "customer_rows", shown_as="customers_cache")
+    counts, by_account, never_filled = _load_all(context, runtime, "customers")
+    return table.result(
+        counts.as_dict(),
+        checks=[_counts_add_up(counts), _columns_filled(never_filled)],
+        fetched=counts.fetched,
+        by_account=by_account,
     )
 
 
@@ -107,19 +109,12 @@ def customers_cache(context: dg.AssetExecutionContext, stack: StackResource) -> 
         )
     ],
 )
-def invoices_cache(context: dg.AssetExecutionContext, stack: StackResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def invoices_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialization:
     """Load what has landed of invoices."""
-    started = time.monotonic()
-    counts, by_account, _ = _load_all(context, stack, "invoices")
-    return dg.MaterializeResult(
-        metadata={
-            **table_metadata(stack.stack.url, "invoice_rows", shown_as="invoices_cache"),
-            **counts_metadata(counts.as_dict()),
-            "fetched": counts.fetched,
-            "by_account": by_account,
-            "seconds": round(time.monotonic() - started, 3),
-        },
-        check_results=[_counts_add_up(counts)],
+    table = Materializing(runtime.url, "invoice_rows", shown_as="invoices_cache")
+    counts, by_account, _ = _load_all(context, runtime, "invoices")
+    return table.result(
+        counts.as_dict(), checks=[_counts_add_up(counts)], fetched=counts.fetched, by_account=by_account
     )
 
 
@@ -152,9 +147,9 @@ def _columns_filled(never_filled: list[str]) -> dg.AssetCheckResult:
         )
     ],
 )
-def sync_outcome(context: dg.AssetCheckExecutionContext, stack: StackResource):  # type: ignore[no-untyped-def]
+def sync_outcome(context: dg.AssetCheckExecutionContext, runtime: dg.ResourceParam[Runtime]):  # type: ignore[no-untyped-def]
     """The last step: everything that could be refreshed is; now say what could not."""
-    failed = failed_systems(stack.stack.url, context.run.run_id)
+    failed = failed_systems(runtime.url, context.run.run_id)
     yield dg.AssetCheckResult(
         check_name="all_systems_synced",
         asset_key="customers_cache",

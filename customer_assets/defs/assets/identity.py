@@ -1,13 +1,12 @@
-"""What is worked out from the caches: golden records and reminders."""
+"""Golden records: one per real customer, worked out from the cache rows of all systems."""
 
-import time
 from dataclasses import asdict
 
 import dagster as dg
 
-from customer_assets.defs.materialization import FRESH, OWNERS, RETRY, counts_metadata, table_metadata
-from customer_assets.defs.resources import StackResource
+from customer_assets.defs.materialization import FRESH, OWNERS, RETRY, Materialization, Materializing
 from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.runtime.runtime import Runtime
 
 
 class ResolutionConfig(dg.Config):
@@ -26,19 +25,15 @@ class ResolutionConfig(dg.Config):
     description="One golden record per real customer across systems, with a stable id and the provenance of each field.",
 )
 def customers(
-    context: dg.AssetExecutionContext, stack: StackResource, config: ResolutionConfig
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime], config: ResolutionConfig
+) -> Materialization:
     """Resolve the cache rows of all systems that changed, and whom that concerns."""
-    started = time.monotonic()
-    result = resolve_customers(stack.context_for(context.run.run_id), full=config.full)
-    return dg.MaterializeResult(
-        metadata={
-            **table_metadata(stack.stack.url, "customers"),
-            **counts_metadata(asdict(result.counts)),
-            "customers": result.customers,
-            "rows": result.rows,
-            "rows_compared": result.compared,
-            "pairs_to_review": result.reviews,
-            "seconds": round(time.monotonic() - started, 3),
-        }
+    table = Materializing(runtime.url, "customers")
+    result = resolve_customers(runtime.context_of_run(context.run.run_id), full=config.full)
+    return table.result(
+        asdict(result.counts),
+        customers=result.customers,
+        rows=result.rows,
+        rows_compared=result.compared,
+        pairs_to_review=result.reviews,
     )

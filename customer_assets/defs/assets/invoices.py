@@ -1,21 +1,19 @@
 """Old invoices: imported, their customers migrated, and relinked; the last two by month, without any API call."""
 
-import time
-
 import dagster as dg
 
 from customer_assets.defs.materialization import (
     FRESH,
     OWNERS,
     RETRY,
-    counts_metadata,
+    Materialization,
+    Materializing,
     permanent_errors_are_final,
-    table_metadata,
 )
 from customer_assets.defs.partitions import invoice_months
-from customer_assets.defs.resources import StackResource
 from customer_assets.pipeline.invoices.import_invoices import ImportResult, import_if_changed
 from customer_assets.pipeline.invoices.migrate import known_months, migrate_customers, relink_invoices
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.store.database import connect
 
 
@@ -33,10 +31,10 @@ class MigrationConfig(dg.Config):
     retry_policy=RETRY,
     description="Old invoices that carry customer fields, imported from LEGACY_INVOICES; adds the months as partitions.",
 )
-def legacy_invoices(context: dg.AssetExecutionContext, stack: StackResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def legacy_invoices(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialization:
     """Import the configured file or table, and keep the partitions in step with the months."""
-    started = time.monotonic()
-    work = stack.context_for(context.run.run_id)
+    table = Materializing(runtime.url, "legacy_invoices")
+    work = runtime.context_of_run(context.run.run_id)
     location = work.settings.legacy_invoices
     with permanent_errors_are_final():
         result = (
@@ -49,21 +47,16 @@ def legacy_invoices(context: dg.AssetExecutionContext, stack: StackResource) -> 
     missing = sorted(set(months) - set(context.instance.get_dynamic_partitions("invoice_months")))
     if missing:
         context.instance.add_dynamic_partitions("invoice_months", missing)
-    return dg.MaterializeResult(
-        metadata={
-            **table_metadata(work.url, "legacy_invoices"),
-            "created": result.created,
-            "updated": result.updated,
-            "unchanged": result.unchanged,
-            "duplicate": result.duplicate,
-            "rejected": result.rejected,
-            "months": len(months),
-            "seconds": round(time.monotonic() - started, 3),
-            "message": "imported"
-            if location
-            else "LEGACY_INVOICES is not set; `import-invoices` fills this table",
-        }
-    )
+    counts = {
+        "created": result.created,
+        "updated": result.updated,
+        "unchanged": result.unchanged,
+        "duplicate": result.duplicate,
+        "rejected": result.rejected,
+        "months": len(months),
+    }
+    message = "imported" if location else "LEGACY_INVOICES is not set; `import-invoices` fills this table"
+    return table.result(counts, message=message)
 
 
 @dg.asset(
@@ -77,23 +70,19 @@ def legacy_invoices(context: dg.AssetExecutionContext, stack: StackResource) -> 
     description="Customers that only old invoices know, deduplicated; resolution always looks at all months.",
 )
 def migrated_customers(
-    context: dg.AssetExecutionContext, stack: StackResource, config: MigrationConfig
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime], config: MigrationConfig
+) -> Materialization:
     """Write the invoice-born customers of the chosen months."""
-    started = time.monotonic()
-    work = stack.context_for(context.run.run_id)
+    table = Materializing(runtime.url, "customer_rows", shown_as="customers_cache")
+    work = runtime.context_of_run(context.run.run_id)
     with connect(work.url) as connection, connection.transaction(force_rollback=config.dry_run):
         result = migrate_customers(work, connection, context.partition_keys)
-    return dg.MaterializeResult(
-        metadata={
-            **table_metadata(work.url, "customer_rows", shown_as="customers_cache"),
-            **counts_metadata(result.customers.as_dict()),
-            "invoices": result.invoices,
-            "months": len(context.partition_keys),
-            "dry_run": config.dry_run,
-            "seconds": round(time.monotonic() - started, 3),
-        }
-    )
+    counts = {
+        **result.customers.as_dict(),
+        "invoices": result.invoices,
+        "months": len(context.partition_keys),
+    }
+    return table.result(counts, dry_run=config.dry_run)
 
 
 @dg.asset(
@@ -112,28 +101,24 @@ def migrated_customers(
     ],
 )
 def relinked_invoices(
-    context: dg.AssetExecutionContext, stack: StackResource, config: MigrationConfig
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime], config: MigrationConfig
+) -> Materialization:
     """Write the links of the chosen months."""
-    started = time.monotonic()
-    work = stack.context_for(context.run.run_id)
+    table = Materializing(runtime.url, "legacy_invoices")
+    work = runtime.context_of_run(context.run.run_id)
     with connect(work.url) as connection, connection.transaction(force_rollback=config.dry_run):
         result = relink_invoices(work, connection, context.partition_keys)
     linked, unlinked = sum(result.linked.values()), sum(result.unlinked.values())
-    return dg.MaterializeResult(
-        metadata={
-            **table_metadata(work.url, "legacy_invoices"),
-            "invoices": result.invoices,
-            "linked": linked,
-            "unlinked": unlinked,
-            "links_changed": result.links_changed,
-            "by_rule": result.linked,
-            "by_reason": result.unlinked,
-            "months": len(context.partition_keys),
-            "dry_run": config.dry_run,
-            "seconds": round(time.monotonic() - started, 3),
-        },
-        check_results=[
-            dg.AssetCheckResult(check_name="all_accounted_for", passed=linked + unlinked == result.invoices)
-        ],
+    counts = {
+        "invoices": result.invoices,
+        "linked": linked,
+        "unlinked": unlinked,
+        "links_changed": result.links_changed,
+        "months": len(context.partition_keys),
+    }
+    all_there = dg.AssetCheckResult(
+        check_name="all_accounted_for", passed=linked + unlinked == result.invoices
+    )
+    return table.result(
+        counts, checks=[all_there], by_rule=result.linked, by_reason=result.unlinked, dry_run=config.dry_run
     )

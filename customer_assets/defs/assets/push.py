@@ -1,14 +1,12 @@
 """Pushing to SUMIT what changed here, after a pull that saw everything."""
 
-import time
-
 import dagster as dg
 
-from customer_assets.defs.materialization import FRESH, OWNERS, counts_metadata, table_metadata
-from customer_assets.defs.resources import StackResource
+from customer_assets.defs.materialization import FRESH, OWNERS, Materialization, Materializing
 from customer_assets.errors import BusyError
 from customer_assets.pipeline.push.push import PushResult, push
 from customer_assets.pipeline.sync.pull import failed_systems
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import runs
 from customer_assets.store.database import connect
 
@@ -36,24 +34,24 @@ class PushConfig(dg.Config):
     ],
 )
 def sumit_push(
-    context: dg.AssetExecutionContext, stack: StackResource, config: PushConfig
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime], config: PushConfig
+) -> Materialization:
     """Push all that changed, account by account; none where this run's pull failed."""
-    started = time.monotonic()
+    table = Materializing(runtime.url, "ops.sumit_links")
     dry_run = config.dry_run or context.run.job_name == PLANNING_JOB
     run_id = context.run.run_id
-    failed = failed_systems(stack.stack.url, run_id)
-    with connect(stack.stack.url) as connection:
+    failed = failed_systems(runtime.url, run_id)
+    with connect(runtime.url) as connection:
         incomplete = runs.incomplete_accounts(connection, dagster_run_id=run_id, source="sumit")
-    work = stack.context_for(context.run.run_id)
+    work = runtime.context_of_run(context.run.run_id)
     results: list[PushResult] = []
     messages: dict[str, str] = {}
-    for account in stack.accounts("sumit"):
+    for account in runtime.working.of("sumit"):
         if f"sumit/{account.account}" in failed or account.account in incomplete:
             messages[account.account] = "Pull failed: nothing was pushed"
             continue
         try:
-            with connect(stack.stack.url) as connection:
+            with connect(runtime.url) as connection:
                 spent = runs.calls_of(
                     connection, dagster_run_id=run_id, account=account.account, source="sumit"
                 )
@@ -66,26 +64,17 @@ def sumit_push(
         for name, value in result.as_dict().items():
             if isinstance(value, int):
                 counts[name] = counts.get(name, 0) + value
-    return dg.MaterializeResult(
-        metadata={
-            **table_metadata(stack.stack.url, "ops.sumit_links"),
-            **counts_metadata(counts),
-            "dry_run": dry_run,
-            "planned": sum(len(result.planned) for result in results),
-            "plan": {
-                f"customer {plan.row_id}": f"{plan.action} {', '.join(f.field for f in plan.fields)}"
-                for result in results
-                for plan in result.planned
-            },
-            "messages": messages,
-            "seconds": round(time.monotonic() - started, 3),
-        },
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="nothing_failed",
-                passed=len(results) == len(messages) and all(r.success or r.is_dry for r in results),
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={"messages": messages},
-            )
-        ],
+    plan = {
+        f"customer {plan.row_id}": f"{plan.action} {', '.join(f.field for f in plan.fields)}"
+        for result in results
+        for plan in result.planned
+    }
+    check = dg.AssetCheckResult(
+        check_name="nothing_failed",
+        passed=len(results) == len(messages) and all(r.success or r.is_dry for r in results),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"messages": messages},
+    )
+    return table.result(
+        {**counts, "planned": len(plan)}, checks=[check], dry_run=dry_run, plan=plan, messages=messages
     )

@@ -3,14 +3,14 @@
 A system that is down stops no other: its step records the failure, fails its `complete_scan` check, and returns.
 """
 
-import time
+from collections.abc import Sequence
 
 import dagster as dg
 
-from customer_assets.defs.materialization import FRESH, OWNERS, table_metadata
-from customer_assets.defs.resources import StackResource
+from customer_assets.defs.materialization import FRESH, OWNERS, Materialization, Materializing
 from customer_assets.pipeline.sync.land import PullOptions
-from customer_assets.pipeline.sync.pull import land_account
+from customer_assets.pipeline.sync.pull import SyncResult, land_account
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Stream, System
 
@@ -39,41 +39,42 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
         ],
     )
     def landed(
-        context: dg.AssetExecutionContext, stack: StackResource, config: PullConfig
-    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        started = time.monotonic()
+        context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime], config: PullConfig
+    ) -> Materialization:
+        table = Materializing(
+            runtime.url, "ops.raw_pages", where={"source": system.name, "stream": stream.name}
+        )
         options = PullOptions(full=config.full, allow_mass_delete=config.allow_mass_delete)
-        work = stack.context_for(context.run.run_id)
-        results = [land_account(work, account, stream, options) for account in stack.accounts(system.name)]
+        work = runtime.context_of_run(context.run.run_id)
+        results = [
+            land_account(work, account, stream, options) for account in runtime.working.of(system.name)
+        ]
         for result in results:
             if result.message:
                 context.log.info(f"{system.name} ({result.account}): {result.message}")
-        failures = [r for r in results if r.status != "ok"]
-        return dg.MaterializeResult(
-            metadata={
-                **table_metadata(
-                    work.url, "ops.raw_pages", where={"source": system.name, "stream": stream.name}
-                ),
+        said = "; ".join(result.message for result in results if result.message)
+        return table.result(
+            {
                 "accounts": len(results),
                 "pages": sum(r.pages for r in results),
                 "calls": sum(r.calls for r in results),
                 "bytes": sum(r.received for r in results),
                 "records": sum(done.scan.records or 0 for r in results for done in r.landed if done.scan),
-                "seconds": round(time.monotonic() - started, 3),
-                "message": "; ".join(r.message for r in results if r.message)
-                or ("ok" if results else "not configured"),
             },
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="complete_scan",
-                    passed=not failures,
-                    severity=dg.AssetCheckSeverity.ERROR,
-                    metadata={r.account: r.message or r.status for r in results},
-                )
-            ],
+            checks=[_complete_scan(results)],
+            message=said or ("ok" if results else "not configured"),
         )
 
     return landed
+
+
+def _complete_scan(results: Sequence[SyncResult]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="complete_scan",
+        passed=all(result.status == "ok" for result in results),
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={result.account: result.message or result.status for result in results},
+    )
 
 
 RAW_PAGES = [_raw_pages(system, stream) for system in SYSTEMS.values() for stream in system.streams]

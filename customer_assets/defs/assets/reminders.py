@@ -1,13 +1,12 @@
 """Payment reminders, planned from the invoices as they are now."""
 
-import time
 from dataclasses import asdict
 
 import dagster as dg
 
-from customer_assets.defs.materialization import FRESH, OWNERS, RETRY, counts_metadata, table_metadata
-from customer_assets.defs.resources import StackResource
+from customer_assets.defs.materialization import FRESH, OWNERS, RETRY, Materialization, Materializing
 from customer_assets.pipeline.invoices.remind import plan_reminders
+from customer_assets.runtime.runtime import Runtime
 
 
 @dg.asset(
@@ -19,16 +18,12 @@ from customer_assets.pipeline.invoices.remind import plan_reminders
     deps=["invoices_cache", "customers_cache", "relinked_invoices"],
     description="Payment reminders of unpaid invoices, for customers with a phone, by the account's settings.",
 )
-def payment_reminders(context: dg.AssetExecutionContext, stack: StackResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def payment_reminders(
+    context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
+) -> Materialization:
     """Plan the reminders from the data as it is now."""
-    started = time.monotonic()
-    result = plan_reminders(stack.context_for(context.run.run_id))
-    return dg.MaterializeResult(
-        metadata={
-            **table_metadata(stack.stack.url, "payment_reminders"),
-            **counts_metadata(asdict(result.counts)),
-            "without_customer": result.without_customer,
-            "without_phone": result.without_phone,
-            "seconds": round(time.monotonic() - started, 3),
-        }
+    table = Materializing(runtime.url, "payment_reminders")
+    planned = plan_reminders(runtime.context_of_run(context.run.run_id))
+    return table.result(
+        asdict(planned.counts), without_customer=planned.without_customer, without_phone=planned.without_phone
     )

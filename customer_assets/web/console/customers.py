@@ -17,7 +17,7 @@ from customer_assets.domain.cache.edits import BOOLEANS, EDITABLE
 from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditError
 from customer_assets.pipeline import edit as edits
 from customer_assets.pipeline.identity.decide import decide_pair
-from customer_assets.runtime.runtime import Stack
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import INVOICE, SYSTEMS
 from customer_assets.store import audit
 from customer_assets.store.database import Connection
@@ -46,8 +46,8 @@ OWNERS = {
 class Customers(Lists):
     """Everything about customers and intakes."""
 
-    def __init__(self, stack: Stack) -> None:
-        super().__init__(stack)
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
         self._offered: tuple[dict[str, list[str]], float] = ({}, 0.0)
 
     async def customers(self, request: Request, session: Session) -> Response:
@@ -137,7 +137,7 @@ class Customers(Lists):
 
         def decide() -> None:
             decide_pair(
-                self._stack.context(trigger="web"),
+                self._runtime.context(trigger="web"),
                 f"{customer_id}",
                 other,
                 decision="different",
@@ -195,7 +195,7 @@ class Customers(Lists):
             if n in form and n not in release and str(form[n]) != text(row[n])
         }
         edits.edit_customer(
-            self._stack.context(trigger="web"), row["id"], changes, by=by,
+            self._runtime.context(trigger="web"), row["id"], changes, by=by,
             seen_at=datetime.fromisoformat(str(form.get("seen_at", ""))), release=release,
         )  # fmt: skip
 

@@ -69,8 +69,8 @@ class Decisions(Screen):
         def settle() -> None:
             conflict_id = request.path_params["id"]
             resolve_conflict(
-                self._stack.context(trigger="web"), conflict_id, use="local" if decision == "local" else "remote",
-                by=session.user, find_account=self._stack.account_without_calls,
+                self._runtime.context(trigger="web"), conflict_id, use="local" if decision == "local" else "remote",
+                by=session.user, find_account=self._runtime.account_without_calls,
             )  # fmt: skip
 
         return await self._decided(settle, "/conflicts")
@@ -114,7 +114,7 @@ class Decisions(Screen):
 
         def settle() -> None:
             decide_review(
-                self._stack.context(trigger="web"),
+                self._runtime.context(trigger="web"),
                 request.path_params["id"],
                 decision=decision,
                 by=session.user,

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from customer_assets.runtime.runtime import Stack
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import users
 from customer_assets.store.database import connect
 from customer_assets.store.users import Session
@@ -87,12 +87,12 @@ Handler = Callable[[Request, Session], Awaitable[Response]]
 class Guard:
     """Opens doors: wraps handlers of pages by the role that they need."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._url = stack.url
-        token = stack.configuration.settings.api_token
+    def __init__(self, runtime: Runtime) -> None:
+        self._url = runtime.url
+        token = runtime.configuration.settings.api_token
         self._api_token = token.get_secret_value() if token else None
         # once other host names are allowed, a proxy is to be expected, and this machine is no longer a recommendation
-        self._is_local = set(stack.configuration.settings.console_hosts) <= {
+        self._is_local = set(runtime.configuration.settings.console_hosts) <= {
             "127.0.0.1",
             "localhost",
             "[::1]",

@@ -27,21 +27,21 @@ class Health(Screen):
             with self._connect() as connection:
                 return {
                     "webhooks": endpoints.health_line(endpoints.delivery_health(connection)),
-                    "silent": self._stack.silent_accounts(connection),
+                    "silent": self._runtime.silent_accounts(connection),
                     "synced": api.health(connection)["synced"],
                     "reminders": console.reminder_settings(connection),
                 }
 
         settings = [
-            (f"{system.upper()}_{name.upper()}", "set" if any(a.system == system and getattr(a.settings, name) for a in self._stack.configuration.accounts) else "not set")
+            (f"{system.upper()}_{name.upper()}", "set" if any(a.system == system and getattr(a.settings, name) for a in self._runtime.configuration.accounts) else "not set")
             for system, declared in SYSTEMS.items()
             for name, info in declared.settings.model_fields.items()
             if "SecretStr" in str(info.annotation) or name in declared.credentials
         ]  # fmt: skip
-        own = self._stack.configuration.settings
+        own = self._runtime.configuration.settings
         return await self._show(
             request, session, "health.html", settings=settings, timezone=own.timezone,
-            schedules=timetable(sumit_nightly=self._stack.configuration.pushes_nightly), **await run_in_threadpool(read),
+            schedules=timetable(sumit_nightly=self._runtime.configuration.pushes_nightly), **await run_in_threadpool(read),
         )  # fmt: skip
 
     async def reminder_settings(self, request: Request, session: Session) -> Response:

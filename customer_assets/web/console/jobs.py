@@ -17,7 +17,7 @@ from customer_assets.errors import ConfigurationError, CustomerAssetsError, Tran
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.runtime.dagster_client import Dagster
 from customer_assets.runtime.dagster_reports import Reporter
-from customer_assets.runtime.runtime import Stack
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import System
 from customer_assets.store import runs
@@ -92,16 +92,16 @@ class Kind:
     title: str
     warning: str
     job: str
-    work: Callable[[Stack, Context], Done]
+    work: Callable[[Runtime, Context], Done]
     assets: tuple[str, ...] = ()
 
 
 class Worker:
     """Starts syncs; a second one of the same kind is the one that runs already."""
 
-    def __init__(self, stack: Stack, reporter: Reporter) -> None:
-        self._stack, self._reporter = stack, reporter
-        address = stack.configuration.settings.dagster_url
+    def __init__(self, runtime: Runtime, reporter: Reporter) -> None:
+        self._runtime, self._reporter = runtime, reporter
+        address = runtime.configuration.settings.dagster_url
         self._dagster = Dagster(address) if address else None
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
@@ -127,7 +127,7 @@ class Worker:
 
     def tell_dagster(self, metadata: Metadata, description: str) -> None:
         """Report what was done without a run, unless that is switched off."""
-        if metadata and self._stack.configuration.settings.report_to_dagster == "on":
+        if metadata and self._runtime.configuration.settings.report_to_dagster == "on":
             self._reporter.report(metadata, description=description)
 
     def _run(self, job: Job, kind: Kind) -> None:
@@ -149,7 +149,7 @@ class Worker:
             name = _named({"source": step.system, "account": step.account})
             job.steps = {**job.steps, f"{name} {step.stream}": step}  # a new one: pages read it meanwhile
 
-        outcome, metadata = kind.work(self._stack, self._stack.context(trigger="web", progress=progress))
+        outcome, metadata = kind.work(self._runtime, self._runtime.context(trigger="web", progress=progress))
         self.tell_dagster(metadata, f"console: {job.title}")
         return outcome
 
@@ -161,7 +161,7 @@ class Worker:
             try:
                 ended = dagster.ended(run_id)
                 # read after the question: what the run wrote before it ended is there
-                with connect(self._stack.url, name="customer_assets console", timeout=2) as connection:
+                with connect(self._runtime.url, name="customer_assets console", timeout=2) as connection:
                     found = runs.of_dagster_run(connection, run_id)
             except (TransientError, ConfigurationError, psycopg.Error):
                 unheard += 1
@@ -198,14 +198,14 @@ def _counted(counts: Mapping[str, Any]) -> str:
     return ", ".join(f"{counts[name]} {name}" for name in COUNTED)
 
 
-def _pull(stack: Stack, context: Context, *, systems: Sequence[str]) -> Done:
+def _pull(runtime: Runtime, context: Context, *, systems: Sequence[str]) -> Done:
     """Pull accounts one after another; one that fails stops no other."""
     from customer_assets.pipeline.sync.land import PullOptions
     from customer_assets.pipeline.sync.pull import pull
 
     said: list[str] = []
     metadata: Metadata = {}
-    for account in (a for a in stack.working.accounts if a.system in systems):
+    for account in (a for a in runtime.working.accounts if a.system in systems):
         try:
             result = pull(context, account, PullOptions())
         except CustomerAssetsError as error:
@@ -219,12 +219,12 @@ def _pull(stack: Stack, context: Context, *, systems: Sequence[str]) -> Done:
     return "; ".join(said) or "no system is configured for it", metadata
 
 
-def _pull_all(stack: Stack, context: Context) -> Done:
+def _pull_all(runtime: Runtime, context: Context) -> Done:
     """Everything of the nightly job but the import of old invoices, which has its own command."""
     from customer_assets.pipeline.identity.resolve import resolve_customers
     from customer_assets.pipeline.invoices.remind import plan_reminders
 
-    said, metadata = _pull(stack, context, systems=tuple(SYSTEMS))
+    said, metadata = _pull(runtime, context, systems=tuple(SYSTEMS))
     if metadata:
         resolved, reminders = resolve_customers(context), plan_reminders(context)
         metadata["customers"] = {**asdict(resolved.counts), "customers": resolved.customers}
@@ -232,12 +232,12 @@ def _pull_all(stack: Stack, context: Context) -> Done:
     return said, metadata
 
 
-def _bidirectional(stack: Stack, context: Context) -> Done:
+def _bidirectional(runtime: Runtime, context: Context) -> Done:
     from customer_assets.pipeline.push.bidirectional import bidirectional
 
     said: list[str] = []
     metadata: Metadata = {}
-    for account in (a for a in stack.working.accounts if a.system in PUSHED_TO):
+    for account in (a for a in runtime.working.accounts if a.system in PUSHED_TO):
         try:
             result = bidirectional(context, account)
         except CustomerAssetsError as error:

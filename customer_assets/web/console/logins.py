@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from customer_assets.runtime.runtime import Stack
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import audit, users
 from customer_assets.store.users import Session
 from customer_assets.web.console.guard import COOKIE, LoginThrottle, allowed_next, is_foreign, set_cookie
@@ -18,8 +18,8 @@ from customer_assets.web.console.screen import Screen
 class Logins(Screen):
     """Sessions begin and end here."""
 
-    def __init__(self, stack: Stack) -> None:
-        super().__init__(stack)
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
         self._throttle = LoginThrottle()
         self._verifying = asyncio.Semaphore(2)
 
@@ -45,7 +45,7 @@ class Logins(Screen):
                 next=target,
                 failed="Too many wrong logins. Wait a minute.",
             )
-        hours = self._stack.configuration.settings.session_hours
+        hours = self._runtime.configuration.settings.session_hours
         self._throttle.failed(*keys)  # until it is known to be right, so that many at once are no way round
         async with self._verifying:  # each takes 64 MiB
             found = await run_in_threadpool(self._log_in, name, str(form.get("password", "")), hours)

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from customer_assets.runtime.runtime import Stack
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.web.console.customers import Customers
 from customer_assets.web.console.decisions import Decisions
@@ -21,14 +21,14 @@ from customer_assets.web.console.syncs import Syncs
 from customer_assets.web.console.webhooks import Webhooks
 
 
-def console_routes(stack: Stack, guard: Guard, worker: Worker) -> list[BaseRoute]:
+def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseRoute]:
     """All pages, each with the role that it needs."""
-    logins, lists, customers = Logins(stack), Lists(stack), Customers(stack)
+    logins, lists, customers = Logins(runtime), Lists(runtime), Customers(runtime)
     syncs, webhooks, decisions, health = (
-        Syncs(stack, worker),
-        Webhooks(stack),
-        Decisions(stack),
-        Health(stack),
+        Syncs(runtime, worker),
+        Webhooks(runtime),
+        Decisions(runtime),
+        Health(runtime),
     )
     page = guard.page
     reads = {

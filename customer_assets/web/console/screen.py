@@ -15,7 +15,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from customer_assets.runtime.runtime import Stack
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import audit
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.reads import console
@@ -61,13 +61,13 @@ def _templates() -> Environment:
 
 
 class Screen:
-    """Pages of one stack."""
+    """Pages of one runtime."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
 
     def _connect(self) -> Connection:
-        return connect(self._stack.url, name="customer_assets console", timeout=2, statement_seconds=20)
+        return connect(self._runtime.url, name="customer_assets console", timeout=2, statement_seconds=20)
 
     async def _show(
         self, request: Request, session: Session | None, template: str, *, status: int = 200, **values: Any

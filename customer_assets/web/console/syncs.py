@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.push.push import PushResult, push
-from customer_assets.runtime.runtime import Stack
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.store.cache import rows
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
@@ -30,8 +30,8 @@ async def chosen_ids(request: Request) -> list[int]:
 class Syncs(Screen):
     """What is started here."""
 
-    def __init__(self, stack: Stack, worker: Worker) -> None:
-        super().__init__(stack)
+    def __init__(self, runtime: Runtime, worker: Worker) -> None:
+        super().__init__(runtime)
         self._worker = worker
 
     async def action(self, request: Request, session: Session) -> Response:
@@ -112,7 +112,7 @@ class Syncs(Screen):
             return console.matching_customers(connection, dict(parse_qsl(query)), most=MOST_PUSHED + 1)
 
     def _push(self, ids: Sequence[int], *, dry_run: bool) -> PushResult:
-        accounts = [a for a in self._stack.working.accounts if a.system in PUSHED_TO]
+        accounts = [a for a in self._runtime.working.accounts if a.system in PUSHED_TO]
         if not accounts:
             raise CustomerAssetsError(f"{', '.join(PUSHED_TO)} is not configured")
         with self._connect() as connection:
@@ -120,4 +120,4 @@ class Syncs(Screen):
         if len(wanted) > 1:
             raise CustomerAssetsError(f"these customers are of several accounts ({', '.join(sorted(wanted))}): push each by itself")  # fmt: skip
         account = next((a for a in accounts if a.account in wanted), accounts[0])
-        return push(self._stack.context(trigger="web"), account, ids=ids, dry_run=dry_run)
+        return push(self._runtime.context(trigger="web"), account, ids=ids, dry_run=dry_run)

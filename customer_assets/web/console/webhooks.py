@@ -79,7 +79,7 @@ class Webhooks(Screen):
                 audit.record(
                     connection, who=session.user, action="replay", target=named, details={"ids": ids}
                 )
-            applied = apply_deliveries(self._stack.context(trigger="web"), self._stack.receiving)
+            applied = apply_deliveries(self._runtime.context(trigger="web"), self._runtime.receiving)
             return f"{number} put back; " + (
                 ", ".join(f"{n} {s}" for s, n in applied.statuses.items()) or "applied by another"
             )
