@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from customer_assets.benchmarks.serving import served
-from customer_assets.cli.run import end_family
+from customer_assets.runtime.processes import end_family
 from customer_assets.settings import project_root
 from customer_assets.store import database, embedded
 from customer_assets.web.webhooks.receiver import PATH

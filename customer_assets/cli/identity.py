@@ -9,7 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from customer_assets.cli.output import JsonOption, finish, opened_runtime, print_json, say, show_table
+from customer_assets.cli.output import (
+    JsonOption,
+    column_map,
+    finish,
+    opened_runtime,
+    print_json,
+    say,
+    show_table,
+)
 from customer_assets.errors import ConfigurationError
 
 app = typer.Typer(help="Pairs of records that may be one customer.", no_args_is_help=True)
@@ -107,13 +115,9 @@ def dedupe(
     from customer_assets.accounts import load_configuration
     from customer_assets.pipeline.identity.dedupe import dedupe as dedupe_file
 
-    pairs = [item.partition("=") for item in mapping or []]
-    for old, separator, new in pairs:
-        if not (old and separator and new):
-            raise ConfigurationError(f"--map {old}{separator}{new}: write old=new")
     settings = load_configuration().settings
     done = dedupe_file(
-        path, out, mapping={old: new for old, _, new in pairs}, accept=settings.identity_accept,
+        path, out, mapping=column_map(mapping), accept=settings.identity_accept,
         review=settings.identity_review,
     )  # fmt: skip
     say(

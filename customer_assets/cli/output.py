@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -79,3 +80,35 @@ def account_of(runtime: Runtime, system: str, name: str | None) -> Account:
             else f"{system} is not configured: set {SYSTEMS[system].credential_names}"
         )
     return found[0]
+
+
+def pairs_of(given: Sequence[str] | None, what: str) -> dict[str, str]:
+    """Options such as `--map old=new` as left -> right.
+
+    Args:
+        given: as they were written.
+        what: how they are to be written, for the message.
+
+    Raises:
+        ConfigurationError: one has no `=`, or nothing before it.
+    """
+    pairs: dict[str, str] = {}
+    for item in given or ():
+        left, separator, right = item.partition("=")
+        if not separator or not left.strip():
+            raise ConfigurationError(f"{item}: write {what}")
+        pairs[left.strip()] = right
+    return pairs
+
+
+def column_map(given: Sequence[str] | None) -> dict[str, str]:
+    """`--map old=new` as column of the file -> what it is here.
+
+    Raises:
+        ConfigurationError: a side is missing.
+    """
+    pairs = pairs_of(given, "--map old=new")
+    for old, new in pairs.items():
+        if not new:
+            raise ConfigurationError(f"--map {old}=: write old=new")
+    return pairs

@@ -16,6 +16,7 @@ from customer_assets.cli.output import (
     account_of,
     finish,
     opened_runtime,
+    pairs_of,
     print_json,
     say,
     show_table,
@@ -24,7 +25,6 @@ from customer_assets.errors import ConfigurationError, CustomerAssetsError, Reco
 
 if TYPE_CHECKING:
     from customer_assets.pipeline.push.push import PushResult
-    from customer_assets.runtime.runtime import Runtime
 
 app = typer.Typer(help="SUMIT: fields that both sides changed.", no_args_is_help=True)
 conflicts_app = typer.Typer(help="Fields that both sides changed.", no_args_is_help=True)
@@ -71,7 +71,7 @@ def push(
     _show_push(result, as_json=as_json)
     say(result.message)
     if not dry_run:
-        _tell_dagster(runtime, {"sumit_push": _counts(result)})
+        runtime.tell_dagster({"sumit_push": _counts(result)}, "customer-assets push")
     if as_json:
         print_json(
             {
@@ -103,7 +103,9 @@ def bidirectional(
     say(result.message)
     if not dry_run and result.push is not None:
         counts = result.as_dict()["details"]["pull"]
-        _tell_dagster(runtime, {"customers_cache": counts, "sumit_push": _counts(result.push)})
+        runtime.tell_dagster(
+            {"customers_cache": counts, "sumit_push": _counts(result.push)}, "customer-assets push"
+        )
     if as_json:
         print_json(result.as_dict())
     error = next((p.error for p in result.pulls if p.error), result.push.error if result.push else None)
@@ -134,7 +136,7 @@ def edit(
     """Change a customer here; laid over what its system says, audited, and pushed where it is SUMIT's."""
     from customer_assets.pipeline.edit import edit_customer
 
-    wanted, held = _pairs(changes), _pairs(seen)
+    wanted, held = pairs_of(changes, "FIELD=VALUE"), pairs_of(seen, "FIELD=VALUE")
     if not wanted and not release:
         raise ConfigurationError("edit: write FIELD=VALUE, or --release FIELD")
     try:
@@ -229,23 +231,8 @@ def _counts(result: PushResult) -> dict[str, Any]:
     return {name: value for name, value in result.as_dict().items() if name != "rows"}
 
 
-def _tell_dagster(runtime: Runtime, metadata: dict[str, dict[str, Any]]) -> None:
-    from customer_assets.runtime.dagster_reports import report_in_background
-
-    if runtime.configuration.settings.report_to_dagster == "on":
-        report_in_background(runtime.dagster_url, metadata, description="customer-assets push")
-
-
 def _finish_with(error: CustomerAssetsError | None, *, success: bool) -> None:
     if error is not None:
         finish(error.exit_code)
     if not success:
         finish(1)
-
-
-def _pairs(given: list[str] | None) -> dict[str, str]:
-    pairs = [item.partition("=") for item in given or []]
-    for name, separator, _ in pairs:
-        if not separator:
-            raise ConfigurationError(f"{name}: write FIELD=VALUE")
-    return {name.strip(): value for name, _, value in pairs}

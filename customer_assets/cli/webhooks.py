@@ -100,7 +100,6 @@ def retry_failed(as_json: JsonOption = False) -> None:
 
 def _apply_again(ids: list[str] | None, *, as_json: bool) -> None:
     from customer_assets.pipeline.webhooks.apply import apply_deliveries
-    from customer_assets.runtime.dagster_reports import report_in_background
     from customer_assets.store.database import connect
     from customer_assets.store.webhooks import deliveries
 
@@ -115,8 +114,7 @@ def _apply_again(ids: list[str] | None, *, as_json: bool) -> None:
         f"{put_back} put back; "
         + (", ".join(f"{n} {s}" for s, n in applied.statuses.items()) or "nothing waited")
     )
-    if applied.total and runtime.configuration.settings.report_to_dagster == "on":
-        report_in_background(runtime.dagster_url, applied.by_asset(), description="customer-assets webhooks")
+    runtime.tell_dagster(applied.by_asset(), "customer-assets webhooks")
     if as_json:
         print_json({"put_back": put_back, "statuses": applied.statuses, "created": applied.created, "updated": applied.updated})  # fmt: skip
     if applied.statuses.get("failed"):

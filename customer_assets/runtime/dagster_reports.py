@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from customer_assets.runtime.runtime import JOINED_URL
 from customer_assets.settings import project_root
 
 if TYPE_CHECKING:
     import dagster as dg
 
+# set by our own processes for those they start: join this database of Dagster's, and start no server
+JOINED_URL = "CUSTOMER_ASSETS_JOINED_DAGSTER_URL"
 MOST_FAILURES = 5  # of one batch, some seconds apart
 
 
@@ -30,21 +31,6 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
 
     with dg.DagsterInstance.from_config(str(project_root())) as instance:
         yield instance
-
-
-def report_in_background(
-    dagster_url: str, metadata: Mapping[str, Mapping[str, Any]], *, description: str
-) -> None:
-    """Have a process of its own tell Dagster, so that nobody waits for Dagster's start-up. It ends by itself.
-
-    Args:
-        dagster_url: Dagster's database; the reporter joins it and never starts a server.
-        metadata: asset -> metadata.
-        description: what was done.
-    """
-    reporter = Reporter(dagster_url)
-    reporter.report(metadata, description=description)
-    reporter.close()
 
 
 class Reporter:

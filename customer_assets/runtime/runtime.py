@@ -6,13 +6,7 @@ is given is used for it only when it is empty.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,15 +21,12 @@ from customer_assets.accounts import (
 )
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.context import Context, Progress
-from customer_assets.settings import Settings
+from customer_assets.runtime.dagster_reports import JOINED_URL, Reporter
+from customer_assets.runtime.sandbox import ensure_sandbox, sandbox_configuration
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import database, embedded
 from customer_assets.store.webhooks import endpoints
 
-SANDBOX_FILE = "sandbox.json"
-JOINED_URL = "CUSTOMER_ASSETS_JOINED_DAGSTER_URL"  # set by our own processes for those they start
-SANDBOX_SECONDS = 30
-SANDBOX_IDLE_SECONDS = 1800
 PREFIXES = ", ".join(f"{name.upper()}_" for name in SYSTEMS)
 NEEDS_SYSTEMS = (
     f"DATABASE_URL is set but no system is configured: set the credentials of {PREFIXES} "
@@ -113,6 +104,26 @@ class Runtime:
     def context_of_run(self, dagster_run_id: str) -> Context:
         """What the verbs called by one Dagster run are given."""
         return self.context(trigger="dagster", dagster_run_id=dagster_run_id)
+
+    def tell_dagster(
+        self,
+        metadata: Mapping[str, Mapping[str, Any]],
+        description: str,
+        *,
+        reporter: Reporter | None = None,
+    ) -> None:
+        """Report work that no run did as one materialization an asset, unless that is switched off.
+
+        Args:
+            metadata: asset -> what Dagster is told of it; nothing is told of nothing.
+            description: what was done.
+            reporter: one that is kept, by a process that reports often.
+        """
+        if metadata and self.configuration.settings.report_to_dagster == "on":
+            chosen = reporter or Reporter(self.dagster_url)
+            chosen.report(metadata, description=description)
+            if reporter is None:
+                chosen.close()
 
 
 def secrets_of(account: Account) -> list[str]:
@@ -218,71 +229,3 @@ def _mark(url: str, data: str, *, only_with_systems: bool) -> None:
 
 
 # --- the sandbox ------------------------------------------------------------------------------------------------------
-
-
-def sandbox_configuration(settings: Settings, environment: Mapping[str, str]) -> Configuration:
-    """Accounts that speak to the sandbox whose environment lines these are."""
-    accounts = []
-    for system in SYSTEMS:
-        prefix = f"{system.upper()}_"
-        values: dict[str, Any] = {
-            name.removeprefix(prefix).lower(): value
-            for name, value in environment.items()
-            if name.startswith(prefix)
-        }
-        if values:  # the sandbox emulates it
-            accounts.append(Account("default", system, SYSTEMS[system].settings(**values)))
-    legacy = environment.get("LEGACY_INVOICES")
-    if legacy and settings.legacy_invoices is None:
-        settings = settings.model_copy(update={"legacy_invoices": legacy})
-    return Configuration(settings.model_copy(update={"sandbox": True}), tuple(accounts))
-
-
-def ensure_sandbox(home: Path) -> dict[str, str]:
-    """Environment lines of the sandbox of this home folder; starts it when it is not up. It ends when nobody calls.
-
-    Raises:
-        ConfigurationError: it does not come up.
-    """
-    from filelock import FileLock
-
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "sandbox.lock", timeout=2 * SANDBOX_SECONDS):
-        if (state := running_sandbox(home)) is not None:
-            return dict(state["environment"])
-        (home / SANDBOX_FILE).unlink(missing_ok=True)
-        with (home / "sandbox.log").open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603
-                [
-                    sys.executable,
-                    "-m",
-                    "customer_assets",
-                    "sandbox",
-                    "--port",
-                    "0",
-                    "--keep-state",
-                    "--idle",
-                    str(SANDBOX_IDLE_SECONDS),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, "CUSTOMER_ASSETS_HOME": str(home)},
-            )
-        deadline = time.monotonic() + SANDBOX_SECONDS
-        while time.monotonic() < deadline and process.poll() is None:
-            if (state := running_sandbox(home)) is not None:
-                return dict(state["environment"])
-            time.sleep(0.1)
-        raise ConfigurationError(f"the sandbox did not come up; see {home / 'sandbox.log'}")
-
-
-def running_sandbox(home: Path) -> dict[str, Any] | None:
-    """The state of this home folder's sandbox when it answers: pid, base, environment."""
-    try:
-        state: dict[str, Any] = json.loads((home / SANDBOX_FILE).read_text(encoding="utf-8"))
-        with urllib.request.urlopen(f"{state['base']}/control", timeout=2):  # noqa: S310 (our own loopback address)
-            return state
-    except (OSError, ValueError, KeyError, urllib.error.URLError):
-        return None

@@ -63,8 +63,9 @@ def build_app(runtime: Runtime) -> App:
     reporter = Reporter(runtime.dagster_url)
 
     def report(batch: AppliedDeliveries) -> None:
-        if runtime.configuration.settings.report_to_dagster == "on":
-            reporter.report(batch.by_asset(), description="webhook deliveries, applied as they landed")
+        runtime.tell_dagster(
+            batch.by_asset(), "webhook deliveries, applied as they landed", reporter=reporter
+        )
 
     applier = Applier(runtime.context(trigger="web"), runtime.receiving, report)
     # one address serves all accounts: the first one's limits hold

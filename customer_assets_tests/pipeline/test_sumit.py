@@ -13,7 +13,7 @@ from customer_assets.pipeline.push.bidirectional import BothWays, bidirectional
 from customer_assets.pipeline.push.conflicts import resolve_conflict
 from customer_assets.pipeline.push.push import PushResult, push
 from customer_assets.sandbox.world import SUMIT_KEY, Sizes
-from customer_assets.sources.sumit.client import Sumit
+from customer_assets.sources.sumit.writes import SumitWriter
 from customer_assets.store.database import system_lock
 from customer_assets.store.push import conflicts
 from customer_assets_tests.conftest import Company
@@ -203,7 +203,7 @@ def test_a_reviewed_conflict_is_settled_by_the_next_sync(company: Company, use: 
     assert first.push is not None
     assert [(r.outcome, r.id) for r in first.push.rows] == [("conflict", customer)]
     [conflict] = conflicts.list_conflicts(company.connection)
-    resolve_conflict(company.context, conflict["id"], use=use, by="test")
+    resolve_conflict(company.context, conflict["id"], use=use, by="test", find_account=company.account)
     both(company, conflict_policy="review")
     both(company, conflict_policy="review")
     wanted = {"local": "Haifa", "remote": "Eilat"}[use]
@@ -211,7 +211,7 @@ def test_a_reviewed_conflict_is_settled_by_the_next_sync(company: Company, use: 
     assert company.world.sumit[910_005]["City"] == wanted
     assert conflicts.list_conflicts(company.connection) == []
     with pytest.raises(NotFoundError, match="no open conflict"):
-        resolve_conflict(company.context, conflict["id"], use=use, by="test")
+        resolve_conflict(company.context, conflict["id"], use=use, by="test", find_account=company.account)
 
 
 def test_a_cleared_field_is_cleared_there(company: Company) -> None:
@@ -279,7 +279,7 @@ def test_a_remote_edit_of_a_pushed_row_stays_in_sumits_row(company: Company) -> 
     unchanged = writes(company)
     both(company)
     assert writes(company)[:4] == unchanged[:4]
-    resolve_conflict(company.context, conflict["id"], use="remote", by="test")
+    resolve_conflict(company.context, conflict["id"], use="remote", by="test", find_account=company.account)
     assert both(company).push.rows == []  # type: ignore[union-attr]
 
 
@@ -598,7 +598,7 @@ def test_the_same_customer_is_never_created_twice(company: Company) -> None:
 
 def during(company: Company, monkeypatch: pytest.MonkeyPatch, method: str, action: Any) -> None:
     """Have something happen while a write is under way."""
-    real = getattr(Sumit, method)
+    real = getattr(SumitWriter, method)
     done: list[bool] = []
 
     async def write(self: Any, *args: Any, **how: Any) -> Any:
@@ -607,7 +607,7 @@ def during(company: Company, monkeypatch: pytest.MonkeyPatch, method: str, actio
             action()
         return await real(self, *args, **how)
 
-    monkeypatch.setattr(Sumit, method, write)
+    monkeypatch.setattr(SumitWriter, method, write)
 
 
 def test_an_origin_that_changes_during_its_creation_is_pushed_by_the_next(

@@ -127,8 +127,7 @@ class Worker:
 
     def tell_dagster(self, metadata: Metadata, description: str) -> None:
         """Report what was done without a run, unless that is switched off."""
-        if metadata and self._runtime.configuration.settings.report_to_dagster == "on":
-            self._reporter.report(metadata, description=description)
+        self._runtime.tell_dagster(metadata, description, reporter=self._reporter)
 
     def _run(self, job: Job, kind: Kind) -> None:
         try:

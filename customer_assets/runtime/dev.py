@@ -1,0 +1,101 @@
+"""Everything in the foreground: what `dev` does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from customer_assets.errors import ConfigurationError
+from customer_assets.runtime.dagster_reports import dagster_instance
+from customer_assets.runtime.dagster_runs import close_dead_runs
+from customer_assets.runtime.processes import end_family
+from customer_assets.runtime.runtime import Runtime
+from customer_assets.runtime.sandbox import running_sandbox
+from customer_assets.settings import project_root
+from customer_assets.store import database, embedded
+
+if TYPE_CHECKING:
+    from customer_assets.runtime.runtime import Runtime
+from customer_assets.runtime.main_job import Say, require_systems, stop_sandbox
+
+
+def run_dev(runtime: Runtime, *, say: Say) -> None:
+    """Everything, in the foreground, until Ctrl-C or a part ends.
+
+    Raises:
+        ConfigurationError: there is nothing to sync, or a part ended by itself.
+    """
+    require_systems(runtime)
+    settings = runtime.configuration.settings
+    was_up = running_sandbox(runtime.home) is not None
+    working = runtime.working
+    with dagster_instance() as instance:
+        close_dead_runs(instance)
+    dagster = [
+        sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(settings.dagster_port),
+        "--workspace", "workspace.yaml",
+    ]  # fmt: skip
+    web = [sys.executable, "-m", "customer_assets", "serve", "--port", str(settings.web_port)]
+    dagster_url = f"http://127.0.0.1:{settings.dagster_port}"
+    # a group of their own: Ctrl-C reaches us, and we end them in order
+    children = [
+        subprocess.Popen(  # noqa: S603
+            command,
+            cwd=project_root(),
+            start_new_session=True,
+            env={**os.environ, "DAGSTER_HOME": str(project_root()), "DAGSTER_URL": dagster_url},
+        )
+        for command in (dagster, web)
+    ]
+    # a shell starts background jobs with SIGINT ignored: both are taken by hand
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    say(f"Dagster UI    {dagster_url}")
+    say(f"console       http://127.0.0.1:{settings.web_port}/")
+    say(f"JSON API      http://127.0.0.1:{settings.web_port}/api/customers")
+    say(f"health        http://127.0.0.1:{settings.web_port}/healthz")
+    say(f"webhooks      http://127.0.0.1:{settings.web_port}/api/webhooks/robaws/customers")
+    say(f"database      {database.shown(runtime.url)} (customer-assets db psql)")
+    if working.sandbox:
+        state = running_sandbox(runtime.home) or {}
+        say(f"sandbox       {state.get('base')} (made-up data: nothing is configured)")
+    say("Ctrl-C stops all of it")
+    ended: subprocess.Popen[bytes] | None = None
+    try:
+        while ended is None:
+            time.sleep(0.5)
+            ended = next((child for child in children if child.poll() is not None), None)
+    except KeyboardInterrupt:
+        say("stopping")
+    finally:
+        for child in children:
+            end_family(child)
+        if runtime.configuration.sandbox and not was_up:
+            stop_sandbox(runtime)
+        _stop_server_if_unused(runtime)
+    if ended is not None:
+        raise ConfigurationError(f"a part ended by itself with status {ended.returncode}: {ended.args!s}")
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _stop_server_if_unused(runtime: Runtime) -> None:
+    """Stop the embedded server unless somebody else is connected to it."""
+    if (
+        runtime.configuration.settings.database_url is not None
+        or embedded.running_server(runtime.home) is None
+    ):
+        return
+    with database.connect(runtime.url) as connection:
+        others = database.scalar(
+            connection,
+            "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+        )
+    if not others:
+        embedded.stop_server(runtime.home)
