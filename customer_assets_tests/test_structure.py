@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -45,6 +46,47 @@ def test_nothing_imports_the_sandbox_but_its_own_command() -> None:
         and "sandbox" not in path.parts
     }
     assert importers <= {"customer_assets/cli/serve.py", "customer_assets/benchmarks/syncs.py"}
+
+
+# Where a system may be named, and why. Everywhere else what differs is a declared property of it.
+NAMED = {
+    "sources/registry.py": "the one list",
+    "cli/app.py": "the group of commands `sumit`",
+    "defs/assets/push.py": "the asset `sumit_push`",
+    "web/webhooks/receiver.py": "speaks Robaws' signature scheme, at Robaws' address",
+    "store/schema.py": "defaults of columns that only deliveries of Robaws fill",
+    "store/push/links.py": "the tables `ops.sumit_*`",
+    "store/push/results.py": "the same",
+}
+
+
+def named_systems(path: Path) -> list[str]:
+    """Names of systems in a module: as literals, within SQL, or as imports of their folders."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found += [n for n in SYSTEMS if node.value == n or f"'{n}'" in node.value]
+        if isinstance(node, ast.ImportFrom):
+            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [
+                n for n in SYSTEMS if any(f"customer_assets.sources.{n}" in module for module in modules)
+            ]
+    return found
+
+
+def test_no_system_is_named_outside_its_folder() -> None:
+    package = ROOT / "customer_assets"
+    of_their_own = [package / "sources" / name for name in SYSTEMS] + [
+        package / "sandbox",
+        package / "benchmarks",
+    ]
+    of_their_own.append(package / "store" / "migrations")
+    naming = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if not any(folder in path.parents for folder in of_their_own) and named_systems(path)
+    }
+    assert naming == set(NAMED)
 
 
 def test_all_sql_is_in_the_store() -> None:

@@ -16,8 +16,6 @@ from customer_assets.cli.output import (
     show_table,
 )
 
-# --- doctor -----------------------------------------------------------------------------------------------------------
-
 
 def run(as_json: JsonOption = False, sandbox: SandboxOption = False) -> None:
     """The main job end to end, as recorded Dagster runs: sync, migrate, relink, resolve, plan reminders."""

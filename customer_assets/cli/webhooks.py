@@ -17,6 +17,7 @@ from customer_assets.cli.output import (
     show_table,
 )
 from customer_assets.errors import ConfigurationError
+from customer_assets.sources.registry import with_webhooks
 
 app = typer.Typer(help="Webhook deliveries and endpoints.", no_args_is_help=True)
 STATUSES = ("waiting", "applied", "ignored", "stale", "failed")
@@ -39,7 +40,11 @@ def register_webhook(
     runtime = opened_runtime()
     wanted = [event.strip() for event in events.split(",") if event.strip()]
     done = register.register_webhook(
-        runtime.context(), account_of(runtime, "robaws", account), url=url, events=wanted, rotate=rotate
+        runtime.context(),
+        account_of(runtime, with_webhooks()[0].name, account),
+        url=url,
+        events=wanted,
+        rotate=rotate,
     )
     say(f"{done.outcome}: endpoint {done.endpoint_id} delivers {', '.join(done.events)} to {done.url}")
     for removed in done.removed:
@@ -133,7 +138,9 @@ def delete(
     from customer_assets.pipeline.webhooks.register import delete_endpoints
 
     runtime = opened_runtime()
-    deleted = delete_endpoints(runtime.context(), account_of(runtime, "robaws", account), endpoint_id)
+    deleted = delete_endpoints(
+        runtime.context(), account_of(runtime, with_webhooks()[0].name, account), endpoint_id
+    )
     say(f"deleted: {', '.join(deleted) or 'none was registered here'}")
     if as_json:
         print_json({"deleted": deleted})

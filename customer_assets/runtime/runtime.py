@@ -226,6 +226,3 @@ def _mark(url: str, data: str, *, only_with_systems: bool) -> None:
                 f"{database.shown(url)} holds the sandbox's made-up data: use another database for real customers "
                 "(DATABASE_URL)"
             )
-
-
-# --- the sandbox ------------------------------------------------------------------------------------------------------

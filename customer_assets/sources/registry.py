@@ -23,3 +23,22 @@ def streams_of(entity: str) -> list[tuple[System, Stream]]:
         for stream in system.streams
         if stream.entity == entity
     ]
+
+
+def with_pushes() -> list[System]:
+    """The systems that take pushes."""
+    return [system for system in SYSTEMS.values() if system.pushes is not None]
+
+
+def with_webhooks() -> list[System]:
+    """The systems that tell of changes by themselves."""
+    return [system for system in SYSTEMS.values() if system.webhooks is not None]
+
+
+def owner_note(source: str) -> str:
+    """What somebody is told who edits a customer of this source here."""
+    if source == INVOICE:
+        return "Only old invoices know this customer; nothing overwrites what you write here."
+    if source not in SYSTEMS:
+        return f"{source} is no system any more; nothing overwrites what you write here."
+    return SYSTEMS[source].owner_note

@@ -252,9 +252,3 @@ def fail_runs_of(connection: Connection, *, dagster_run_id: str, job: str, error
             """,
             {"job": job, "run": dagster_run_id, "error": error},
         )
-
-
-# --- watermarks -------------------------------------------------------------------------------------------------------
-
-
-# --- rejected records -------------------------------------------------------------------------------------------------

@@ -15,15 +15,16 @@ from customer_assets.defs.materialization import (
 from customer_assets.errors import BusyError
 from customer_assets.pipeline.sync.pull import failed_systems, load_account
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.sources.registry import streams_of
+from customer_assets.sources.registry import streams_of, with_webhooks
 from customer_assets.store.cache.upsert import Counts
 
+DELIVERING = with_webhooks()[0]
 webhook_deliveries = dg.AssetSpec(
     "webhook_deliveries",
-    group_name="robaws",
-    kinds={"postgres", "robaws"},
+    group_name=DELIVERING.name,
+    kinds={"postgres", DELIVERING.name},
     owners=OWNERS,
-    description="Verified webhook deliveries of Robaws, stored by the receiver; applied to customers_cache as they land.",
+    description=f"Verified webhook deliveries of {DELIVERING.label}, stored by the receiver; applied to customers_cache as they land.",
 )
 
 

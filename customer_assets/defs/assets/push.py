@@ -10,6 +10,7 @@ from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import runs
 from customer_assets.store.database import connect
 
+SUMIT = "sumit"  # the asset is named after it
 PLANNING_JOB = "customer_sync"  # it pulls; what would be pushed is shown, and sumit_bidirectional sends it
 
 
@@ -20,8 +21,8 @@ class PushConfig(dg.Config):
 
 
 @dg.asset(
-    group_name="sumit",
-    kinds={"sumit"},
+    group_name=SUMIT,
+    kinds={SUMIT},
     owners=OWNERS,
     freshness_policy=FRESH,
     deps=["customers_cache"],
@@ -42,18 +43,18 @@ def sumit_push(
     run_id = context.run.run_id
     failed = failed_systems(runtime.url, run_id)
     with connect(runtime.url) as connection:
-        incomplete = runs.incomplete_accounts(connection, dagster_run_id=run_id, source="sumit")
+        incomplete = runs.incomplete_accounts(connection, dagster_run_id=run_id, source=SUMIT)
     work = runtime.context_of_run(context.run.run_id)
     results: list[PushResult] = []
     messages: dict[str, str] = {}
-    for account in runtime.working.of("sumit"):
-        if f"sumit/{account.account}" in failed or account.account in incomplete:
+    for account in runtime.working.of(SUMIT):
+        if f"{SUMIT}/{account.account}" in failed or account.account in incomplete:
             messages[account.account] = "Pull failed: nothing was pushed"
             continue
         try:
             with connect(runtime.url) as connection:
                 spent = runs.calls_of(
-                    connection, dagster_run_id=run_id, account=account.account, source="sumit"
+                    connection, dagster_run_id=run_id, account=account.account, source=SUMIT
                 )
             results.append(push(work, account, ids=None, dry_run=dry_run, calls_spent=spent))
             messages[account.account] = results[-1].message

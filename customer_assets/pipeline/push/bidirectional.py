@@ -78,7 +78,7 @@ def bidirectional(
         BusyError: another process syncs or pushes this account.
     """
     with (
-        system_lock(context.url, account=account.account, system="sumit", what="bidirectional"),
+        system_lock(context.url, account=account.account, system=account.system, what="bidirectional"),
         working_connection(context.url, undone=dry_run) as connection,
     ):
         pulls: tuple[SyncResult, ...]
@@ -94,7 +94,11 @@ def bidirectional(
     if dry_run and spent:
         with connect(context.url, name="customer_assets bidirectional") as connection:
             runs.record_dry_calls(
-                connection, account=account.account, source="sumit", trigger=context.trigger, calls=spent
+                connection,
+                account=account.account,
+                source=account.system,
+                trigger=context.trigger,
+                calls=spent,
             )
     return BothWays(pulls, pushed)
 

@@ -220,12 +220,6 @@ def release_edits(connection: Connection, ids: Sequence[int]) -> list[int]:
     return [row["id"] for row in rows]
 
 
-# --- conflicts --------------------------------------------------------------------------------------------------------
-
-
-# --- results ----------------------------------------------------------------------------------------------------------
-
-
 def wanted_rows(connection: Connection, *, account: str, sources: Sequence[str]) -> list[int]:
     """Active rows of systems whose customers all belong in SUMIT, and that are not linked yet."""
     if not sources:

@@ -80,9 +80,6 @@ def _known_pages(connection: Connection, key: StreamKey, hashes: list[bytes]) ->
     return {bytes(row["content_hash"]): row["id"] for row in rows}
 
 
-# --- scans ------------------------------------------------------------------------------------------------------------
-
-
 def land_pages(connection: Connection, key: StreamKey, scan_id: int, pages: Sequence[LandedPage]) -> None:
     """Store pages as part of a scan, in one transaction. A page landed again at its position replaces the older."""
     if not pages:
@@ -131,9 +128,6 @@ def read_pages(connection: Connection, scan_id: int, *, batch: int = 50) -> Iter
         for row in rows:
             yield LandedPage(row["position"], decompressor.decompress(row["body"]), row["requested_at"])
         after = rows[-1]["position"]
-
-
-# --- what a scan saw --------------------------------------------------------------------------------------------------
 
 
 # --- pruning ----------------------------------------------------------------------------------------------------------

@@ -18,12 +18,12 @@ from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditEr
 from customer_assets.pipeline import edit as edits
 from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.sources.registry import INVOICE, SYSTEMS
+from customer_assets.sources.registry import owner_note
 from customer_assets.store import audit
 from customer_assets.store.database import Connection
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
-from customer_assets.web.console.jobs import KINDS
+from customer_assets.web.console.jobs import kinds
 from customer_assets.web.console.lists import HAS_PHONE, Lists, choice, chosen_columns
 from customer_assets.web.console.screen import link_of
 from customer_assets.web.console.tables import (
@@ -36,11 +36,6 @@ from customer_assets.web.console.tables import (
     input_kind,
     text,
 )
-
-OWNERS = {
-    **{name: system.owner_note for name, system in SYSTEMS.items()},
-    INVOICE: "Only old invoices know this customer; nothing overwrites what you write here.",
-}
 
 
 class Customers(Lists):
@@ -74,7 +69,7 @@ class Customers(Lists):
             ),
             choice("sort", "Order", [("name", "by name"), ("newest", "newest change"), ("city", "by city")]),
         ]
-        actions = [(f"/actions/{name}", kind.title) for name, kind in KINDS.items()]
+        actions = [(f"/actions/{name}", kind.title) for name, kind in kinds().items()]
         return await self._show(
             request, session, "list.html", title="Customers", rows=found, filters=filters,
             columns=chosen_columns("customers", request), all_columns=COLUMNS["customers"], actions=actions,
@@ -182,7 +177,7 @@ class Customers(Lists):
             for title, names in SECTIONS.items()
         ]
         return await self._show(
-            request, session, "edit.html",             row=row, seen_at=seen_at, sections=sections, owner=OWNERS.get(row["source"], f"{row['source']} owns these fields."), stale=stale,
+            request, session, "edit.html",             row=row, seen_at=seen_at, sections=sections, owner=owner_note(row["source"]), stale=stale,
             versions=versions, edited={e["field"]: e for e in found["edits"]}, failed=failed,
             status=409 if stale else 422 if failed else 200,
         )  # fmt: skip

@@ -18,7 +18,7 @@ from customer_assets.pipeline.context import Context, Progress
 from customer_assets.runtime.dagster_client import Dagster
 from customer_assets.runtime.dagster_reports import Reporter
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.sources.registry import SYSTEMS
+from customer_assets.sources.registry import SYSTEMS, with_pushes
 from customer_assets.sources.system import System
 from customer_assets.store import runs
 from customer_assets.store.database import connect
@@ -108,7 +108,7 @@ class Worker:
 
     def start(self, name: str, by: str) -> Job:
         """Start a sync of this kind, or give the one that runs."""
-        kind = KINDS[name]
+        kind = kinds()[name]
         with self._lock:
             running = next((j for j in self._jobs.values() if j.kind == name and j.outcome is None), None)
             if running is not None:
@@ -236,7 +236,7 @@ def _bidirectional(runtime: Runtime, context: Context) -> Done:
 
     said: list[str] = []
     metadata: Metadata = {}
-    for account in (a for a in runtime.working.accounts if a.system in PUSHED_TO):
+    for account in (a for a in runtime.working.accounts if SYSTEMS[a.system].pushes is not None):
         try:
             result = bidirectional(context, account)
         except CustomerAssetsError as error:
@@ -244,7 +244,7 @@ def _bidirectional(runtime: Runtime, context: Context) -> Done:
             continue
         _add(metadata, result.as_dict()["details"]["pull"])
         said.append(result.message)
-    return "; ".join(said) or f"{', '.join(PUSHED_TO)} is not configured", metadata
+    return "; ".join(said) or f"{pushed_to()} is not configured", metadata
 
 
 def _add(metadata: Metadata, counts: Mapping[str, int]) -> None:
@@ -267,19 +267,25 @@ def _pull_kind(system: System) -> Kind:
     )
 
 
-PUSHED_TO = {name: system.label for name, system in SYSTEMS.items() if system.pushes is not None}
-KINDS = {
-    "sync-all": Kind(
-        "Sync all customers",
-        "Every configured system is read. Nothing is written to any of them.",
-        "customer_sync",
-        _pull_all,
-    ),
-    **{f"pull-{name}": _pull_kind(system) for name, system in SYSTEMS.items()},
-    "bidirectional": Kind(
-        f"Bidirectional sync with {', '.join(PUSHED_TO.values())}",
-        "All customers are read from there; then what changed here is written back. Each call is billed.",
-        "sumit_bidirectional",
-        _bidirectional,
-    ),
-}
+def pushed_to() -> str:
+    """The systems that take pushes, for messages."""
+    return ", ".join(system.label for system in with_pushes())
+
+
+def kinds() -> dict[str, Kind]:
+    """The syncs that can be started, by the name in their address."""
+    return {
+        "sync-all": Kind(
+            "Sync all customers",
+            "Every configured system is read. Nothing is written to any of them.",
+            "customer_sync",
+            _pull_all,
+        ),
+        **{f"pull-{name}": _pull_kind(system) for name, system in SYSTEMS.items()},
+        "bidirectional": Kind(
+            f"Bidirectional sync with {pushed_to()}",
+            "All customers are read from there; then what changed here is written back. Each call is billed.",
+            "sumit_bidirectional",
+            _bidirectional,
+        ),
+    }

@@ -12,10 +12,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.push.push import PushResult, push
 from customer_assets.runtime.runtime import Runtime
+from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store.cache import rows
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
-from customer_assets.web.console.jobs import KINDS, PUSHED_TO, Worker
+from customer_assets.web.console.jobs import Worker, kinds, pushed_to
 from customer_assets.web.console.screen import Screen
 
 MOST_PUSHED = 500  # at once: SUMIT bills each call, and takes seconds for it
@@ -37,15 +38,15 @@ class Syncs(Screen):
     async def action(self, request: Request, session: Session) -> Response:
         """Say what will happen; then do it, and show how it goes."""
         kind = request.path_params["kind"]
-        if kind not in KINDS:
+        if kind not in kinds():
             return PlainTextResponse("no such action", status_code=404)
         if request.method != "POST":
             return await self._show(
-                request, session, "confirm.html", title=KINDS[kind].title, lines=[KINDS[kind].warning],
+                request, session, "confirm.html", title=kinds()[kind].title, lines=[kinds()[kind].warning],
                 action=f"/actions/{kind}", ids=[], go="Start", back="/customers", disabled=False,
             )  # fmt: skip
         job = self._worker.start(kind, session.user)
-        await run_in_threadpool(self._audit, session.user, "start", KINDS[kind].title, {"job": job.id})
+        await run_in_threadpool(self._audit, session.user, "start", kinds()[kind].title, {"job": job.id})
         return RedirectResponse(f"/jobs/{job.id}", status_code=303)
 
     async def job(self, request: Request, session: Session) -> Response:
@@ -112,9 +113,9 @@ class Syncs(Screen):
             return console.matching_customers(connection, dict(parse_qsl(query)), most=MOST_PUSHED + 1)
 
     def _push(self, ids: Sequence[int], *, dry_run: bool) -> PushResult:
-        accounts = [a for a in self._runtime.working.accounts if a.system in PUSHED_TO]
+        accounts = [a for a in self._runtime.working.accounts if SYSTEMS[a.system].pushes is not None]
         if not accounts:
-            raise CustomerAssetsError(f"{', '.join(PUSHED_TO)} is not configured")
+            raise CustomerAssetsError(f"{pushed_to()} is not configured")
         with self._connect() as connection:
             wanted = {row["account"] for row in rows.read_rows(connection, ids).values()}
         if len(wanted) > 1:
