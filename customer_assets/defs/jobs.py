@@ -47,7 +47,7 @@ identity_check = dg.define_asset_job(
 @dg.op(description="Apply the webhook deliveries that wait, in sets, newest wins.")
 def apply_waiting_deliveries(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> None:
     """Apply, and report one materialization for the batch."""
-    work = runtime.context_of_run(context.run_id)
+    work = runtime.context(trigger="dagster", dagster_run_id=context.run_id)
     result = apply_deliveries(work, runtime.receiving)
     for asset, metadata in result.by_asset().items():
         context.log_event(

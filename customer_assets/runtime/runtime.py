@@ -102,8 +102,8 @@ class Runtime:
         return replace(context, progress=progress) if progress else context
 
     def context_of_run(self, dagster_run_id: str) -> Context:
-        """What the verbs called by one Dagster run are given."""
-        return self.context(trigger="dagster", dagster_run_id=dagster_run_id)
+        """What the verbs called by one Dagster run are given; in sandbox mode with the sandbox's own settings."""
+        return Context(self.url, self.working.settings, trigger="dagster", dagster_run_id=dagster_run_id)
 
     def tell_dagster(
         self,
