@@ -123,12 +123,11 @@ class _Loading:
         self.batch = self._batch()
         self.filled: set[str] = set()
         self.extra_fields: dict[str, str] = {}
-        self.set_aside = {
-            row["source_id"]: row["id"]
-            for row in rejects.open_rejects(
-                connection, account=account.account, source=account.system, entity=stream.entity
-            )
-        }
+        self.set_aside: dict[str, list[int]] = {}  # a list row and its detail may be set aside both
+        for row in rejects.open_rejects(
+            connection, account=account.account, source=account.system, entity=stream.entity
+        ):
+            self.set_aside.setdefault(row["source_id"], []).append(row["id"])
         self.full_records = 0
         self.skipped_reading = 0
         self.rejected_now: set[bytes] = set()
@@ -426,10 +425,8 @@ class _Loading:
         if not self.set_aside:
             return
         bad = {self.mapper.source_id(body) for body, _ in unread if body in self.rejected_now}
-        settled = [self.set_aside.pop(i, None) for i in ids if i is not None and i not in bad]
-        rejects.resolve_rejects(
-            self.connection, [reject_id for reject_id in settled if reject_id is not None]
-        )
+        settled = [self.set_aside.pop(i, []) for i in ids if i is not None and i not in bad]
+        rejects.resolve_rejects(self.connection, [reject_id for found in settled for reject_id in found])
 
     def _decoded(self, body: bytes) -> Record:
         return decode_record(body, exact_numbers=self.table is upsert.INVOICES)
