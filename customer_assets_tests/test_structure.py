@@ -54,7 +54,8 @@ NAMED = {
     "cli/app.py": "the group of commands `sumit`",
     "defs/assets/push.py": "the asset `sumit_push`",
     "web/webhooks/receiver.py": "speaks Robaws' signature scheme, at Robaws' address",
-    "store/schema.py": "defaults of columns that only deliveries of Robaws fill",
+    "store/schema/public.py": "a comment of the database",
+    "store/schema/ops.py": "defaults of columns that only deliveries of Robaws fill",
     "store/push/links.py": "the tables `ops.sumit_*`",
     "store/push/results.py": "the same",
 }
@@ -87,6 +88,56 @@ def test_no_system_is_named_outside_its_folder() -> None:
         if not any(folder in path.parents for folder in of_their_own) and named_systems(path)
     }
     assert naming == set(NAMED)
+
+
+# Columns that no rule of ours speaks of: nothing but their declaration and the mappings that fill them may name them.
+PLAIN = {
+    "legal_form", "status", "assignee", "external_sales_person", "follow_up_date", "default_vat_tariff", "gl_account",
+    "accessible_via_peppol", "whatsapp_client",
+}  # fmt: skip
+NAMES_OTHER_THINGS = {"status"}  # of runs, deliveries, reminders, too
+
+
+@pytest.mark.parametrize("column", sorted(PLAIN - NAMES_OTHER_THINGS))
+def test_a_column_is_named_once(column: str) -> None:
+    package = ROOT / "customer_assets"
+    naming = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if "migrations" not in path.parts and "sandbox" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.search(rf"\b{column}\b", node.value)
+    }
+    sources = {name for name in naming if re.fullmatch(r"sources/\w+/(mapping|settings)\.py", name)}
+    assert naming - sources == {"domain/cache/columns.py"}
+
+
+NEW_COLUMN = """
+from customer_assets.domain.cache import columns
+added = columns.Column("loyalty_tier", section="Info", editable=True, survives="alone")
+columns.CUSTOMER_COLUMNS += (added,)
+columns.COLUMN_OF[added.name] = added
+columns.EDITABLE += (added.name,)
+columns.SURVIVING += (added,)
+columns.RESOLVED += (added.name,)
+from customer_assets.domain.cache.edits import parse_edit
+from customer_assets.domain.cache.tables import CUSTOMERS
+from customer_assets.store.identity import golden
+from customer_assets.store.schema import metadata
+assert "loyalty_tier" in metadata.tables["customer_rows"].columns
+assert "loyalty_tier" in metadata.tables["customers"].columns
+assert "loyalty_tier" in CUSTOMERS.source_columns and "loyalty_tier" in CUSTOMERS.columns
+assert parse_edit("loyalty_tier", " gold ") == "gold"
+assert "loyalty_tier" in columns.sections()["Info"]
+assert "loyalty_tier" in golden.COLUMNS and "r.loyalty_tier" in golden.FINGERPRINT
+"""
+
+
+def test_a_column_declared_in_one_line_reaches_the_schema_loads_edits_pages_and_golden_records() -> None:
+    done = subprocess.run([sys.executable, "-c", NEW_COLUMN], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_all_sql_is_in_the_store() -> None:

@@ -166,7 +166,7 @@ def _exit_of(error: CustomerAssetsError) -> int:
 
 
 def _system_json(found: list[SyncResult]) -> dict[str, Any]:
-    from customer_assets.store.cache.upsert import Counts
+    from customer_assets.domain.cache.row import Counts
 
     def summed(entity: str) -> dict[str, int]:
         counts = Counts()

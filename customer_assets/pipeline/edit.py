@@ -9,11 +9,12 @@ from typing import Any
 
 from customer_assets.domain.cache.edits import parse_edit
 from customer_assets.domain.cache.overlay import source_values
+from customer_assets.domain.cache.row import Batch
+from customer_assets.domain.cache.tables import CUSTOMERS
 from customer_assets.errors import NotFoundError, StaleEditError
 from customer_assets.pipeline.context import Context
 from customer_assets.store import audit
 from customer_assets.store.cache import overlays, rows
-from customer_assets.store.cache.upsert import CUSTOMERS, Batch
 from customer_assets.store.database import Connection, connect
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from customer_assets.store.cache.upsert import Counts
+from customer_assets.domain.cache.row import Counts
 from customer_assets.store.database import Connection, scalar
 
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_assets.domain.cache.mapping import MappedRecord, Mapper, content_hash, decode_record
+from customer_assets.domain.cache.tables import CUSTOMERS
 from customer_assets.errors import RecordError
 from customer_assets.sources.robaws.mapping import ROBAWS_CLIENT
 from customer_assets.sources.sumit.mapping import sumit_mapping
 from customer_assets.sources.zoho.mapping import ZOHO_CONTACT, ZOHO_INVOICE
-from customer_assets.store.cache.upsert import CUSTOMERS
 
 ROBAWS = ROBAWS_CLIENT.with_extra_fields({"role": ["Role"], "whatsapp_client": ["WhatsApp client"]}, {})
 

@@ -9,7 +9,9 @@ import pytest
 
 from customer_assets.domain.cache.mapping import MappedRecord
 from customer_assets.domain.cache.overlay import Overlays
-from customer_assets.store.cache.upsert import CUSTOMERS, Batch, Sighting, apply_batch
+from customer_assets.domain.cache.row import Batch, Sighting
+from customer_assets.domain.cache.tables import CUSTOMERS
+from customer_assets.store.cache.upsert import apply_batch
 from customer_assets.store.database import Connection, connect, scalar
 from customer_assets.store.raw import pages as raw_pages
 from customer_assets_tests.conftest import Company

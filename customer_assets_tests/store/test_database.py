@@ -23,6 +23,8 @@ from customer_assets.store import database, embedded
 from customer_assets.store.schema import metadata
 from customer_assets_tests.conftest import discard
 
+VIEWS = Path(database.__file__).parent / "views"
+
 
 def test_the_migrations_build_what_the_metadata_says(url: str) -> None:
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
@@ -195,3 +197,17 @@ def test_data_that_is_not_ours_is_left_alone(home: Path) -> None:
     with pytest.raises(ConfigurationError, match="CUSTOMER_ASSETS_HOME"):
         embedded.start_server(home)
     assert (folder / "thesis.txt").read_text() == "unsaved"
+
+
+@pytest.mark.parametrize("path", sorted(VIEWS.glob("*.sql")), ids=lambda path: path.stem)
+def test_a_view_is_as_its_file_says(connection: database.Connection, path: Path) -> None:
+    query = "select pg_get_viewdef(%s::regclass)"
+    with connection.transaction(force_rollback=True):
+        migrated = database.scalar(connection, query, [path.stem])
+        connection.execute(path.read_text(encoding="utf-8"))
+        assert database.scalar(connection, query, [path.stem]) == migrated
+
+
+def test_every_view_has_its_file(connection: database.Connection) -> None:
+    rows = connection.execute("select viewname from pg_views where schemaname in ('public', 'ops')")
+    assert {row["viewname"] for row in rows} == {path.stem for path in VIEWS.glob("*.sql")}

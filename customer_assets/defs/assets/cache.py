@@ -12,11 +12,11 @@ from customer_assets.defs.materialization import (
     Materializing,
     counts_metadata,
 )
+from customer_assets.domain.cache.row import Counts
 from customer_assets.errors import BusyError
 from customer_assets.pipeline.sync.pull import failed_systems, load_account
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import streams_of, with_webhooks
-from customer_assets.store.cache.upsert import Counts
 
 DELIVERING = with_webhooks()[0]
 webhook_deliveries = dg.AssetSpec(

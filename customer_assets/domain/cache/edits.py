@@ -5,17 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from customer_assets.domain.cache.mapping import INDEXED, LONGEST_INDEXED
+from customer_assets.domain.cache.columns import COLUMN_OF, EDITABLE, INDEXED
+from customer_assets.domain.cache.mapping import LONGEST_INDEXED
 from customer_assets.errors import RecordError
-
-BOOLEANS = frozenset({"whatsapp_client", "accessible_via_peppol", "is_active"})
-DATES = frozenset({"follow_up_date"})
-TEXTS = (
-    "name", "company_name", "legal_form", "vat_number", "default_vat_tariff", "phone", "mobile", "website",
-    "general_email", "billing_email", "street", "street2", "city", "state", "zipcode", "country", "role", "assignee",
-    "gl_account", "status", "external_sales_person",
-)  # fmt: skip
-EDITABLE = (*TEXTS, *sorted(DATES), *sorted(BOOLEANS))
 
 
 def parse_edit(field: str, text: str | bool | None) -> Any:
@@ -26,7 +18,8 @@ def parse_edit(field: str, text: str | bool | None) -> Any:
     """
     if field not in EDITABLE:
         raise RecordError(f"{field} cannot be edited; there are {', '.join(EDITABLE)}")
-    if field in BOOLEANS:
+    kind = COLUMN_OF[field].kind
+    if kind == "boolean":
         folded = str(text).strip().casefold()
         if folded in ("true", "yes", "1", "on"):
             return True
@@ -38,7 +31,7 @@ def parse_edit(field: str, text: str | bool | None) -> Any:
         if field == "name":
             raise RecordError("name: a customer has one")
         return None
-    if field in DATES:
+    if kind == "date":
         try:
             return date.fromisoformat(value).isoformat()
         except ValueError:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from customer_assets.domain.cache.columns import INDEXED
 from customer_assets.domain.cache.values import Convert, instant, text
 from customer_assets.errors import RecordError
 
@@ -24,15 +25,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FIELD_PARTS = ("column", "paths", "default", "insert_default", "hold", "required")
 _EXTRA_IDS = ("id", "uuid", "fieldId", "extraFieldId")
 _EXTRA_VALUES = ("stringValue", "dateValue", "decimalValue", "integerValue", "booleanValue")
-INDEXED = (
-    "name",
-    "vat_number",
-    "general_email",
-    "role",
-    "phone",
-    "mobile",
-)  # no index takes more than 2,700 bytes
-LONGEST_INDEXED = 600
+LONGEST_INDEXED = 600  # no index takes more than 2,700 bytes
 _encoder = msgspec.json.Encoder(order="sorted")
 
 

@@ -6,29 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from customer_assets.domain.cache.columns import surviving_together
 from customer_assets.domain.country import country_code
 from customer_assets.domain.identity.contact_details import mail_keys, phone_keys, phone_tail, vat_key
 from customer_assets.sources.registry import rank_of
-
-# Survivorship. These come together from the first row that has the first of them; every other field on its own.
-TOGETHER = (
-    ("name", "legal_form", "company_name"),
-    ("street", "street2", "city", "state", "zipcode", "country"),
-)
-
-
-ALONE = ("vat_number", "phone", "primary_phone", "email", "billing_email", "website", "role")
-
-
-FROM = {"email": "general_email"}  # golden field <- column of the cache, where the names differ
-
-
-NEVER_SHARED = (
-    "phone",
-    "primary_phone",
-    "email",
-    "billing_email",
-)  # what customers with different VAT ids have is nobody's primary one
 
 
 def shared_values(parts: Sequence[Sequence[Mapping[str, Any]]]) -> set[str]:
@@ -82,11 +63,12 @@ def golden_record(customer_id: int, rows: Sequence[dict[str, Any]], shared: set[
         "row_count": len(rows),
     }
     provenance: dict[str, int] = {}
-    for fields in (*TOGETHER, *((field,) for field in ALONE)):
-        leading = FROM.get(fields[0], fields[0])
-        chosen = _survivor(rows, leading, shared if fields[0] in NEVER_SHARED else set())
-        for field in fields:
-            record[field] = chosen[FROM.get(field, field)] if chosen is not None else None
+    for together in surviving_together():
+        leading = together[0]
+        chosen = _survivor(rows, leading.name, shared if leading.never_shared else set())
+        for column in together:
+            field = column.golden_name
+            record[field] = chosen[column.name] if chosen is not None else None
             if record[field] is not None and chosen is not None:
                 provenance[field] = chosen["id"]
     if record["name"] is None:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from customer_assets.domain.cache import tables
 from customer_assets.domain.cache.mapping import MappedRecord
+from customer_assets.domain.cache.row import Batch, Counts, Sighting
 from customer_assets.domain.clock import now_utc
 from customer_assets.domain.identity.evidence import Key, Profile
 from customer_assets.domain.identity.resolution import NEW_CUSTOMER, SOURCE_ID, Clusters, resolve
@@ -27,7 +29,6 @@ from customer_assets.pipeline.identity.resolve import as_review, decisions_of
 from customer_assets.settings import Settings
 from customer_assets.sources.registry import INVOICE, rank_of
 from customer_assets.store.cache import overlays, upsert
-from customer_assets.store.cache.upsert import Batch, Counts, Sighting
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import reviews
 from customer_assets.store.invoices import legacy
@@ -88,7 +89,7 @@ def migrate_customers(context: Context, connection: Connection, months: Sequence
         )
         batch = Batch(account, INVOICE, laid, origin="migration", incremental=True)
         sightings = [Sighting(record, now_utc()) for record in records.values()]
-        result.customers.add(upsert.apply_batch(connection, upsert.CUSTOMERS, batch, sightings).counts)
+        result.customers.add(upsert.apply_batch(connection, tables.CUSTOMERS, batch, sightings).counts)
     return result
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from customer_assets.accounts import Account
+from customer_assets.domain.cache import tables
 from customer_assets.domain.cache.mapping import MappedRecord, Mapper, decode_record
+from customer_assets.domain.cache.row import Batch, Counts, Sighting
 from customer_assets.domain.clock import now_utc
 from customer_assets.domain.identity.names import name_key
 from customer_assets.domain.push.three_way_merge import Outcome, same
@@ -33,7 +35,6 @@ from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Pushes, PushSettings
 from customer_assets.store import runs
 from customer_assets.store.cache import overlays, rows, upsert
-from customer_assets.store.cache.upsert import Batch, Counts, Sighting
 from customer_assets.store.database import Connection, connect, system_lock
 from customer_assets.store.push import links, results
 from customer_assets.store.push.links import Link
@@ -611,7 +612,7 @@ class _Push:
         first |= {name: known[name] for name in ("country", "company_name", "state") if known.get(name)}
         first = {name: value for name, value in first.items() if name not in values}
         record = MappedRecord(remote_id, None, dict(values), first, {})
-        upsert.apply_batch(self._connection, upsert.CUSTOMERS, batch, [Sighting(record, now_utc())])
+        upsert.apply_batch(self._connection, tables.CUSTOMERS, batch, [Sighting(record, now_utc())])
         row_id = rows.row_id_of(self._connection, account=account, source=system, source_id=remote_id)
         overlays.show_anew(self._connection, batch, [row_id])
         if link.origin is not None:

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from customer_assets.accounts import Account
+from customer_assets.domain.cache import tables
 from customer_assets.domain.cache.mapping import RecordMapping, plain_text
 from customer_assets.domain.cache.values import instant
 from customer_assets.domain.clock import now_utc
@@ -28,7 +29,6 @@ from customer_assets.sources.kit.pages import Envelope, Page
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Stream
 from customer_assets.store import watermarks
-from customer_assets.store.cache import upsert
 from customer_assets.store.database import Connection, scalar
 from customer_assets.store.raw import details, scans, seen
 from customer_assets.store.raw import pages as raw_pages
@@ -103,7 +103,7 @@ class _Landing:
     ) -> None:  # fmt: skip
         self.context, self.connection, self.account, self.source = context, connection, account, source
         self.stream, self.options, self.sync_run_id = stream, options, sync_run_id
-        self.table = upsert.CUSTOMERS if stream.entity == "customers" else upsert.INVOICES
+        self.table = tables.CUSTOMERS if stream.entity == "customers" else tables.INVOICES
         self.key = raw_pages.StreamKey(account.account, account.system, stream.name)
         self.mapping = stream.mapping(account.settings)
         self.policy = stream.policy(account.settings)

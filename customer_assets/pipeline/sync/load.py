@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from customer_assets.accounts import Account
+from customer_assets.domain.cache import tables
 from customer_assets.domain.cache.mapping import (
     Mapper,
     Record,
@@ -20,6 +21,8 @@ from customer_assets.domain.cache.mapping import (
     decode_record,
     named_extra_fields,
 )
+from customer_assets.domain.cache.row import Batch, Counts, Sighting
+from customer_assets.domain.cache.tables import CacheTable
 from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.sync.reconcile import reconcile
@@ -27,7 +30,6 @@ from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Stream
 from customer_assets.store import rejects, watermarks
 from customer_assets.store.cache import absences, overlays, upsert
-from customer_assets.store.cache.upsert import Batch, CacheTable, Counts, Sighting
 from customer_assets.store.database import Connection
 from customer_assets.store.raw import details, scans
 from customer_assets.store.raw import pages as raw_pages
@@ -114,7 +116,7 @@ class _Loading:
         self.context, self.connection, self.account, self.stream = context, connection, account, stream
         self.allow_mass_delete = allow_mass_delete
         self.sync_run_id = sync_run_id
-        self.table: CacheTable = upsert.CUSTOMERS if stream.entity == "customers" else upsert.INVOICES
+        self.table: CacheTable = tables.CUSTOMERS if stream.entity == "customers" else tables.INVOICES
         self.key = raw_pages.StreamKey(account.account, account.system, stream.name)
         self.detail_key = raw_pages.StreamKey(account.account, account.system, stream.detail or "")
         self.mapping: RecordMapping = stream.mapping(account.settings)
@@ -429,7 +431,7 @@ class _Loading:
         rejects.resolve_rejects(self.connection, [reject_id for found in settled for reject_id in found])
 
     def _decoded(self, body: bytes) -> Record:
-        return decode_record(body, exact_numbers=self.table is upsert.INVOICES)
+        return decode_record(body, exact_numbers=self.table is tables.INVOICES)
 
     def _retry_rejects(self) -> None:
         """Records set aside before are tried again; those that map now are applied as of when they were seen."""

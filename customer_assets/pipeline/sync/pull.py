@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from customer_assets.accounts import Account
+from customer_assets.domain.cache.row import Counts
 from customer_assets.domain.clock import now_utc
 from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, GoneError, SourceError
 from customer_assets.pipeline.context import Context
@@ -19,7 +20,6 @@ from customer_assets.sources.kit.client import Source
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Stream
 from customer_assets.store import runs
-from customer_assets.store.cache.upsert import Counts
 from customer_assets.store.database import Connection, connect, system_lock
 from customer_assets.store.raw import details
 from customer_assets.store.raw import pages as raw_pages

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from customer_assets.accounts import Account
+from customer_assets.domain.cache.row import Batch
 from customer_assets.domain.push.three_way_merge import Decision, Outcome, merge, same
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Pushes, PushSettings
 from customer_assets.store.cache import overlays, rows
-from customer_assets.store.cache.upsert import Batch
 from customer_assets.store.database import Connection
 from customer_assets.store.push import conflicts, links
 from customer_assets.store.push.conflicts import Conflict

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import psycopg
 
 from customer_assets.accounts import Account
+from customer_assets.domain.cache import row, tables
 from customer_assets.domain.cache.mapping import Mapper, RecordMapping, decode_record
+from customer_assets.domain.cache.row import Batch, Sighting
 from customer_assets.domain.clock import now_utc
 from customer_assets.domain.webhooks.deliveries import EVENTS, open_delivery, record_of
 from customer_assets.errors import RecordError
@@ -17,7 +19,6 @@ from customer_assets.pipeline.context import Context
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import watermarks
 from customer_assets.store.cache import overlays, upsert
-from customer_assets.store.cache.upsert import Batch, Sighting
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.webhooks import deliveries
 from customer_assets.store.webhooks.deliveries import Delivery, Settled
@@ -136,7 +137,7 @@ class _Applier:
         total.updated += counts.updated
         return settled
 
-    def _apply_set(self, found: Sequence[Delivery]) -> tuple[upsert.Counts, list[Settled]]:
+    def _apply_set(self, found: Sequence[Delivery]) -> tuple[row.Counts, list[Settled]]:
         settled: list[Settled] = []
         of_customer: dict[str, list[tuple[Delivery, Sighting]]] = defaultdict(list)
         for delivery in found:
@@ -153,14 +154,14 @@ class _Applier:
                 settled.append(Settled(delivery.id, "failed", error=str(error)))
                 continue
             of_customer[sighting.record.source_id].append((delivery, sighting))
-        counts = upsert.Counts()
+        counts = row.Counts()
         for one_round in _rounds(of_customer):
             batch = Batch(
                 self._account, self._source, self._overlays, origin="webhook", touch=True, incremental=True,
                 whole_metadata=False, scanned_at=self._scanned_at,
                 delivery_ids={s.record.source_id: d.id for d, s in one_round},
             )  # fmt: skip
-            applied = upsert.apply_batch(self._connection, upsert.CUSTOMERS, batch, [s for _, s in one_round])
+            applied = upsert.apply_batch(self._connection, tables.CUSTOMERS, batch, [s for _, s in one_round])
             counts.add(applied.counts)
             for delivery, sighting in one_round:
                 customer = sighting.record.source_id

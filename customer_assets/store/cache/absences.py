@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from customer_assets.store.cache.upsert import Batch, CacheTable
+from customer_assets.domain.cache.row import Batch
+from customer_assets.domain.cache.tables import CacheTable
 from customer_assets.store.database import Connection, scalar
 from customer_assets.store.raw.details import UNLISTED
 

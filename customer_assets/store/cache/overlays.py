@@ -8,8 +8,11 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from customer_assets.domain.cache.columns import COLUMN_OF
 from customer_assets.domain.cache.overlay import Overlays, source_values
-from customer_assets.store.cache.upsert import CUSTOMERS, Batch, changes_of, write_changes, write_updates
+from customer_assets.domain.cache.row import Batch, changes_of
+from customer_assets.domain.cache.tables import CUSTOMERS
+from customer_assets.store.cache.upsert import write_changes, write_updates
 from customer_assets.store.database import Connection
 
 
@@ -61,7 +64,7 @@ def load_overlays(connection: Connection, *, account: str, source: str, default_
 
 def edited_value(field: str, value: Any) -> Any:
     """The value of an edit as its column holds it: jsonb knows no dates."""
-    return date.fromisoformat(value) if field == "follow_up_date" and value is not None else value
+    return date.fromisoformat(value) if COLUMN_OF[field].kind == "date" and value is not None else value
 
 
 def extra_field_names(connection: Connection, *, account: str, source: str) -> dict[str, str]:

@@ -10,12 +10,10 @@ from typing import Any
 
 import msgspec
 
+from customer_assets.domain.cache.columns import RESOLVED, SURVIVING
 from customer_assets.store.database import Connection
 
-COLUMNS = (
-    "name", "company_name", "legal_form", "vat_number", "phone", "primary_phone", "email", "billing_email", "website",
-    "street", "street2", "city", "state", "zipcode", "country", "role", "is_active", "row_count", "provenance",
-)  # fmt: skip
+COLUMNS = (*(column.golden_name for column in SURVIVING), "is_active", "row_count", "provenance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +32,10 @@ EDITED = """(
     where e.row_id = r.id
         and e.released_at is null
 )"""
-# A hash of everything that identity and survivorship look at, and of the engine that looks.
-SAID = f"""md5(%(engine)s || row(
-    r.name, r.company_name, r.legal_form, r.vat_number, r.phone, r.mobile, r.primary_phone, r.general_email,
-    r.billing_email, r.website, r.street, r.street2, r.city, r.state, r.zipcode, r.country, r.role, r.is_active,
-    r.deleted_at, r.source_modified_at, r.contact_persons, {EDITED}
-)::text)"""
+# What identity and survivorship look at, of each row.
+LOOKED_AT = ", ".join(f"r.{column}" for column in (*RESOLVED, "deleted_at", "source_modified_at"))
+# A hash of all that, and of the engine that looks.
+FINGERPRINT = f"md5(%(engine)s || row({LOOKED_AT}, {EDITED})::text)"
 
 
 def rows_to_resolve(
@@ -49,10 +45,8 @@ def rows_to_resolve(
     return connection.execute(
         f"""
         select
-            r.id, r.account, r.source, r.source_customer_id, r.customer_id, r.name, r.company_name, r.legal_form,
-            r.vat_number, r.phone, r.mobile, r.primary_phone, r.general_email, r.billing_email, r.website, r.street,
-            r.street2, r.city, r.state, r.zipcode, r.country, r.role, r.is_active, r.deleted_at, r.source_modified_at,
-            r.contact_persons, {EDITED} as edited, {SAID} as said
+            r.id, r.account, r.source, r.source_customer_id, r.customer_id, {LOOKED_AT}, {EDITED} as edited,
+            {FINGERPRINT} as said
         from customer_rows r
         where %(ids)s::bigint[] is null
             or r.id = any(%(ids)s)

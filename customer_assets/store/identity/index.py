@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from customer_assets.store.database import Connection
-from customer_assets.store.identity.golden import SAID
+from customer_assets.store.identity.golden import FINGERPRINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def changes(connection: Connection, *, engine: str) -> Changes:
         select r.id
         from customer_rows r
         left join ops.identity_index i on i.row_id = r.id
-        where i.said is distinct from {SAID}
+        where i.said is distinct from {FINGERPRINT}
             or i.customer_id is distinct from r.customer_id
         """,
         {"engine": engine},

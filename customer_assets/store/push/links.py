@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from customer_assets.domain.cache.overlay import source_values
-from customer_assets.store.cache.upsert import CUSTOMERS
+from customer_assets.domain.cache.tables import CUSTOMERS
 from customer_assets.store.database import Connection, scalar
 
 

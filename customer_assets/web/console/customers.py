@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from customer_assets.domain.cache.edits import BOOLEANS, EDITABLE
+from customer_assets.domain.cache.columns import COLUMN_OF, EDITABLE
+from customer_assets.domain.cache.columns import sections as sections_of
 from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditError
 from customer_assets.pipeline import edit as edits
 from customer_assets.pipeline.identity.decide import decide_pair
@@ -29,7 +30,6 @@ from customer_assets.web.console.screen import link_of
 from customer_assets.web.console.tables import (
     COLUMNS,
     DETAIL_TABLES,
-    SECTIONS,
     Column,
     columns,
     heading,
@@ -100,7 +100,7 @@ class Customers(Lists):
             return PlainTextResponse("no such customer", status_code=404)
         row = found["row"]
         sections = [
-            (title, [Column(name, heading(name)) for name in names]) for title, names in SECTIONS.items()
+            (title, [Column(name, heading(name)) for name in names]) for title, names in sections_of().items()
         ]
         persons = [p for p in row["contact_persons"] or [] if isinstance(p, dict)]
         people = [
@@ -171,10 +171,13 @@ class Customers(Lists):
                 seen_at = str(
                     form.get("seen_at", seen_at)
                 )  # what this page was made from, not what is there now
-                row = {**row, **{n: str(form[n]) for n in EDITABLE if n in form and n not in BOOLEANS}}
+                row = {
+                    **row,
+                    **{n: str(form[n]) for n in EDITABLE if n in form and COLUMN_OF[n].kind != "boolean"},
+                }
         sections = [
             (title, [Column(n, heading(n), input_kind(n)) for n in names if n in EDITABLE])
-            for title, names in SECTIONS.items()
+            for title, names in sections_of().items()
         ]
         return await self._show(
             request, session, "edit.html",             row=row, seen_at=seen_at, sections=sections, owner=owner_note(row["source"]), stale=stale,

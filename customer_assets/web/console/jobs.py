@@ -269,7 +269,7 @@ def _pull_kind(system: System) -> Kind:
 
 def pushed_to() -> str:
     """The systems that take pushes, for messages."""
-    return ", ".join(system.label for system in with_pushes())
+    return ", ".join(system.name for system in with_pushes())
 
 
 def kinds() -> dict[str, Kind]:
@@ -283,7 +283,7 @@ def kinds() -> dict[str, Kind]:
         ),
         **{f"pull-{name}": _pull_kind(system) for name, system in SYSTEMS.items()},
         "bidirectional": Kind(
-            f"Bidirectional sync with {pushed_to()}",
+            f"Bidirectional sync with {', '.join(system.label for system in with_pushes())}",
             "All customers are read from there; then what changed here is written back. Each call is billed.",
             "sumit_bidirectional",
             _bidirectional,

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from customer_assets.domain.cache.edits import BOOLEANS, DATES
+from customer_assets.domain.cache.columns import COLUMN_OF
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,6 @@ DETAIL_TABLES = (
     ("Pushed to SUMIT", "pushes", columns("pushed_at:When:ago", "outcome:Outcome:badge", "reason:Reason")),
     ("What changed", "changes", columns("changed_at:When:ago", "field:Field", "old_value:Before", "new_value:After", "origin:By:badge")),
 )  # fmt: skip
-SECTIONS = {
-    "Info": ("name", "company_name", "legal_form", "vat_number", "role", "status", "assignee", "external_sales_person", "follow_up_date", "is_active", "default_vat_tariff", "gl_account", "accessible_via_peppol"),
-    "Contact": ("phone", "mobile", "primary_phone", "general_email", "billing_email", "website", "whatsapp_client"),
-    "Address": ("street", "street2", "zipcode", "city", "state", "country"),
-}  # fmt: skip
 
 
 def heading(name: str) -> str:
@@ -65,9 +60,8 @@ def heading(name: str) -> str:
 
 def input_kind(name: str) -> str:
     """How a field is typed in."""
-    if name in BOOLEANS:
-        return "boolean"
-    return "date" if name in DATES else "text"
+    kind = COLUMN_OF[name].kind
+    return kind if kind in ("boolean", "date") else "text"
 
 
 def text(value: Any) -> str:

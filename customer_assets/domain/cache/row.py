@@ -1,0 +1,228 @@
+"""What becomes of a row: newest wins by source time, absent keeps, a row that comes back is revived.
+
+Pure: rows and records come in, rows and changes go out; `store/cache/upsert.py` reads and writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from customer_assets.domain.cache.mapping import MappedRecord, content_hash
+from customer_assets.domain.cache.overlay import Overlays, source_values
+from customer_assets.domain.cache.tables import CacheTable
+from customer_assets.domain.cache.versions import supersedes
+
+_json = msgspec.json.Encoder()
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of records. `fetched` is their sum: every record is counted once."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    skipped: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    deactivated: int = 0
+    errors: int = 0
+
+    @property
+    def synced(self) -> int:
+        """Records that the cache now holds as the source has them."""
+        return self.created + self.updated + self.unchanged
+
+    @property
+    def fetched(self) -> int:
+        """Records seen."""
+        return self.synced + self.stale + self.skipped + self.duplicate + self.rejected
+
+    def add(self, other: Counts) -> None:
+        """Add the counts of another batch."""
+        for f in fields(self):
+            setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
+
+    def as_dict(self) -> dict[str, int]:
+        """All counts by name, `synced` first."""
+        return {"synced": self.synced} | {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A mapped record and when it was seen (asked for, or signed)."""
+
+    record: MappedRecord
+    seen_at: datetime
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a batch belongs to.
+
+    Attributes:
+        account, source: whose records.
+        origin: sync, webhook, edit, migration or push; stands in customer_changes.
+        sync_run_id, delivery_ids: what brought them; delivery ids by source id.
+        touch: rows are marked as seen even where nothing changed (by id, delivery).
+        incremental: changed rows are marked as seen (a full scan dates all rows at once instead).
+        whole_metadata: the record's metadata replaces the stored one, else it is merged into it.
+        scanned_at: start of the last complete scan: what it left as it was, was so then.
+        rederives: every row is worked out again, such as by a changed rule for phone numbers.
+    """
+
+    account: str
+    source: str
+    overlays: Overlays
+    origin: str = "sync"
+    sync_run_id: int | None = None
+    delivery_ids: Mapping[str, str] = field(default_factory=dict)
+    touch: bool = False
+    incremental: bool = False
+    whole_metadata: bool = True
+    scanned_at: datetime | None = None
+    rederives: bool = False
+
+
+def newest_of_each(sightings: Sequence[Sighting]) -> tuple[list[Sighting], int]:
+    """One sighting per id, the newest (the later one of equals), in key order; and how many were dropped."""
+    newest: dict[str, Sighting] = {}
+    for sighting in sightings:
+        held = newest.get(sighting.record.source_id)
+        if held is None or supersedes(
+            stored_at=held.record.modified_at or held.seen_at,
+            stored_given=held.record.modified_at is not None,
+            modified_at=sighting.record.modified_at,
+            seen_at=sighting.seen_at,
+        ):
+            newest[sighting.record.source_id] = sighting
+    return [newest[key] for key in sorted(newest)], len(sightings) - len(newest)
+
+
+def differs(row: Mapping[str, Any], record: MappedRecord, content: bytes) -> bool:
+    """Whether a stored row needs a look: received otherwise, gone before, or a time of change that is not stored yet.
+
+    Other content alone would miss keys that no column holds; a record of unknown form (a delivery) is always looked at.
+    """
+    if (
+        row["content_hash"] != content
+        or row["record_hash"] != record.record_hash
+        or row["deleted_at"] is not None
+    ):
+        return True
+    modified_at = record.modified_at
+    return modified_at is not None and (
+        not row["source_time_given"] or modified_at > row["source_modified_at"]
+    )
+
+
+def new_row(table: CacheTable, batch: Batch, sighting: Sighting, digest: bytes) -> dict[str, Any]:
+    record = sighting.record
+    source = dict.fromkeys(table.source_columns) | dict(table.blanks) | record.insert_values
+    source |= {
+        column: value
+        for column, value in record.values.items()
+        if value is not None or column not in table.blanks
+    }
+    if record.insert_values:
+        digest = content_hash(source, table.blanks)
+    row = _row(table, batch, sighting, source, digest, row_id=None, metadata=record.metadata)
+    row["last_seen_at"] = sighting.seen_at if batch.touch or batch.incremental else None
+    return row
+
+
+def merged_row(
+    table: CacheTable, batch: Batch, sighting: Sighting, row: dict[str, Any]
+) -> tuple[str, dict[str, Any] | None]:
+    """What becomes of a stored row: (outcome, the row to write or None)."""
+    record = sighting.record
+    if row["deleted_at"] is not None and sighting.seen_at <= row["deleted_at"]:
+        return "stale", None
+    given = record.modified_at is not None
+    stored_at = row["source_modified_at"]
+    if not row["source_time_given"] and batch.scanned_at is not None and stored_at is not None:
+        stored_at = max(stored_at, batch.scanned_at)
+    if not supersedes(
+        stored_at=stored_at,
+        stored_given=row["source_time_given"],
+        modified_at=record.modified_at,
+        seen_at=sighting.seen_at,
+    ):
+        return "stale", None
+    source = source_values(row, table.source_columns)
+    source |= {
+        column: value
+        for column, value in record.values.items()
+        if value is not None or column not in table.blanks
+    }
+    metadata = row.get("metadata") or {}
+    metadata = record.metadata if batch.whole_metadata else metadata | record.metadata
+    digest = content_hash(source, table.blanks)
+    merged = _row(table, batch, sighting, source, digest, row_id=row["id"], metadata=metadata)
+    merged["id"] = row["id"]
+    revived = row["deleted_at"] is not None
+    if merged["content_hash"] == bytes(row["content_hash"]) and not revived:
+        if any(merged[column] != row[column] for column in table.derived_columns):
+            # keys that no column holds, or a number read by another rule: the customer's own fields are the same
+            return "unchanged", merged | {"last_seen_at": row["last_seen_at"]}
+        if given and (row["source_modified_at"] != record.modified_at or not row["source_time_given"]):
+            # the source says that it is newer: kept, so that an older version arriving late does not pass for newer
+            return "unchanged", merged | {
+                "updated_at": row["updated_at"],
+                "last_seen_at": row["last_seen_at"],
+            }
+        return "unchanged", None
+    merged["last_seen_at"] = sighting.seen_at if batch.touch or batch.incremental else row["last_seen_at"]
+    return "updated", merged
+
+
+def _row(
+    table: CacheTable,
+    batch: Batch,
+    sighting: Sighting,
+    source: dict[str, Any],
+    digest: bytes,
+    *,
+    row_id: int | None,
+    metadata: dict[str, Any],
+) -> dict[str, Any]:
+    """A row with every column that a load writes."""
+    shown, covered = table.visible(source, batch.overlays, row_id, False)
+    return shown | {
+        "account": batch.account,
+        "source": batch.source,
+        table.id_column: sighting.record.source_id,
+        "metadata": metadata,
+        "covered": covered,
+        "content_hash": digest,
+        "record_hash": sighting.record.record_hash,
+        "source_modified_at": sighting.record.modified_at or sighting.seen_at,
+        "source_time_given": sighting.record.modified_at is not None,
+        "deleted_at": None,
+    }
+
+
+def changes_of(
+    table: CacheTable, batch: Batch, source_id: str, row: Mapping[str, Any], update: Mapping[str, Any]
+) -> Iterable[tuple[Any, ...]]:
+    """What an update changes, one entry per field."""
+    for column in (*table.source_columns, "primary_phone", "deleted_at"):
+        old, new = row[column], update[column]
+        if old != new:
+            yield (
+                row["id"], column, _as_text(old), _as_text(new), batch.origin, batch.sync_run_id,
+                batch.delivery_ids.get(source_id),
+            )  # fmt: skip
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return _json.encode(value).decode()

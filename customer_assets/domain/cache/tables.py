@@ -1,0 +1,92 @@
+"""The base tables of the cache, as a load sees them: which columns it writes, and what users see of source values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from customer_assets.domain.cache.columns import CUSTOMER_COLUMNS, INVOICE_COLUMNS, Column
+from customer_assets.domain.cache.overlay import Overlays, visible_values
+
+Visible = Callable[
+    [Mapping[str, Any], Overlays, int | None, bool], tuple[dict[str, Any], dict[str, Any] | None]
+]
+
+
+@dataclass(frozen=True)
+class CacheTable:
+    """One base table of the cache.
+
+    Attributes:
+        entity: its name in metadata and rejects.
+        name: table name.
+        id_column: the source's id.
+        declared: its columns.
+        visible: source values -> row.
+        has_changes: changes are logged in customer_changes.
+    """
+
+    entity: str
+    name: str
+    id_column: str
+    declared: tuple[Column, ...]
+    visible: Visible
+    has_changes: bool
+
+    @cached_property
+    def source_columns(self) -> tuple[str, ...]:
+        """Columns that hold source values."""
+        return tuple(column.name for column in self.declared if not column.derived)
+
+    @cached_property
+    def derived_columns(self) -> tuple[str, ...]:
+        """Columns that are worked out here."""
+        return tuple(column.name for column in self.declared if column.derived)
+
+    @cached_property
+    def blanks(self) -> Mapping[str, Any]:
+        """Values of a new row's columns that the source does not speak of, where they are not null."""
+        return {c.name: c.blank for c in self.declared if c.blank is not None and not c.derived}
+
+    @cached_property
+    def json_columns(self) -> frozenset[str]:
+        """Columns of type jsonb."""
+        return frozenset({"covered", *(c.name for c in self.declared if c.kind == "json")})
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that a load writes."""
+        own = ("account", "source", self.id_column)
+        times = (
+            "content_hash",
+            "record_hash",
+            "source_modified_at",
+            "source_time_given",
+            "deleted_at",
+            "last_seen_at",
+        )
+        extra = ("covered",) if self.has_changes else ()
+        return (*own, *self.source_columns, *self.derived_columns, *extra, *times)
+
+
+CUSTOMERS = CacheTable(
+    entity="customers",
+    name="customer_rows",
+    id_column="source_customer_id",
+    declared=CUSTOMER_COLUMNS,
+    visible=lambda values, overlays, row_id, deleted: visible_values(
+        values, overlays, row_id=row_id, deleted=deleted
+    ),
+    has_changes=True,
+)
+
+INVOICES = CacheTable(
+    entity="invoices",
+    name="invoice_rows",
+    id_column="source_invoice_id",
+    declared=INVOICE_COLUMNS,
+    visible=lambda values, _overlays, _row_id, _deleted: (dict(values), None),
+    has_changes=False,
+)
