@@ -18,8 +18,8 @@ import uvicorn
 
 from customer_assets.accounts import Account
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.sync.land import PullOptions
-from customer_assets.pipeline.sync.pull import SyncResult, pull
+from customer_assets.pipeline.sync.pull import pull
+from customer_assets.pipeline.sync.run import PullOptions, SyncResult
 from customer_assets.sandbox.server import build_app, environment
 from customer_assets.sandbox.world import Fault, Limits, Sizes, World
 from customer_assets.settings import Settings

@@ -70,8 +70,7 @@ def _examine_webhooks(runtime: Runtime) -> Finding:
 
 
 async def _examine(runtime: Runtime, account: Any) -> Finding:
-    from customer_assets.pipeline.sync.land import PullOptions
-    from customer_assets.pipeline.sync.pull import opened
+    from customer_assets.pipeline.sync.run import PullOptions, opened
 
     what = account.system if account.account == "default" else f"{account.system} ({account.account})"
     try:

@@ -24,7 +24,7 @@ from customer_assets.cli.output import (
 from customer_assets.errors import ConfigurationError, CustomerAssetsError, RecordError
 
 if TYPE_CHECKING:
-    from customer_assets.pipeline.push.push import PushResult
+    from customer_assets.pipeline.push.run import PushResult
 
 app = typer.Typer(help="SUMIT: fields that both sides changed.", no_args_is_help=True)
 conflicts_app = typer.Typer(help="Fields that both sides changed.", no_args_is_help=True)

@@ -23,7 +23,7 @@ from customer_assets.errors import BusyError, ConfigurationError, CustomerAssets
 if TYPE_CHECKING:
     from customer_assets.accounts import Account
     from customer_assets.pipeline.context import Progress
-    from customer_assets.pipeline.sync.pull import SyncResult
+    from customer_assets.pipeline.sync.run import SyncResult
     from customer_assets.runtime.runtime import Runtime
 
 
@@ -57,7 +57,7 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Pull one system or all of them into the cache."""
-    from customer_assets.pipeline.sync.land import PullOptions
+    from customer_assets.pipeline.sync.run import PullOptions
     from customer_assets.sources.registry import SYSTEMS
 
     runtime = opened_runtime()
@@ -97,7 +97,8 @@ def sync_customer(
 
 
 def _pull(context: Any, account: Account, options: Any, **how: bool) -> SyncResult:
-    from customer_assets.pipeline.sync.pull import SyncResult, pull
+    from customer_assets.pipeline.sync.pull import pull
+    from customer_assets.pipeline.sync.run import SyncResult
 
     try:
         return pull(context, account, options, **how)

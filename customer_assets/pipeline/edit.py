@@ -68,7 +68,7 @@ def edit_customer(
                 overlays.store_edit(connection, row_id, name, value, beneath, by=by)
         released = tuple(name for name in release if overlays.close_edit(connection, row_id, name))
         if changed or released:
-            overlays.show_anew(connection, _batch(connection, context, row), [row_id])
+            overlays.show_anew(connection, batch_of_edit(connection, context, row), [row_id])
             details = {"changed": {n: list(pair) for n, pair in changed.items()}, "released": list(released)}
             audit.record(connection, who=by, action="edit", target=f"customer {row_id}", details=details)
     return Edited(row_id, changed, released)
@@ -85,11 +85,11 @@ def _refuse_stale(row: Mapping[str, Any], seen: Mapping[str, Any] | None, seen_a
             raise StaleEditError(f"customer {row['id']}: {name} is {held!r} now, not {value!r} as you saw it")
 
 
-def _batch(connection: Connection, context: Context, row: Mapping[str, Any]) -> Batch:
+def batch_of_edit(connection: Connection, context: Context, row: Mapping[str, Any]) -> Batch:
     laid = overlays.load_overlays(
         connection,
         account=row["account"],
         source=row["source"],
         default_region=context.settings.default_region,
     )
-    return Batch(row["account"], row["source"], laid, origin="edit")
+    return Batch.of_edit(row["account"], row["source"], laid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from customer_assets.pipeline.sync.land import PullOptions
+from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets_tests.conftest import Company
 
 FULL = PullOptions(full=True)

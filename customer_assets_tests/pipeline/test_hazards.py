@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from customer_assets.pipeline.invoices.import_invoices import import_invoices
-from customer_assets.pipeline.sync.land import PullOptions
 from customer_assets.pipeline.sync.pull import pull_one
+from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets.sandbox import zoho as zoho_sandbox
 from customer_assets.store.reads import integrity

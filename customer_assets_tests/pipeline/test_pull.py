@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from customer_assets.errors import BusyError, CredentialsError, QuotaError
-from customer_assets.pipeline.sync.land import PullOptions
 from customer_assets.pipeline.sync.pull import pull, pull_one
+from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.store.database import system_lock
 from customer_assets_tests.conftest import Company
 

@@ -11,7 +11,8 @@ from customer_assets.errors import BusyError, NotFoundError, StaleEditError
 from customer_assets.pipeline.edit import edit_customer
 from customer_assets.pipeline.push.bidirectional import BothWays, bidirectional
 from customer_assets.pipeline.push.conflicts import resolve_conflict
-from customer_assets.pipeline.push.push import PushResult, push
+from customer_assets.pipeline.push.push import push
+from customer_assets.pipeline.push.run import PushResult
 from customer_assets.sandbox.world import SUMIT_KEY, Sizes
 from customer_assets.sources.sumit.writes import SumitWriter
 from customer_assets.store.database import system_lock
@@ -341,7 +342,7 @@ def test_killed_between_the_remote_write_and_the_local_record(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("customer_assets.pipeline.push.push._Push._store", killed)
+        patched.setattr("customer_assets.pipeline.push.run.PushRun.store", killed)
         with pytest.raises(KeyboardInterrupt):
             do_push(company, [origin])
     assert len(company.world.sumit) == count + 1

@@ -18,8 +18,8 @@ from starlette.routing import Route
 
 from customer_assets.accounts import Account, load_configuration
 from customer_assets.pipeline.identity.resolve import resolve_customers
-from customer_assets.pipeline.sync.land import PullOptions
 from customer_assets.pipeline.sync.pull import pull
+from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.runtime.sandbox import sandbox_configuration
 from customer_assets.sandbox.server import environment
 from customer_assets.settings import Settings

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from customer_assets.errors import CredentialsError, GoneError, ThrottledError
-from customer_assets.pipeline.sync.land import PullOptions
-from customer_assets.pipeline.sync.pull import SyncResult, pull_one
+from customer_assets.pipeline.sync.pull import pull_one
+from customer_assets.pipeline.sync.run import PullOptions, SyncResult
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets_tests.conftest import Company
 

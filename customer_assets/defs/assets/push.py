@@ -4,7 +4,8 @@ import dagster as dg
 
 from customer_assets.defs.materialization import FRESH, OWNERS, Materialization, Materializing
 from customer_assets.errors import BusyError
-from customer_assets.pipeline.push.push import PushResult, push
+from customer_assets.pipeline.push.push import push
+from customer_assets.pipeline.push.run import PushResult
 from customer_assets.pipeline.sync.pull import failed_systems
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import runs

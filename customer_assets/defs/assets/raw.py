@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import dagster as dg
 
 from customer_assets.defs.materialization import FRESH, OWNERS, Materialization, Materializing
-from customer_assets.pipeline.sync.land import PullOptions
-from customer_assets.pipeline.sync.pull import SyncResult, land_account
+from customer_assets.pipeline.sync.pull import land_account
+from customer_assets.pipeline.sync.run import PullOptions, SyncResult
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Stream, System

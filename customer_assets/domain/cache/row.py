@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -87,6 +87,44 @@ class Batch:
     whole_metadata: bool = True
     scanned_at: datetime | None = None
     rederives: bool = False
+
+    @classmethod
+    def of_pages(
+        cls, account: str, source: str, overlays: Overlays, *, sync_run_id: int, scanned_at: datetime | None,
+        whole_metadata: bool, rederives: bool, touch: bool, incremental: bool,
+    ) -> Self:  # fmt: skip
+        """Records of list pages, or single ones asked for by id."""
+        return cls(
+            account, source, overlays, sync_run_id=sync_run_id, scanned_at=scanned_at, whole_metadata=whole_metadata,
+            rederives=rederives, touch=touch, incremental=incremental,
+        )  # fmt: skip
+
+    @classmethod
+    def of_deliveries(
+        cls, account: str, source: str, overlays: Overlays, *, scanned_at: datetime | None, delivery_ids: Mapping[str, str]
+    ) -> Self:  # fmt: skip
+        """Records that webhook deliveries carry: they say only what they say, and each is a sight of its row."""
+        return cls(
+            account, source, overlays, origin="webhook", delivery_ids=delivery_ids, touch=True, incremental=True,
+            whole_metadata=False, scanned_at=scanned_at,
+        )  # fmt: skip
+
+    @classmethod
+    def of_edit(cls, account: str, source: str, overlays: Overlays) -> Self:
+        """What a person changed here."""
+        return cls(account, source, overlays, origin="edit")
+
+    @classmethod
+    def of_migration(cls, account: str, source: str, overlays: Overlays) -> Self:
+        """Customers that only old invoices know."""
+        return cls(account, source, overlays, origin="migration", incremental=True)
+
+    @classmethod
+    def of_push(cls, account: str, source: str, overlays: Overlays, *, sync_run_id: int) -> Self:
+        """What a system took."""
+        return cls(
+            account, source, overlays, origin="push", sync_run_id=sync_run_id, incremental=True, whole_metadata=False
+        )  # fmt: skip
 
 
 def newest_of_each(sightings: Sequence[Sighting]) -> tuple[list[Sighting], int]:

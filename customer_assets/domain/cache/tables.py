@@ -90,3 +90,8 @@ INVOICES = CacheTable(
     visible=lambda values, _overlays, _row_id, _deleted: (dict(values), None),
     has_changes=False,
 )
+
+
+def of_entity(entity: str) -> CacheTable:
+    """The table of customers or of invoices."""
+    return CUSTOMERS if entity == CUSTOMERS.entity else INVOICES

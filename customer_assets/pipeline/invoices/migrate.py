@@ -87,7 +87,7 @@ def migrate_customers(context: Context, connection: Connection, months: Sequence
         laid = overlays.load_overlays(
             connection, account=account, source=INVOICE, default_region=context.settings.default_region
         )
-        batch = Batch(account, INVOICE, laid, origin="migration", incremental=True)
+        batch = Batch.of_migration(account, INVOICE, laid)
         sightings = [Sighting(record, now_utc()) for record in records.values()]
         result.customers.add(upsert.apply_batch(connection, tables.CUSTOMERS, batch, sightings).counts)
     return result

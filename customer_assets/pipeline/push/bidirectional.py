@@ -9,9 +9,10 @@ from typing import Any
 from customer_assets.accounts import Account
 from customer_assets.errors import GoneError
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.push.push import PushResult, push_locked
-from customer_assets.pipeline.sync.land import PullOptions
-from customer_assets.pipeline.sync.pull import SyncResult, pull_locked, pull_one_locked, working_connection
+from customer_assets.pipeline.push.push import push_locked
+from customer_assets.pipeline.push.run import PushResult
+from customer_assets.pipeline.sync.pull import pull_locked, pull_one_locked
+from customer_assets.pipeline.sync.run import PullOptions, SyncResult, working_connection
 from customer_assets.store import runs
 from customer_assets.store.database import Connection, connect, system_lock
 from customer_assets.store.push import links

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from customer_assets.accounts import Account
 from customer_assets.errors import NotFoundError, RecordError
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.edit import _batch
-from customer_assets.pipeline.push.push import pushes_of
+from customer_assets.pipeline.edit import batch_of_edit
+from customer_assets.pipeline.push.plan import pushes_of
 from customer_assets.store import audit
 from customer_assets.store.cache import overlays
 from customer_assets.store.database import connect
@@ -58,7 +58,7 @@ def resolve_conflict(
                 origin_values[name] = taken.get(name)
         links.write_base(connection, link.id, base, origin_values)
         conflicts.close_conflict(connection, link.id, name, resolution=use, by=by)
-        overlays.show_anew(connection, _batch(connection, context, link.row), [link.row["id"]])
+        overlays.show_anew(connection, batch_of_edit(connection, context, link.row), [link.row["id"]])
         audit.record(
             connection, who=by, action=f"resolve conflict: {use}", target=f"conflict {conflict_id}",
             details={"field": name, "local": conflict["local_value"], "remote": link.remote.get(name)},

@@ -3,73 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 
 from customer_assets.accounts import Account
 from customer_assets.domain.cache.row import Counts
-from customer_assets.domain.clock import now_utc
-from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, GoneError, SourceError
+from customer_assets.errors import BusyError, ConfigurationError, GoneError
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.sync.land import Landed, PullOptions, land_stream
-from customer_assets.pipeline.sync.load import Loaded, has_pending, load_detail, load_stream
+from customer_assets.pipeline.sync.land import land, land_one
+from customer_assets.pipeline.sync.load import has_pending, load_detail, load_stream
+from customer_assets.pipeline.sync.run import PullOptions, SyncResult, SyncRun, working_connection
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
-from customer_assets.sources.kit.client import Source
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Stream
 from customer_assets.store import runs
 from customer_assets.store.database import Connection, connect, system_lock
-from customer_assets.store.raw import details
-from customer_assets.store.raw import pages as raw_pages
-from customer_assets.store.tokens import StoredTokens
 from customer_assets.store.webhooks import deliveries
-
-log = logging.getLogger(__name__)
-
-
-@dataclass
-class SyncResult:
-    """What a sync of one account of one system did.
-
-    Attributes:
-        status: ok; partial (rows rejected, a scan not complete, something left for later); failed.
-        entities: counts of customers and, where the system has them, invoices.
-        pages, calls, received: answers landed, calls made, bytes received.
-        quota_left: calls left today, as the system last said.
-        messages: what a user should know.
-        error: what stopped it.
-        landed, loaded: what each step gave, stream by stream.
-    """
-
-    account: str
-    system: str
-    status: str = "ok"
-    entities: dict[str, Counts] = field(default_factory=dict)
-    pages: int = 0
-    calls: int = 0
-    received: int = 0
-    quota_left: int | None = None
-    messages: list[str] = field(default_factory=list)
-    error: CustomerAssetsError | None = None
-    landed: list[Landed] = field(default_factory=list)
-    loaded: list[Loaded] = field(default_factory=list)
-
-    @property
-    def counts(self) -> Counts:
-        """The customers' counts."""
-        return self.entities.get("customers", Counts())
-
-    @property
-    def message(self) -> str:
-        """All messages in one line."""
-        return "; ".join([*([str(self.error)] if self.error else []), *self.messages])
-
-    def worsen(self, status: str) -> None:
-        """Keep the worst status seen."""
-        order = ("ok", "partial", "failed")
-        self.status = max(self.status, status, key=order.index)
 
 
 def pull(
@@ -112,137 +59,46 @@ def pull_locked(
     from_raw: bool = False,
 ) -> SyncResult:
     """`pull` for a caller that holds the system's lock and a connection."""
-    result = SyncResult(account.account, account.system)
-    spec = SYSTEMS[account.system]
     asked = "limited" if options.limit else "full" if options.full else "incremental"
-    run_id = _begin(context, connection, account, "rebuild" if from_raw else asked)
+    run = SyncRun.begin(context, connection, account, "rebuild" if from_raw else asked, options)
     if not from_raw:
-        _land_or_say(context, connection, account, spec.streams, options, run_id, result)
-    for stream in spec.streams:
-        if result.error is None or any(
-            done.stream is stream and done.status == "complete" for done in result.landed
-        ):
-            load(context, connection, account, stream, run_id, result, rebuild=from_raw, options=options)
-    _end(connection, run_id, result)
+        asyncio.run(land(run, run.system.streams))
+    complete = {landed.stream.name for landed in run.result.landed if landed.status == "complete"}
+    for stream in run.system.streams:
+        if run.result.error is None or stream.name in complete:
+            run.note_loaded(stream, load_stream(run, stream, rebuild=from_raw))
+    result = run.end()
     if from_raw:
         deliveries.wait_again(connection, account=account.account, source=account.system)
     return result
 
 
-def _land_or_say(
-    context: Context, connection: Connection, account: Account, streams: Sequence[Stream], options: PullOptions,
-    run_id: int, result: SyncResult,
-) -> None:  # fmt: skip
-    """Land; a setting that turns out wrong (two folders that may hold the customers) is this system's trouble alone."""
-    try:
-        land(context, connection, account, streams, options, run_id, result)
-    except ConfigurationError as error:
-        result.error = error
-        result.worsen("failed")
-
-
-def land(
-    context: Context,
-    connection: Connection,
-    account: Account,
-    streams: Sequence[Stream],
-    options: PullOptions,
-    run_id: int,
-    result: SyncResult,
-) -> None:
-    """Land streams of one account, in order; the first that fails ends it. Adds to `result`."""
-    asyncio.run(_land(context, connection, account, streams, options, run_id, result))
-
-
-async def _land(
-    context: Context,
-    connection: Connection,
-    account: Account,
-    streams: Sequence[Stream],
-    options: PullOptions,
-    run_id: int,
-    result: SyncResult,
-) -> None:
-    async with opened(context, account, options) as source:
-        try:
-            for stream in streams:
-                landed = await land_stream(
-                    context, connection, account, source, stream, options, sync_run_id=run_id
-                )
-                result.landed.append(landed)
-                result.pages += landed.pages
-                result.messages += landed.messages
-                if landed.status == "incomplete" and not options.limit:
-                    result.worsen("partial")
-                if landed.error is not None:
-                    result.error = landed.error
-                    result.worsen("failed")
-                    break
-        finally:
-            result.calls += source.meter.calls
-            result.received += source.meter.received
-            result.quota_left = source.meter.quota_left
-            runs.add_traffic(
-                connection, run_id, pages=result.pages, calls=source.meter.calls, received=source.meter.received,
-                quota_left=source.meter.quota_left,
-            )  # fmt: skip
-
-
-def load(
-    context: Context,
-    connection: Connection,
-    account: Account,
-    stream: Stream,
-    run_id: int,
-    result: SyncResult,
-    *,
-    rebuild: bool,
-    options: PullOptions,
-) -> None:
-    """Load one stream of one account. Adds to `result`."""
-    loaded = load_stream(
-        context, connection, account, stream, sync_run_id=run_id, rebuild=rebuild,
-        allow_mass_delete=options.allow_mass_delete,
-    )  # fmt: skip
-    result.loaded.append(loaded)
-    result.entities[stream.entity] = loaded.counts
-    result.messages += loaded.messages
-    if loaded.counts.rejected or loaded.counts.errors or loaded.blocked:
-        result.worsen("partial")
-    if loaded.counts.rejected:
-        result.messages.append(f"{loaded.counts.rejected} {stream.entity} rejected, see ops.rejected_records")
-
-
 def land_account(context: Context, account: Account, stream: Stream, options: PullOptions) -> SyncResult:
-    """Land one stream of one account, as a step of its own.
+    """Land one stream of one account, as a step of its own; what landed is loaded by another.
 
     What the system could not do is in `error`, not raised; that somebody else syncs it, too.
     """
-    result = SyncResult(account.account, account.system)
     try:
-        _land_account(context, account, stream, options, result)
+        with (
+            system_lock(context.url, account=account.account, system=account.system, what="sync"),
+            connect(context.url, name="customer_assets sync") as connection,
+        ):
+            run = SyncRun.begin(
+                context, connection, account, "full" if options.full else "incremental", options
+            )
+            asyncio.run(land(run, [stream]))
+            if run.result.status != "ok":
+                run.end()
+            return run.result
     except BusyError as error:
-        result.error = error
-        result.worsen("failed")
+        result = SyncResult(account.account, account.system)
+        result.fail(error)
         with connect(context.url, name="customer_assets sync") as connection:
             runs.record_refusal(
                 connection, account=account.account, source=account.system, trigger=context.trigger,
                 dagster_run_id=context.dagster_run_id, error=str(error),
             )  # fmt: skip
-    return result
-
-
-def _land_account(
-    context: Context, account: Account, stream: Stream, options: PullOptions, result: SyncResult
-) -> None:
-    with (
-        system_lock(context.url, account=account.account, system=account.system, what="sync"),
-        connect(context.url, name="customer_assets sync") as connection,
-    ):
-        run_id = _begin(context, connection, account, "full" if options.full else "incremental")
-        _land_or_say(context, connection, account, [stream], options, run_id, result)
-        if result.status != "ok":
-            _end(connection, run_id, result)
+        return result
 
 
 def load_account(context: Context, account: Account, stream: Stream, *, may_rebuild: bool) -> SyncResult:
@@ -255,18 +111,16 @@ def load_account(context: Context, account: Account, stream: Stream, *, may_rebu
     Raises:
         BusyError: another process syncs this account and system.
     """
-    result = SyncResult(account.account, account.system)
     with (
         system_lock(context.url, account=account.account, system=account.system, what="load"),
         connect(context.url, name="customer_assets load") as connection,
     ):
-        run_id = _begin(context, connection, account, "rebuild")
-        if may_rebuild or has_pending(connection, account, stream):
-            load(context, connection, account, stream, run_id, result, rebuild=False, options=PullOptions())
+        run = SyncRun.begin(context, connection, account, "rebuild")
+        if may_rebuild or has_pending(run, stream):
+            run.note_loaded(stream, load_stream(run, stream))
         else:
-            result.entities[stream.entity] = Counts()
-        _end(connection, run_id, result)
-    return result
+            run.result.entities[stream.entity] = Counts()
+        return run.end()
 
 
 def failed_systems(url: str, dagster_run_id: str) -> dict[str, str]:
@@ -289,12 +143,11 @@ def pull_one(context: Context, account: Account, source_id: str) -> SyncResult:
 
 def pull_one_locked(context: Context, connection: Connection, account: Account, source_id: str) -> SyncResult:
     """`pull_one` for a caller that holds the system's lock and a connection."""
-    result = SyncResult(account.account, account.system)
-    stream = SYSTEMS[account.system].stream("customers")
-    run_id = _begin(context, connection, account, "single")
-    asyncio.run(_land_one(context, connection, account, stream, source_id, run_id, result))
+    run = SyncRun.begin(context, connection, account, "single")
+    stream, result = run.system.stream("customers"), run.result
+    asyncio.run(land_one(run, stream, source_id))
     if result.error is None or isinstance(result.error, GoneError):
-        loaded = load_detail(context, connection, account, stream, source_id, sync_run_id=run_id)
+        loaded = load_detail(run, stream, source_id)
         result.loaded.append(loaded)
         result.entities[stream.entity] = loaded.counts
         if loaded.counts.rejected:
@@ -304,84 +157,10 @@ def pull_one_locked(context: Context, connection: Connection, account: Account, 
             result.error = None
     if result.error is not None:
         result.worsen("failed")
-    _end(connection, run_id, result)
-    return result
-
-
-async def _land_one(
-    context: Context, connection: Connection, account: Account, stream: Stream, source_id: str, run_id: int,
-    result: SyncResult,
-) -> None:  # fmt: skip
-    key = raw_pages.StreamKey(account.account, account.system, stream.detail or "")
-    async with opened(context, account, PullOptions()) as source:
-        try:
-            page = await source.fetch(key.stream, source_id)
-            details.land_detail(
-                connection, key, source_id, version=None, requested_at=page.requested_at, body=page.body
-            )
-            result.pages += 1
-        except GoneError as error:
-            details.land_detail(connection, key, source_id, version=None, requested_at=now_utc(), body=None)
-            result.error = error
-        except SourceError as error:
-            result.error = error
-        result.calls, result.received = source.meter.calls, source.meter.received
-        result.quota_left = source.meter.quota_left
-        runs.add_traffic(
-            connection, run_id, pages=result.pages, calls=result.calls, received=result.received,
-            quota_left=result.quota_left,
-        )  # fmt: skip
+    return run.end()
 
 
 def _check_page_size(account: Account, options: PullOptions) -> None:
     largest = SYSTEMS[account.system].largest_page
     if options.page_size is not None and not 1 <= options.page_size <= largest:
         raise ConfigurationError(f"--batch-size: {account.system} takes 1 to {largest} records a page")
-
-
-@asynccontextmanager
-async def opened(context: Context, account: Account, options: PullOptions) -> AsyncIterator[Source]:
-    """The client of an account, open."""
-    client = SYSTEMS[account.system].client(
-        account.settings, StoredTokens(context.url, account.account, account.system), options.page_size
-    )
-    if options.delay_ms:
-        client.pacer.slow_down(1000 / options.delay_ms)
-    async with client:
-        yield client
-
-
-def _begin(context: Context, connection: Connection, account: Account, kind: str) -> int:
-    return runs.begin_run(
-        connection, account=account.account, source=account.system, kind=kind, trigger=context.trigger,
-        dagster_run_id=context.dagster_run_id,
-    )  # fmt: skip
-
-
-def _end(connection: Connection, run_id: int, result: SyncResult) -> None:
-    scans = [landed.scan for landed in result.landed if landed.scan is not None]
-    runs.end_run(
-        connection, run_id, status=result.status, entities=result.entities, message=result.message or None,
-        error=str(result.error) if result.error else None, kind=scans[0].kind if scans else None,
-    )  # fmt: skip
-    if result.status != "ok":
-        runs.note_status(connection, account=result.account, source=result.system, status=result.status)
-
-
-class _UndoneError(Exception):
-    """Ends the transaction of a dry run."""
-
-
-@contextmanager
-def working_connection(url: str, *, undone: bool) -> Iterator[Connection]:
-    """A connection; with `undone`, all that is done on it is rolled back at the end."""
-    with connect(url, name="customer_assets sync") as connection:
-        if not undone:
-            yield connection
-            return
-        try:
-            with connection.transaction():
-                yield connection
-                raise _UndoneError  # noqa: TRY301 (raising is how a transaction is told to roll back)
-        except _UndoneError:
-            log.debug("dry run undone")

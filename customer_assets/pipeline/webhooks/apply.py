@@ -156,9 +156,8 @@ class _Applier:
             of_customer[sighting.record.source_id].append((delivery, sighting))
         counts = row.Counts()
         for one_round in _rounds(of_customer):
-            batch = Batch(
-                self._account, self._source, self._overlays, origin="webhook", touch=True, incremental=True,
-                whole_metadata=False, scanned_at=self._scanned_at,
+            batch = Batch.of_deliveries(
+                self._account, self._source, self._overlays, scanned_at=self._scanned_at,
                 delivery_ids={s.record.source_id: d.id for d, s in one_round},
             )  # fmt: skip
             applied = upsert.apply_batch(self._connection, tables.CUSTOMERS, batch, [s for _, s in one_round])

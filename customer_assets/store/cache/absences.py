@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from customer_assets.domain.cache.completeness import too_many
 from customer_assets.domain.cache.row import Batch
 from customer_assets.domain.cache.tables import CacheTable
-from customer_assets.store.database import Connection, scalar
+from customer_assets.store.cache.rows import count_live
+from customer_assets.store.database import Connection
 from customer_assets.store.raw.details import UNLISTED
 
 
@@ -108,8 +109,8 @@ def settle_absences(
             parameters,
         ).fetchall()
         certain = [row["id"] for row in missing if row["is_certain"]]
-        live = _count_live(connection, table, batch)
-        if len(missing) > math.ceil(live * most_share) and not allow_mass_delete:
+        live = count_live(connection, table, account=batch.account, source=batch.source)
+        if too_many(len(missing), live=live, share=most_share) and not allow_mass_delete:
             return Absences(blocked=len(missing))
         mark_deleted(connection, table, batch, certain)
         waiting = [row["id"] for row in missing if not row["is_certain"]]
@@ -176,13 +177,3 @@ def row_ids(connection: Connection, table: CacheTable, batch: Batch, source_ids:
         {"account": batch.account, "source": batch.source, "ids": list(source_ids)},
     )
     return [row["id"] for row in rows]
-
-
-def _count_live(connection: Connection, table: CacheTable, batch: Batch) -> int:
-    return int(
-        scalar(
-            connection,
-            f"select count(*) from {table.name} where account = %s and source = %s and deleted_at is null",
-            [batch.account, batch.source],
-        )
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from customer_assets.domain.cache.tables import CacheTable
 from customer_assets.store.database import Connection, scalar
 
 
@@ -50,4 +51,15 @@ def join_customer(connection: Connection, row_id: int, *, origin_id: int) -> Non
             and o.customer_id is not null
         """,
         [row_id, origin_id],
+    )
+
+
+def count_live(connection: Connection, table: CacheTable, *, account: str, source: str) -> int:
+    """Rows of an account and source that are not deleted."""
+    return int(
+        scalar(
+            connection,
+            f"select count(*) from {table.name} where account = %s and source = %s and deleted_at is null",
+            [account, source],
+        )
     )

@@ -199,8 +199,8 @@ def _counted(counts: Mapping[str, Any]) -> str:
 
 def _pull(runtime: Runtime, context: Context, *, systems: Sequence[str]) -> Done:
     """Pull accounts one after another; one that fails stops no other."""
-    from customer_assets.pipeline.sync.land import PullOptions
     from customer_assets.pipeline.sync.pull import pull
+    from customer_assets.pipeline.sync.run import PullOptions
 
     said: list[str] = []
     metadata: Metadata = {}

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from customer_assets.errors import CustomerAssetsError
-from customer_assets.pipeline.push.push import PushResult, push
+from customer_assets.pipeline.push.push import push
+from customer_assets.pipeline.push.run import PushResult
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store.cache import rows

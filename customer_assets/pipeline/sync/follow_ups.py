@@ -1,0 +1,92 @@
+"""What follows from a scan, record by record, each asked for by id within the call budget.
+
+The details that new and changed records want, the customers that only invoices name, and the records that a complete
+scan missed: nothing is taken for deleted that merely slipped between pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from customer_assets.domain.cache import completeness, tables
+from customer_assets.errors import ContractError, GoneError, QuotaError, TransientError
+from customer_assets.pipeline.context import Progress
+from customer_assets.pipeline.sync.run import LandResult, SyncRun
+from customer_assets.sources.kit.client import Source
+from customer_assets.sources.system import Stream
+from customer_assets.store.cache import rows
+from customer_assets.store.raw import details
+from customer_assets.store.raw.pages import StreamKey
+from customer_assets.store.raw.seen import SeenIds
+
+MOST_FAILURES = 3  # records in a row that cannot be fetched by id
+
+
+async def follow_up(run: SyncRun, source: Source, landed: LandResult, seen: SeenIds) -> None:
+    """Ask for what the scan made necessary, and land the answers."""
+    stream, scan = landed.stream, landed.scan
+    key = _detail_key(run, stream)
+    if stream.wants_details and scan is not None:
+        details.want_details(run.connection, key)
+    if stream.refers_to:
+        details.want_ids(run.connection, key, seen.unknown_references(key))
+    if landed.status == "complete" and scan is not None and scan.kind == "full" and stream.detail:
+        missing = _missing(run, stream, seen, before=scan.started_at)
+        await _ask_for(run, source, key, [(source_id, None) for source_id in missing], landed)
+    if stream.wants_details or stream.refers_to:
+        budget = stream.policy(run.account.settings).detail_budget
+        await _ask_for(run, source, key, details.wanted_details(run.connection, key, limit=budget), landed)
+        if left := details.count_wanted(run.connection, key):
+            setting = f"{run.system.name.upper()}_DETAIL_BUDGET"
+            landed.messages.append(f"{left} details are left for the next run ({setting})")
+
+
+def _detail_key(run: SyncRun, stream: Stream) -> StreamKey:
+    """Single records that follow from this stream: its own, or the customers that its invoices name."""
+    return run.key(stream.detail or run.system.stream("customers").detail)
+
+
+def _missing(run: SyncRun, stream: Stream, seen: SeenIds, *, before: datetime) -> list[str]:
+    """Ids to confirm of rows that the scan did not see."""
+    table = tables.of_entity(stream.entity)
+    whose = {"account": run.account.account, "source": run.system.name}
+    return completeness.to_confirm(
+        seen.missing_from(table.name, table.id_column, **whose, before=before),
+        live=rows.count_live(run.connection, table, **whose),
+        share=run.context.settings.delete_share,
+        most=run.context.settings.delete_confirmations,
+    )
+
+
+async def _ask_for(
+    run: SyncRun, source: Source, key: StreamKey, wanted: Iterable[tuple[str, str | None]], landed: LandResult
+) -> None:
+    """Fetch records by id and land the answers; a spent quota leaves the rest for the next run."""
+    asked = list(wanted)
+    failures = 0
+    for number, (source_id, version) in enumerate(asked, start=1):
+        requested_at = datetime.now(UTC)
+        try:
+            page = await source.fetch(key.stream, source_id)
+        except GoneError:
+            body = None
+        except QuotaError as error:
+            landed.messages.append(f"{key.stream}: {error}")
+            return
+        except (ContractError, TransientError) as error:
+            # one bad record must not stand in the way of the others; several in a row are the system's trouble
+            failures += 1
+            details.note_failed_detail(run.connection, key, source_id)
+            landed.messages.append(str(error))
+            if failures >= MOST_FAILURES:
+                raise
+            continue
+        else:
+            body, requested_at = page.body, page.requested_at
+        failures = 0
+        details.land_detail(
+            run.connection, key, source_id, version=version, requested_at=requested_at, body=body
+        )
+        landed.pages += 1
+        run.context.progress(Progress(run.account.account, run.system.name, key.stream, number, len(asked)))

@@ -1,0 +1,80 @@
+"""How landed records are read: mapped one by one, what cannot be mapped set aside with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from customer_assets.accounts import Account
+from customer_assets.domain.cache.mapping import Mapper, Record, decode_record, named_extra_fields
+from customer_assets.domain.cache.row import Sighting
+from customer_assets.errors import RecordError
+from customer_assets.sources.system import Stream
+from customer_assets.store.rejects import Reject
+
+Landed = tuple[bytes, datetime]  # a record as received, and when its page was asked for
+
+
+@dataclass
+class Read:
+    """What reading some records gave.
+
+    Attributes:
+        sightings: those that map.
+        rejects: those that cannot be mapped.
+        skipped: how many are none of ours.
+    """
+
+    sightings: list[Sighting] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    skipped: int = 0
+
+
+class Reader:
+    """Reads the records of one stream under the settings of one account, and notes what they tell beside.
+
+    Attributes:
+        filled: columns that some record filled.
+        extra_fields: names of extra fields by their ids, as far as records told.
+        conflicts: values that two paths of a record gave differently.
+    """
+
+    def __init__(self, account: Account, stream: Stream) -> None:
+        self.mapping = stream.mapping(account.settings)
+        self.mapper = Mapper(self.mapping)
+        self.filled: set[str] = set()
+        self.extra_fields: dict[str, str] = {}
+        self.conflicts = 0
+        self._exact_numbers = stream.entity == "invoices"
+
+    def read(self, records: Sequence[Landed]) -> Read:
+        """Read records; the bad ones reject themselves alone."""
+        found = Read()
+        for body, seen_at in records:
+            record: Record | None = None
+            try:
+                received = decode_record(body, exact_numbers=self._exact_numbers)
+                skipped, record = self.mapper.reads(received)
+                if skipped:
+                    found.skipped += 1
+                    continue
+                mapped = self.mapper.map(record)
+            except RecordError as error:
+                given = record.get(self.mapping.id_path) if record else None
+                source_id = str(given) if given is not None else None
+                found.rejects.append(Reject(source_id, body, str(error), seen_at))
+                continue
+            mapped.record_hash = self.mapper.record_hash(body)
+            if self.mapping.extra_fields:
+                self.extra_fields |= named_extra_fields(received)
+            self.conflicts += mapped.conflicts
+            if len(self.filled) < len(self.mapping.fields):
+                self.filled.update(column for column, value in mapped.values.items() if value is not None)
+            found.sightings.append(Sighting(mapped, seen_at))
+        return found
+
+    def never_filled(self) -> tuple[str, ...]:
+        """Mapped columns that no record filled: a path that the API does not use looks like that."""
+        mapped = {f.column for f in self.mapping.fields if f.paths}
+        return tuple(sorted(mapped - self.filled))
