@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -61,13 +62,7 @@ def build_app(runtime: Runtime) -> App:
     landing = GroupWriter(runtime.url, land, lanes=2)
     refusals = GroupWriter(runtime.url, store_refusals, lanes=1)
     reporter = Reporter(runtime.dagster_url)
-
-    def report(batch: AppliedDeliveries) -> None:
-        runtime.tell_dagster(
-            batch.by_asset(), "webhook deliveries, applied as they landed", reporter=reporter
-        )
-
-    applier = Applier(runtime.context(trigger="web"), runtime.receiving, report)
+    applier = Applier(runtime.context(trigger="web"), runtime.receiving, partial(_report, runtime, reporter))
     # one address serves all accounts: the first one's limits hold
     first: WebhookSettings = next(a.settings for a in runtime.receiving if a.system == SOURCE)
     receiver = Receiver(
@@ -98,6 +93,31 @@ def build_app(runtime: Runtime) -> App:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    app = Starlette(
+        lifespan=lifespan,
+        middleware=[
+            Middleware(SecureHeaders),
+            Middleware(TrustedHostMiddleware, allowed_hosts=runtime.configuration.settings.console_hosts),
+        ],
+        exception_handlers={
+            psycopg.OperationalError: _unavailable,
+            CustomerAssetsError: _unavailable,
+            psycopg.DataError: _unusable,
+        },
+        routes=[
+            *_health_routes(runtime, secrets, applier),
+            *api_routes(runtime, guard),
+            *console_routes(runtime, guard, worker),
+        ],
+    )
+    return App(receiver, app)
+
+
+def _report(runtime: Runtime, reporter: Reporter, batch: AppliedDeliveries) -> None:
+    runtime.tell_dagster(batch.by_asset(), "webhook deliveries, applied as they landed", reporter=reporter)
+
+
+def _health_routes(runtime: Runtime, secrets: Secrets, applier: Applier) -> list[Route]:
     async def health(request: Request) -> Response:  # noqa: ARG001
         state = await run_in_threadpool(_health, runtime)
         state["webhooks"] |= {"secrets": len(secrets.held.values), "applier": applier.is_alive}
@@ -111,25 +131,7 @@ def build_app(runtime: Runtime) -> App:
             {"status": "ok" if is_ready else "starting"}, status_code=200 if is_ready else 503
         )
 
-    app = Starlette(
-        lifespan=lifespan,
-        middleware=[
-            Middleware(SecureHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=runtime.configuration.settings.console_hosts),
-        ],
-        exception_handlers={
-            psycopg.OperationalError: _unavailable,
-            CustomerAssetsError: _unavailable,
-            psycopg.DataError: _unusable,
-        },
-        routes=[
-            Route("/healthz", health),
-            Route("/readyz", ready),
-            *api_routes(runtime, guard),
-            *console_routes(runtime, guard, worker),
-        ],
-    )
-    return App(receiver, app)
+    return [Route("/healthz", health), Route("/readyz", ready)]
 
 
 def _ensure_admin(runtime: Runtime) -> None:

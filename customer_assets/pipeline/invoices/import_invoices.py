@@ -148,13 +148,8 @@ def _table_frames(url: str, table: str | None) -> Iterator[pd.DataFrame]:
         raise ConfigurationError(f"the database of the old invoices cannot be read: {reason}") from None
 
 
-def _import_frame(
-    connection: Connection,
-    frame: pd.DataFrame,
-    mapping: Mapping[str, str],
-    account: str,
-    result: ImportResult,
-) -> None:
+def _renamed(frame: pd.DataFrame, mapping: Mapping[str, str]) -> pd.DataFrame:
+    """The frame with our names for its columns."""
     unknown = [name for name in mapping if name not in frame.columns]
     if unknown:
         raise ConfigurationError(
@@ -171,6 +166,17 @@ def _import_frame(
         raise ConfigurationError(
             f"no column source_invoice_id; name it with --map old=source_invoice_id. The file has {', '.join(map(str, frame.columns))}"
         )
+    return frame
+
+
+def _import_frame(
+    connection: Connection,
+    frame: pd.DataFrame,
+    mapping: Mapping[str, str],
+    account: str,
+    result: ImportResult,
+) -> None:
+    frame = _renamed(frame, mapping)
     result.ignored_columns = [
         str(c) for c in frame.columns if c not in legacy.COLUMNS and c not in ADDRESS_PARTS
     ]

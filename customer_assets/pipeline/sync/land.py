@@ -44,7 +44,15 @@ async def land(run: SyncRun, streams: Sequence[Stream]) -> None:
     try:
         async with run.source() as source:
             for stream in streams:
-                landed = await land_stream(run, source, stream)
+                since = _changes_since(run, stream)
+                landed = await land_stream(run, source, stream, since)
+                if (
+                    since is not None
+                    and landed.status == "failed"
+                    and isinstance(landed.error, ContractError)
+                ):
+                    log.info("%s %s: filter refused (%s)", run.system.name, stream.name, landed.error)
+                    landed = await land_stream(run, source, stream, None)
                 run.note_landed(landed)
                 if landed.error is not None:
                     break
@@ -53,25 +61,52 @@ async def land(run: SyncRun, streams: Sequence[Stream]) -> None:
         run.result.fail(error)
 
 
-async def land_stream(run: SyncRun, source: Source, stream: Stream) -> LandResult:
-    """Land one stream and all that follows from it.
+async def land_stream(run: SyncRun, source: Source, stream: Stream, since: datetime | None) -> LandResult:
+    """Land one stream, and what follows from it: pages stored as they come, what they show noted, and whether it was all.
 
-    What ended it early is in the result, not raised: pages that landed are good, and the next run goes on from there.
+    Args:
+        run, source: whose.
+        stream: which list.
+        since: ask for changes only; None: for everything.
+
+    Returns:
+        What ended it early is in the result, not raised: pages that landed are good, and the next run goes on from there.
     """
-    landed = LandResult(stream)
-    since = _changes_since(run, stream)
+    scan = _begin_or_resume(run, stream, since)
+    landed = LandResult(stream, scan)
+    positions = scans.landed_positions(run.connection, scan.id)
+    watch = _Watch(run.connection, stream, stream.mapping(run.account.settings), since)
+    if positions:
+        landed.messages.append(f"{stream.name}: resumed after {len(positions)} pages")
+        for stored in raw_pages.read_pages(run.connection, scan.id):
+            watch.note(stream.open(stored.body))
+    buffer: list[Page] = []
     try:
-        try:
-            seen = await _land_list(run, source, stream, since, landed)
-        except ContractError as error:
-            if since is None:
-                raise
-            log.info("%s %s: filter refused (%s), scanning fully", run.system.name, stream.name, error)
-            seen = await _land_list(run, source, stream, None, landed)
-        if not run.options.limit:
-            await follow_up(run, source, landed, seen)
+        async with aclosing(source.scan(stream.name, since=since, landed=positions)) as pages:
+            async for page in pages:
+                buffer.append(page)
+                if page.position not in positions:
+                    watch.note(page.envelope)
+                landed.pages += 1
+                if len(buffer) >= FLUSH_PAGES or sum(len(p.body) for p in buffer) >= FLUSH_BYTES:
+                    _flush(run, stream, scan, buffer)
+                run.context.progress(
+                    Progress(
+                        run.account.account, run.system.name, stream.name, landed.pages, page.envelope.pages
+                    )
+                )
+                if run.options.limit and watch.ids.count + watch.unreadable >= run.options.limit:
+                    break
     except SourceError as error:
         landed.error = error
+    finally:
+        _flush(run, stream, scan, buffer)
+    _end(run, stream, scan, watch, landed)
+    if landed.error is None and not run.options.limit:
+        try:
+            await follow_up(run, source, landed, watch.ids)
+        except SourceError as error:
+            landed.error = error
     return landed
 
 
@@ -110,44 +145,6 @@ def _changes_since(run: SyncRun, stream: Stream) -> datetime | None:
     )  # fmt: skip
 
 
-async def _land_list(
-    run: SyncRun, source: Source, stream: Stream, since: datetime | None, landed: LandResult
-) -> SeenIds:
-    """One scan: its pages stored as they come, what they show noted, and at the end whether it was all."""
-    scan = landed.scan = _begin_or_resume(run, stream, since)
-    positions = scans.landed_positions(run.connection, scan.id)
-    watch = _Watch(run.connection, stream, stream.mapping(run.account.settings), since)
-    if positions:
-        landed.messages.append(f"{stream.name}: resumed after {len(positions)} pages")
-        for stored in raw_pages.read_pages(run.connection, scan.id):
-            watch.note(stream.open(stored.body))
-    buffer: list[Page] = []
-    try:
-        async with aclosing(source.scan(stream.name, since=since, landed=positions)) as pages:
-            async for page in pages:
-                buffer.append(page)
-                if page.position not in positions:
-                    watch.note(page.envelope)
-                landed.pages += 1
-                if len(buffer) >= FLUSH_PAGES or sum(len(p.body) for p in buffer) >= FLUSH_BYTES:
-                    _flush(run, stream, scan, buffer)
-                run.context.progress(
-                    Progress(
-                        run.account.account, run.system.name, stream.name, landed.pages, page.envelope.pages
-                    )
-                )
-                if run.options.limit and watch.ids.count + watch.unreadable >= run.options.limit:
-                    break
-    except SourceError as error:
-        _flush(run, stream, scan, buffer)
-        scans.end_scan(run.connection, scan.id, status="failed", error=str(error))
-        raise
-    finally:
-        _flush(run, stream, scan, buffer)
-    _end(run, stream, scan, watch, landed)
-    return watch.ids
-
-
 def _begin_or_resume(run: SyncRun, stream: Stream, since: datetime | None) -> scans.Scan:
     key = run.key(stream.name)
     kind = "limited" if run.options.limit else "incremental" if since else "full"
@@ -179,6 +176,9 @@ def _flush(run: SyncRun, stream: Stream, scan: scans.Scan, buffer: list[Page]) -
 
 def _end(run: SyncRun, stream: Stream, scan: scans.Scan, watch: _Watch, landed: LandResult) -> None:
     """Say whether the scan was complete, and as what it counts."""
+    if landed.error is not None:
+        scans.end_scan(run.connection, scan.id, status="failed", error=str(landed.error))
+        return
     seen = watch.seen()
     kind = None
     if watch.is_unfiltered:

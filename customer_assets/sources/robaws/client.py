@@ -130,18 +130,8 @@ class Robaws(Client):
             await asyncio.gather(*running, return_exceptions=True)
 
     async def _page(self, number: int, since: datetime | None) -> Page:
-        try:
-            return await self._list_page(number, since)
-        except _BadRequestError:
-            if not self._sort:
-                raise
-            self._sort = ""  # some tenants answer 400 for it: dropped once, then it fails
-            return await self._list_page(number, since)
-
-    async def _list_page(self, number: int, since: datetime | None) -> Page:
+        """A list page. Some tenants answer 400 to a sort: then it is dropped, unless that was not the reason."""
         params: dict[str, Any] = {"page": number, "size": self._size}
-        if self._sort:
-            params["sort"] = self._sort
         if since is not None:
             params["updatedFrom"] = f"{since:%Y-%m-%dT%H:%M:%S.000Z}"
         headers = {"Database-Mode": "replica"} if self._settings.replica_reads else {}
@@ -151,9 +141,19 @@ class Robaws(Client):
             self.raise_for(response, f"clients page {number}")
             return Page(number, response.content, requested_at, open_list(response.content))
 
-        return await self._http.call(
-            "GET", "/api/v2/clients", read=read, params=params, headers=lambda: headers
-        )
+        for sort in dict.fromkeys((self._sort, "")):
+            try:
+                page = await self._http.call(
+                    "GET", "/api/v2/clients", read=read, headers=lambda: headers,
+                    params=params | ({"sort": sort} if sort else {}),
+                )  # fmt: skip
+            except _BadRequestError:
+                if not sort:
+                    raise
+            else:
+                self._sort = sort
+                return page
+        raise AssertionError("the last try returns or raises")
 
     async def fetch(self, stream: str, source_id: str) -> Page:
         """One client by id, always in normal mode (a replica may lag).

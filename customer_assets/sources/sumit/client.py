@@ -180,13 +180,15 @@ class Sumit(Client):
             "Order": {"Property": self._order, "Descending": False},
             "Paging": {"StartIndex": offset, "PageSize": self._size},
         }
+        requested_at = now_utc()
         try:
-            return await self._read_page("/crm/data/listentities/", request, offset)
+            body = await self._post("/crm/data/listentities/", request, "customers")
         except (BusinessError, TechnicalError):
             if offset or self._order == KNOWN_PROPERTY:
                 raise
             self._order = KNOWN_PROPERTY
             return await self._entities(folder, offset)
+        return Page(offset, body, requested_at, open_page(body))
 
     async def fetch(self, stream: str, source_id: str) -> Page:
         """One customer by id.

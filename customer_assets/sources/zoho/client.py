@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import quote
 
@@ -179,31 +180,26 @@ class Zoho(Client):
     async def _get(
         self, path: str, read: Callable[[httpx.Response], Answer], params: dict[str, Any]
     ) -> Answer:
-        token = ""
-
-        async def go() -> Answer:
-            nonlocal token
-            token = await self._access.valid()
-            return await self._http.call(
-                "GET",
-                f"{self._settings.books_path}{path}",
-                read=read,
-                params={"organization_id": self._settings.organization_id, **params},
-                headers=lambda: {"Authorization": f"Zoho-oauthtoken {token}"},
-            )
-
-        try:
-            return await go()
-        except _DeadTokenError:
-            await self._access.valid(dead=token)
-        try:
-            return await go()
-        except _DeadTokenError as error:
-            raise PermanentError(
-                f"{error}: a fresh token is refused too; check the scopes of the refresh token "
-                "(ZOHO_REFRESH_TOKEN) and the data centre (ZOHO_API_URL)",
-                system=SYSTEM,
-            ) from None
+        token = await self._access.valid()
+        for is_fresh in (False, True):
+            headers = {"Authorization": f"Zoho-oauthtoken {token}"}
+            try:
+                return await self._http.call(
+                    "GET",
+                    f"{self._settings.books_path}{path}",
+                    read=read,
+                    params={"organization_id": self._settings.organization_id, **params},
+                    headers=partial(dict, headers),
+                )
+            except _DeadTokenError as error:
+                if is_fresh:
+                    raise PermanentError(
+                        f"{error}: a fresh token is refused too; check the scopes of the refresh token "
+                        "(ZOHO_REFRESH_TOKEN) and the data centre (ZOHO_API_URL)",
+                        system=SYSTEM,
+                    ) from None
+            token = await self._access.valid(dead=token)
+        raise AssertionError("the second try returns or raises")
 
     def _raise_for(self, response: httpx.Response, what: str) -> None:
         """Sheet, sections 2 and 3: the code in the body decides, not the status alone."""

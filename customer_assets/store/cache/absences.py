@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from customer_assets.domain.cache.completeness import too_many
 from customer_assets.domain.cache.row import Batch
@@ -56,58 +57,8 @@ def settle_absences(
         "unlisted": UNLISTED,
     }
     with connection.transaction():
-        connection.execute(
-            f"""
-            delete from ops.absences a
-            using {table.name} r
-            where a.entity = %(entity)s
-                and r.id = a.row_id
-                and r.account = %(account)s
-                and r.source = %(source)s
-                and (
-                    r.deleted_at is not null
-                    or exists (select from pg_temp.seen_ids s where s.source_id = r.{table.id_column})
-                    or exists (
-                        select
-                        from ops.raw_details d
-                        where d.account = r.account
-                            and d.source = r.source
-                            and d.stream = %(stream)s
-                            and d.source_id = r.{table.id_column}
-                            and d.requested_at >= %(started_at)s
-                            and d.gone_at is null
-                    )
-                )
-            """,
-            parameters,
-        )
-        missing = connection.execute(
-            f"""
-            select
-                r.id,
-                %(all)s
-                    or d.gone_at >= %(started_at)s
-                    -- what only an invoice names is in no list at any time: there only its id tells
-                    or (a.scan_id < %(scan_id)s and d.landed_version is distinct from %(unlisted)s) as is_certain
-            from {table.name} r
-            left join ops.absences a
-                on a.entity = %(entity)s
-                and a.row_id = r.id
-            left join ops.raw_details d
-                on d.account = r.account
-                and d.source = r.source
-                and d.stream = %(stream)s
-                and d.source_id = r.{table.id_column}
-            where r.account = %(account)s
-                and r.source = %(source)s
-                and r.deleted_at is null
-                and greatest(r.created_at, r.last_seen_at) < %(started_at)s
-                and not exists (select from pg_temp.seen_ids s where s.source_id = r.{table.id_column})
-                and (d.requested_at is null or d.requested_at < %(started_at)s or d.gone_at is not null)
-            order by r.id
-            """,
-            parameters,
-        ).fetchall()
+        _forget_those_seen(connection, table, parameters)
+        missing = _missing(connection, table, parameters)
         certain = [row["id"] for row in missing if row["is_certain"]]
         live = count_live(connection, table, account=batch.account, source=batch.source)
         if too_many(len(missing), live=live, share=most_share) and not allow_mass_delete:
@@ -124,6 +75,68 @@ def settle_absences(
             {**parameters, "ids": waiting},
         )
         return Absences(deactivated=len(certain), waiting=len(waiting))
+
+
+def _forget_those_seen(connection: Connection, table: CacheTable, parameters: Mapping[str, Any]) -> None:
+    """Rows that waited and were seen, or answered by id, are not absent any more."""
+    connection.execute(
+        f"""
+        delete from ops.absences a
+        using {table.name} r
+        where a.entity = %(entity)s
+            and r.id = a.row_id
+            and r.account = %(account)s
+            and r.source = %(source)s
+            and (
+                r.deleted_at is not null
+                or exists (select from pg_temp.seen_ids s where s.source_id = r.{table.id_column})
+                or exists (
+                    select
+                    from ops.raw_details d
+                    where d.account = r.account
+                        and d.source = r.source
+                        and d.stream = %(stream)s
+                        and d.source_id = r.{table.id_column}
+                        and d.requested_at >= %(started_at)s
+                        and d.gone_at is null
+                )
+            )
+        """,
+        parameters,
+    )
+
+
+def _missing(
+    connection: Connection, table: CacheTable, parameters: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Live rows that the scan did not see, and whether each is certain to be gone."""
+    return connection.execute(
+        f"""
+        select
+            r.id,
+            %(all)s
+                or d.gone_at >= %(started_at)s
+                -- what only an invoice names is in no list at any time: there only its id tells
+                or (a.scan_id < %(scan_id)s and d.landed_version is distinct from %(unlisted)s) as is_certain
+        from {table.name} r
+        left join ops.absences a
+            on a.entity = %(entity)s
+            and a.row_id = r.id
+        left join ops.raw_details d
+            on d.account = r.account
+            and d.source = r.source
+            and d.stream = %(stream)s
+            and d.source_id = r.{table.id_column}
+        where r.account = %(account)s
+            and r.source = %(source)s
+            and r.deleted_at is null
+            and greatest(r.created_at, r.last_seen_at) < %(started_at)s
+            and not exists (select from pg_temp.seen_ids s where s.source_id = r.{table.id_column})
+            and (d.requested_at is null or d.requested_at < %(started_at)s or d.gone_at is not null)
+        order by r.id
+        """,
+        parameters,
+    ).fetchall()
 
 
 def mark_deleted(connection: Connection, table: CacheTable, batch: Batch, row_ids: Sequence[int]) -> int:

@@ -73,30 +73,9 @@ def store(
         records: every golden record, with its id and account.
         assignments: (cache row id, customer id) of every cache row.
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")  # so that a lone \r in a text is quoted, too
-    for record in records:
-        values = [record["id"], record["account"], *(record[column] for column in COLUMNS)]
-        values[-1] = msgspec.json.encode(values[-1], order="sorted").decode()
-        writer.writerow(values)
     own = ", ".join(COLUMNS)
     with connection.transaction():
-        connection.execute(
-            "create temporary table if not exists staged_customers as select * from customers with no data"
-        )
-        connection.execute(
-            "create temporary table if not exists staged_assignments (row_id bigint, customer_id bigint)"
-        )
-        connection.execute("truncate staged_customers, staged_assignments")
-        with connection.cursor().copy(
-            f"copy pg_temp.staged_customers (id, account, {own}) from stdin (format csv)"
-        ) as copy:
-            copy.write(buffer.getvalue())
-        with connection.cursor().copy("copy pg_temp.staged_assignments from stdin") as copy:
-            for assignment in assignments:
-                copy.write_row(assignment)
-        connection.execute("analyze pg_temp.staged_customers")
-        connection.execute("analyze pg_temp.staged_assignments")
+        _stage(connection, records, assignments)
         updated = connection.execute(
             f"""
             update customers c
@@ -126,6 +105,35 @@ def store(
             """
         ).rowcount
     return GoldenCounts(created, updated, 0, assigned)
+
+
+def _stage(
+    connection: Connection, records: Sequence[Mapping[str, Any]], assignments: Sequence[tuple[int, int]]
+) -> None:
+    """Both lists in temporary tables, with statistics."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")  # so that a lone \r in a text is quoted, too
+    for record in records:
+        values = [record["id"], record["account"], *(record[column] for column in COLUMNS)]
+        values[-1] = msgspec.json.encode(values[-1], order="sorted").decode()
+        writer.writerow(values)
+    own = ", ".join(COLUMNS)
+    connection.execute(
+        "create temporary table if not exists staged_customers as select * from customers with no data"
+    )
+    connection.execute(
+        "create temporary table if not exists staged_assignments (row_id bigint, customer_id bigint)"
+    )
+    connection.execute("truncate staged_customers, staged_assignments")
+    with connection.cursor().copy(
+        f"copy pg_temp.staged_customers (id, account, {own}) from stdin (format csv)"
+    ) as copy:
+        copy.write(buffer.getvalue())
+    with connection.cursor().copy("copy pg_temp.staged_assignments from stdin") as copy:
+        for assignment in assignments:
+            copy.write_row(assignment)
+    connection.execute("analyze pg_temp.staged_customers")
+    connection.execute("analyze pg_temp.staged_assignments")
 
 
 def remove_unused(connection: Connection) -> int:

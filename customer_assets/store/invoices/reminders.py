@@ -125,8 +125,32 @@ def _settle(connection: Connection) -> ReminderCounts:
             )
         """
     ).rowcount
+    updated = _update_planned(connection)
+    created = connection.execute(
+        """
+        insert into payment_reminders
+            (account, invoice_id, customer_id, reminder_type, scheduled_date, channel, phone, status, skip_reason)
+        select account, invoice_id, customer_id, reminder_type, scheduled_date, channel, phone, status, skip_reason
+        from pg_temp.staged_reminders s
+        where not exists (
+            select
+            from payment_reminders r
+            where r.invoice_id = s.invoice_id
+                and r.scheduled_date = s.scheduled_date
+        )
+        order by invoice_id, scheduled_date
+        """
+    ).rowcount
+    row = connection.execute(
+        "select count(*) as pending from payment_reminders where status = 'pending'"
+    ).fetchone()
+    return ReminderCounts(created, updated, cancelled, removed, row["pending"] if row else 0)
+
+
+def _update_planned(connection: Connection) -> int:
+    """Bring planned reminders in line; returns how many changed."""
     # a reminder that was pending when its day passed is not turned into a skipped one: sending it is late, not void
-    updated = connection.execute(
+    return connection.execute(
         """
         update payment_reminders r
         set customer_id = s.customer_id,
@@ -147,22 +171,3 @@ def _settle(connection: Connection) -> ReminderCounts:
             )
         """
     ).rowcount
-    created = connection.execute(
-        """
-        insert into payment_reminders
-            (account, invoice_id, customer_id, reminder_type, scheduled_date, channel, phone, status, skip_reason)
-        select account, invoice_id, customer_id, reminder_type, scheduled_date, channel, phone, status, skip_reason
-        from pg_temp.staged_reminders s
-        where not exists (
-            select
-            from payment_reminders r
-            where r.invoice_id = s.invoice_id
-                and r.scheduled_date = s.scheduled_date
-        )
-        order by invoice_id, scheduled_date
-        """
-    ).rowcount
-    row = connection.execute(
-        "select count(*) as pending from payment_reminders where status = 'pending'"
-    ).fetchone()
-    return ReminderCounts(created, updated, cancelled, removed, row["pending"] if row else 0)
