@@ -37,9 +37,17 @@ TRADES = (
 )
 ABBREVIATED = {"straat": "str.", "laan": "ln", "Avenue": "Av.", "Street": "St", "Road": "Rd"}
 COLUMNS = (
-    "invoice_id", "source_system", "source_customer_id", "invoice_date", "customer_name", "customer_phone", "customer_email",
-    "customer_vat", "customer_address", "customer_country",
-)  # fmt: skip
+    "invoice_id",
+    "source_system",
+    "source_customer_id",
+    "invoice_date",
+    "customer_name",
+    "customer_phone",
+    "customer_email",
+    "customer_vat",
+    "customer_address",
+    "customer_country",
+)
 
 
 @dataclass(frozen=True)
@@ -79,9 +87,7 @@ def customers(count: int, seed: int) -> list[Customer]:
             case draw if draw < 0.12:
                 one = replace(one, old_name=company(9_000_000 + number, seed=seed).core)
             case draw if draw < 0.18:
-                one = replace(
-                    one, old_street=f"{random.choice(LANDS[base.land].streets)} {random.randint(1, 240)}"
-                )
+                one = replace(one, old_street=f"{random.choice(LANDS[base.land].streets)} {random.randint(1, 240)}")
         made.append(one)
         if random.random() < 0.12:
             made.append(_sister(one, len(made), seed, random))
@@ -115,9 +121,7 @@ def _sister(one: Customer, number: int, seed: int, random: Random) -> Customer:
     other = company(5_000_000 + number, seed=seed)
     family, _, trade = one.name.partition(" ")
     name = f"{family} {random.choice([t for t in TRADES if t != trade])}"
-    base = replace(
-        other, land=one.base.land, street=one.base.street, city=one.base.city, zipcode=one.base.zipcode
-    )
+    base = replace(other, land=one.base.land, street=one.base.street, city=one.base.city, zipcode=one.base.zipcode)
     vat = other.vat if other.land == one.base.land else ""
     shares = random.random() < 0.5
     return Customer(
@@ -254,9 +258,7 @@ def main(count: int, invoices: int, seed: int, out: Path, truth: Path) -> None:
                     "source_customer_id": f"{row['source_system']}-cash",
                     "customer_name": f"{first} {last}",
                 }
-                row |= dict.fromkeys(
-                    ("customer_phone", "customer_email", "customer_vat", "customer_address"), ""
-                )
+                row |= dict.fromkeys(("customer_phone", "customer_email", "customer_vat", "customer_address"), "")
             writer.writerow(row)
             true.writerow([row["invoice_id"], "" if walks_in else f"T{customer.number:06d}", ""])
 

@@ -48,12 +48,8 @@ def main(traits: str, pairs: str) -> None:
         [block_on("name", "phone"), block_on("vat")], recall=0.6
     )
     linker.training.estimate_u_using_random_sampling(max_pairs=2_000_000, seed=1)
-    linker.training.estimate_parameters_using_expectation_maximisation(
-        block_on("name"), record_sample_proportion=1.0
-    )
-    linker.training.estimate_parameters_using_expectation_maximisation(
-        block_on("phone"), record_sample_proportion=1.0
-    )
+    linker.training.estimate_parameters_using_expectation_maximisation(block_on("name"), record_sample_proportion=1.0)
+    linker.training.estimate_parameters_using_expectation_maximisation(block_on("phone"), record_sample_proportion=1.0)
     found = linker.inference.predict(threshold_match_weight=0)
     api.duckdb_con.sql(
         f"copy (select unique_id_l as one, unique_id_r as other, match_weight as weight from {found.physical_name}) "

@@ -48,9 +48,7 @@ class Configuration:
         """Whether the 03:00 schedule syncs both ways, and the 02:00 one leaves the systems that take pushes to it."""
         pushing = {name for name, system in SYSTEMS.items() if system.pushes is not None}
         found: list[PushSettings] = [a.settings for a in self.accounts if a.system in pushing]
-        return any(
-            settings.nightly == "on" for settings in found or [build_settings(name) for name in pushing]
-        )
+        return any(settings.nightly == "on" for settings in found or [build_settings(name) for name in pushing])
 
     def of(self, system: str, account: str | None = None) -> list[Account]:
         """The configured accounts of one system, all of them or the one named.

@@ -28,9 +28,7 @@ def project_root() -> Path:
 class SystemSettings(BaseSettings):
     """The base of all settings. Environment beats `.env` beats the table of `settings.toml` named by `toml_table`."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_file_encoding="utf-8", env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file_encoding="utf-8", env_ignore_empty=True)
     toml_table: ClassVar[str] = ""
 
     def __init_subclass__(cls, toml_table: str = "", **kwargs: Any) -> None:
@@ -100,18 +98,14 @@ class Settings(SystemSettings, toml_table="general"):
         alias="RESUME_HOURS",
         description="A cut scan younger than this is resumed, not begun anew",
     )
-    raw_keep_days: float = Field(
-        30.0, ge=0, alias="RAW_KEEP_DAYS", description="Raw pages older than this are pruned"
-    )
+    raw_keep_days: float = Field(30.0, ge=0, alias="RAW_KEEP_DAYS", description="Raw pages older than this are pruned")
     run_keep_days: float = Field(
         90.0, ge=0, alias="RUN_KEEP_DAYS", description="Dagster runs older than this are pruned"
     )
     report_to_dagster: Literal["on", "off"] = Field(
         "on", alias="REPORT_TO_DAGSTER", description="Tell Dagster of syncs that it did not start"
     )
-    alert_url: SecretStr | None = Field(
-        None, alias="ALERT_URL", description="Where failures are posted as JSON"
-    )
+    alert_url: SecretStr | None = Field(None, alias="ALERT_URL", description="Where failures are posted as JSON")
     legacy_invoices: str | None = Field(
         None,
         alias="LEGACY_INVOICES",
@@ -130,9 +124,7 @@ class Settings(SystemSettings, toml_table="general"):
         alias="CONSOLE_HOSTS",
         description="Host names that the web app answers to (JSON list; * for all)",
     )
-    session_hours: float = Field(
-        12.0, gt=0, alias="SESSION_HOURS", description="A login of the console lasts so long"
-    )
+    session_hours: float = Field(12.0, gt=0, alias="SESSION_HOURS", description="A login of the console lasts so long")
     api_token: SecretStr | None = Field(
         None,
         alias="API_TOKEN",

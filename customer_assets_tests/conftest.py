@@ -140,9 +140,7 @@ def sizes() -> Sizes:
 @pytest.fixture
 def world(sizes: Sizes) -> World:
     """A small made-up world, without waiting for limits."""
-    limits = Limits(
-        robaws_per_second=5000, robaws_burst=5000, zoho_per_minute=100_000, zoho_tokens_per_ten_minutes=10
-    )
+    limits = Limits(robaws_per_second=5000, robaws_burst=5000, zoho_per_minute=100_000, zoho_tokens_per_ten_minutes=10)
     return World(seed=7, sizes=sizes, limits=limits)
 
 
@@ -190,12 +188,8 @@ class Serving:
         self._socket = socket.socket()
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.bind(("127.0.0.1", 0))
-        self._server = uvicorn.Server(
-            uvicorn.Config(app, log_level="critical", lifespan=lifespan, access_log=False)
-        )
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
-        )
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan=lifespan, access_log=False))
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
     def __enter__(self) -> str:
         self._thread.start()
@@ -226,11 +220,7 @@ class Company:
     def account(self, system: str, name: str = "default", **changes: Any) -> Account:
         """An account that speaks to the sandbox; retries do not wait long unless told to."""
         prefix = f"{system.upper()}_"
-        lines = {
-            k.removeprefix(prefix).lower(): v
-            for k, v in environment(self.base).items()
-            if k.startswith(prefix)
-        }
+        lines = {k.removeprefix(prefix).lower(): v for k, v in environment(self.base).items() if k.startswith(prefix)}
         quick: dict[str, Any] = {"retry_seconds": 8}
         if system == "robaws":
             quick |= {"requests_per_second": 5000, "burst": 5000}

@@ -43,16 +43,18 @@ Command = Callable[..., Done]
 def settings_of(company: Company, tmp_path: Path) -> dict[str, str]:
     """Settings that point at the test's database and sandbox."""
     return environment(company.base) | {
-        "DATABASE_URL": company.url, "CUSTOMER_ASSETS_HOME": str(tmp_path), "ROBAWS_RETRY_SECONDS": "0",
-        "ROBAWS_REQUESTS_PER_SECOND": "5000", "ROBAWS_BURST": "5000", "ZOHO_RETRY_SECONDS": "0",
+        "DATABASE_URL": company.url,
+        "CUSTOMER_ASSETS_HOME": str(tmp_path),
+        "ROBAWS_RETRY_SECONDS": "0",
+        "ROBAWS_REQUESTS_PER_SECOND": "5000",
+        "ROBAWS_BURST": "5000",
+        "ZOHO_RETRY_SECONDS": "0",
         "REPORT_TO_DAGSTER": "off",
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
-def command(
-    settings_of: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Command:
+def command(settings_of: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """Runs `customer-assets` as its entry point does; keyword arguments are settings."""
 
     def run(*arguments: str, **settings: str) -> Done:
@@ -72,9 +74,18 @@ def command(
 
 
 NO_SYSTEMS = dict.fromkeys(
-    ["ROBAWS_API_KEY", "ROBAWS_API_SECRET", "ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET", "ZOHO_REFRESH_TOKEN",
-     "ZOHO_ORGANIZATION_ID", "SUMIT_COMPANY_ID", "SUMIT_API_KEY"], "",
-)  # fmt: skip
+    [
+        "ROBAWS_API_KEY",
+        "ROBAWS_API_SECRET",
+        "ZOHO_CLIENT_ID",
+        "ZOHO_CLIENT_SECRET",
+        "ZOHO_REFRESH_TOKEN",
+        "ZOHO_ORGANIZATION_ID",
+        "SUMIT_COMPANY_ID",
+        "SUMIT_API_KEY",
+    ],
+    "",
+)
 
 
 def test_sync_all_as_json(command: Command) -> None:
@@ -128,7 +139,7 @@ def test_one_system_failing_leaves_the_others_synced(command: Command, company: 
         (("import-invoices", "nope.csv"), {}, 2, "no such file"),
         (("migrate-invoices", "--month", "2024-13"), {}, 2, "YYYY-MM"),
     ],
-)  # fmt: skip
+)
 def test_exit_statuses_and_messages(
     command: Command, arguments: tuple[str, ...], settings: dict[str, str], status: int, said: str
 ) -> None:
@@ -154,9 +165,7 @@ def test_options_have_their_effect(command: Command, company: Company) -> None:
     assert command("sync", "robaws", "--dry-run", "--json").json["systems"]["robaws"]["created"] == 250
     assert company.value("select count(*) from customers_cache") == 0
     assert (
-        command("sync", "robaws", "--limit", "7", "--batch-size", "5", "--json").json["systems"]["robaws"][
-            "created"
-        ]
+        command("sync", "robaws", "--limit", "7", "--batch-size", "5", "--json").json["systems"]["robaws"]["created"]
         == 7
     )
     assert command("sync", "robaws", "--delay", "20", "--json").json["systems"]["robaws"]["unchanged"] == 7
@@ -166,9 +175,7 @@ def test_options_have_their_effect(command: Command, company: Company) -> None:
     assert command("sync-customer", "robaws", "1003", "--json").json["systems"]["robaws"]["unchanged"] == 1
     command("sync", "zoho", "--json")
     command("sync", "zoho", "--full", "--json")
-    assert (
-        company.value("select count(*) from ops.raw_scans where stream = 'contacts' and kind = 'full'") == 2
-    )
+    assert company.value("select count(*) from ops.raw_scans where stream = 'contacts' and kind = 'full'") == 2
 
 
 @pytest.mark.slow
@@ -237,10 +244,7 @@ def test_the_web_app_answers(company: Company) -> None:
         first = client.get("/api/customers?limit=100").json()
         second = client.get(f"/api/customers?limit=500&after={first['next']}").json()
         assert (len(first["items"]), len(second["items"]), second["next"]) == (100, 131, None)
-        assert (
-            client.get(f"/api/customers/{first['items'][0]['id']}").json()["name"]
-            == first["items"][0]["name"]
-        )
+        assert client.get(f"/api/customers/{first['items'][0]['id']}").json()["name"] == first["items"][0]["name"]
         assert client.get("/api/customers/999999999").status_code == 404
         assert client.get("/api/invoices?status=paid&limit=1").json()["items"][0]["status"] == "paid"
         assert client.get("/api/reminders").json() == {"items": [], "next": None}
@@ -257,8 +261,11 @@ def test_the_web_app_answers(company: Company) -> None:
 def test_dagster_is_told_of_a_sync_in_the_shell(settings_of: dict[str, str], company: Company) -> None:
     told = subprocess.run(
         [sys.executable, "-m", "customer_assets", "sync", "sumit", "--json"],
-        env=os.environ | settings_of | {"REPORT_TO_DAGSTER": "on"}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        env=os.environ | settings_of | {"REPORT_TO_DAGSTER": "on"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert json.loads(told.stdout)["status"] == "ok"
     import psycopg
 
@@ -308,9 +315,7 @@ def test_webhook_commands(command: Command, company: Company) -> None:
         "insert into ops.webhook_deliveries (id, event, body, signed_at, status) values ('d1', 'client.updated', %s, now(), 'failed')",
         [body],
     )
-    assert [
-        d["id"] for d in command("webhooks", "list", "--status", "failed", "--json").json["deliveries"]
-    ] == ["d1"]
+    assert [d["id"] for d in command("webhooks", "list", "--status", "failed", "--json").json["deliveries"]] == ["d1"]
     assert command("webhooks", "list", "--status", "odd").status == 2
     assert command("webhooks", "retry-failed", "--json").json["statuses"] == {"applied": 1}
     assert command("webhooks", "replay", "d1", "--json").json["put_back"] == 1
@@ -327,12 +332,8 @@ def test_webhook_commands(command: Command, company: Company) -> None:
 def test_user_commands(command: Command, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     for given, status in (("a long password", 0), ("short", 2), ("a long password", 2)):
         monkeypatch.setattr("sys.stdin", io.StringIO(f"{given}\n"))
-        assert (
-            command("user", "add", "Els" if given != "short" else "Jan", "--role", "editor").status == status
-        )
-    assert [(u["name"], u["role"]) for u in command("user", "list", "--json").json["users"]] == [
-        ("els", "editor")
-    ]
+        assert command("user", "add", "Els" if given != "short" else "Jan", "--role", "editor").status == status
+    assert [(u["name"], u["role"]) for u in command("user", "list", "--json").json["users"]] == [("els", "editor")]
     monkeypatch.setattr("sys.stdin", io.StringIO("another password\n"))
     assert command("user", "passwd", "els").status == 0
     assert company.value("select count(*) from ops.audit_log where action like 'user %%'") == 2
@@ -346,10 +347,7 @@ def test_identity_commands(command: Command, company: Company, tmp_path: Path) -
         )
     assert command("explain", "robaws:1", "robaws:2", "--json").json["same"] is False
     assert command("explain", "robaws:1", "nobody").status == 1
-    assert (
-        command("review", "decide", "robaws:1", "robaws:2", "--as", "same", "--json").json["decision"]
-        == "same"
-    )
+    assert command("review", "decide", "robaws:1", "robaws:2", "--as", "same", "--json").json["decision"] == "same"
     assert command("explain", "robaws:1", "robaws:2", "--json").json["path"][0]["rule"] == "operator"
     assert command("review", "decide", "999", "--as", "same").status == 1
     assert command("review", "decide", "one", "--as", "same").status == 2

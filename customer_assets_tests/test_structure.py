@@ -69,9 +69,7 @@ def named_systems(path: Path) -> list[str]:
             found += [n for n in SYSTEMS if node.value == n or f"'{n}'" in node.value]
         if isinstance(node, ast.ImportFrom):
             modules = [f"{node.module}.{alias.name}" for alias in node.names]
-            found += [
-                n for n in SYSTEMS if any(f"customer_assets.sources.{n}" in module for module in modules)
-            ]
+            found += [n for n in SYSTEMS if any(f"customer_assets.sources.{n}" in module for module in modules)]
     return found
 
 
@@ -92,9 +90,16 @@ def test_no_system_is_named_outside_its_folder() -> None:
 
 # Columns that no rule of ours speaks of: nothing but their declaration and the mappings that fill them may name them.
 PLAIN = {
-    "legal_form", "status", "assignee", "external_sales_person", "follow_up_date", "default_vat_tariff", "gl_account",
-    "accessible_via_peppol", "whatsapp_client",
-}  # fmt: skip
+    "legal_form",
+    "status",
+    "assignee",
+    "external_sales_person",
+    "follow_up_date",
+    "default_vat_tariff",
+    "gl_account",
+    "accessible_via_peppol",
+    "whatsapp_client",
+}
 NAMES_OTHER_THINGS = {"status"}  # of runs, deliveries, reminders, too
 
 
@@ -106,9 +111,7 @@ def test_a_column_is_named_once(column: str) -> None:
         for path in package.rglob("*.py")
         if "migrations" not in path.parts and "sandbox" not in path.parts
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and re.search(rf"\b{column}\b", node.value)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(rf"\b{column}\b", node.value)
     }
     sources = {name for name in naming if re.fullmatch(r"sources/\w+/(mapping|settings)\.py", name)}
     assert naming - sources == {"domain/cache/columns.py"}
@@ -169,9 +172,7 @@ def test_every_command_is_in_the_readme(command: str) -> None:
 
 def test_every_command_of_the_readme_exists() -> None:
     known = commands()
-    for line in re.findall(
-        r"customer-assets ([a-z][a-z -]*)", (ROOT / "README.md").read_text(encoding="utf-8")
-    ):
+    for line in re.findall(r"customer-assets ([a-z][a-z -]*)", (ROOT / "README.md").read_text(encoding="utf-8")):
         assert any(line.strip().startswith(command) for command in known) or line.split()[0] == "db", line
 
 

@@ -92,9 +92,7 @@ def bench_identity(rows: int, sample: Path | None, *, say: Callable[[str], None]
     return found
 
 
-def _scored(
-    scenario: str, path: Path, truth_path: Path, folder: Path, say: Callable[[str], None]
-) -> list[Row]:
+def _scored(scenario: str, path: Path, truth_path: Path, folder: Path, say: Callable[[str], None]) -> list[Row]:
     say(scenario)
     truth = _true_customers(truth_path)
     out, shuffled_out = folder / "out.csv", folder / "shuffled_out.csv"
@@ -143,14 +141,14 @@ def _answered(ids: Sequence[str], profiles: Sequence[Profile], truth: Assignment
 
 def _beside_splink(
     scenario: str, python: Path, ids: Sequence[str], profiles: Sequence[Profile], truth: Assignment, folder: Path
-) -> list[Row]:  # fmt: skip
+) -> list[Row]:
     """Splink's weights in place of ours, at the threshold that serves them best and at the one that merges least."""
     numbers = _write_traits(folder / "traits.csv", profiles)
-    cost = run_measured(
-        [python, project_root() / "bench/splink_peer.py", folder / "traits.csv", folder / "pairs.csv"]
-    )
+    cost = run_measured([python, project_root() / "bench/splink_peer.py", folder / "traits.csv", folder / "pairs.csv"])
     with (folder / "pairs.csv").open(newline="", encoding="utf-8") as file:
-        pairs = sorted(((float(r["weight"]), int(r["one"]), int(r["other"])) for r in csv.DictReader(file)), reverse=True)  # fmt: skip
+        pairs = sorted(
+            ((float(r["weight"]), int(r["one"]), int(r["other"])) for r in csv.DictReader(file)), reverse=True
+        )
     certain = resolve(profiles, accept=NEVER, review=NEVER)
     base = {profile.key: certain.of[profile.key] for profile in profiles}
     found = []
@@ -174,24 +172,34 @@ def _write_traits(path: Path, profiles: Sequence[Profile]) -> dict[Key, int]:
         writer = csv.writer(file)
         writer.writerow(
             ["unique_id", "name", "phone", "mail", "domain", "street", "number", "postcode", "city", "country", "vat"]
-        )  # fmt: skip
+        )
         for profile in profiles:
             said, at = profile.traits, profile.traits.address
             number = of[profile.key] = numbers.setdefault((said, profile.vat), len(numbers))
             if number == len(numbers) - 1:
                 place = [at.street, at.number, at.postcode, at.city] if at else [""] * 4
                 vat = profile.vat.partition(":")[2] if profile.vat else said.vat_typo
-                writer.writerow([
-                    number, said.name.key if said.name else "", phone_tail(said.phones[0]) if said.phones else "",
-                    said.mails[0] if said.mails else "", min(said.domains, default=""), *place, said.country, vat,
-                ])  # fmt: skip
+                writer.writerow(
+                    [
+                        number,
+                        said.name.key if said.name else "",
+                        phone_tail(said.phones[0]) if said.phones else "",
+                        said.mails[0] if said.mails else "",
+                        min(said.domains, default=""),
+                        *place,
+                        said.country,
+                        vat,
+                    ]
+                )
     return of
 
 
 def _joined(
-    profiles: Sequence[Profile], base: Mapping[Key, Key], numbers: Mapping[Key, int],
+    profiles: Sequence[Profile],
+    base: Mapping[Key, Key],
+    numbers: Mapping[Key, int],
     pairs: Sequence[tuple[float, int, int]],
-) -> dict[Key, Key]:  # fmt: skip
+) -> dict[Key, Key]:
     """Join clusters of certain keys along pairs of traits, the surest first, never two valid VAT ids."""
     parent: dict[Key, Key] = {}
     vats: dict[Key, set[str]] = defaultdict(set)

@@ -261,7 +261,5 @@ def _paced(bench: _Bench, say: Callable[[str], None]) -> list[Row]:
 
 def _import_seconds() -> float:
     started = time.monotonic()
-    subprocess.run(
-        [sys.executable, "-c", "import customer_assets.definitions"], check=True, cwd=project_root()
-    )
+    subprocess.run([sys.executable, "-c", "import customer_assets.definitions"], check=True, cwd=project_root())
     return time.monotonic() - started

@@ -88,9 +88,12 @@ def _by_sensor(url: str) -> float:
         port = str(free.getsockname()[1])
     dagster = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "dagster", "dev", "--port", port, "--workspace", "workspace.yaml"],
-        env=os.environ | settings, cwd=project_root(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=os.environ | settings,
+        cwd=project_root(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
-    )  # fmt: skip
+    )
     try:
         seconds = [_until_applied(url, f"sensor-{number}") for number in range(4)]
     finally:
@@ -99,9 +102,7 @@ def _by_sensor(url: str) -> float:
 
 
 def _until_applied(url: str, delivery_id: str) -> float:
-    body = json.dumps(
-        {"id": delivery_id, "event": "client.updated", "data": {"id": delivery_id, "name": "Sensor"}}
-    )
+    body = json.dumps({"id": delivery_id, "event": "client.updated", "data": {"id": delivery_id, "name": "Sensor"}})
     with database.connect(url) as connection:
         connection.execute(
             "insert into ops.webhook_deliveries (id, event, body, signed_at) values (%s, 'client.updated', %s, now())",
@@ -125,9 +126,7 @@ def _row(name: str, load: Load) -> tuple[str, str, str, str, str]:
 def _visible(url: str, name: str, *, since: float) -> list[tuple[str, str, str, str, str]]:
     """Seconds from commit to the end of the application, of those received since then, once all are settled."""
     with database.connect(url) as connection:
-        while database.scalar(
-            connection, "select count(*) from ops.webhook_deliveries where status = 'waiting'"
-        ):
+        while database.scalar(connection, "select count(*) from ops.webhook_deliveries where status = 'waiting'"):
             time.sleep(0.1)
         row = connection.execute(
             """
@@ -162,8 +161,10 @@ def _pgbench(server: embedded.EmbeddedServer) -> float:
         script.flush()
         done = subprocess.run(  # noqa: S603
             [embedded.binary("pgbench"), "-n", "-c", "16", "-j", "2", "-T", "5", "-f", script.name, url],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     return float(next(line for line in done.stdout.splitlines() if line.startswith("tps")).split()[2])
 
 
@@ -172,9 +173,22 @@ _BARE = [sys.executable, "-m", "customer_assets.benchmarks.webhooks", "bare"]
 
 def _load(address: str, path: str, count: int, *, event: str = "client.updated", pause: float = 0) -> Load:
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "customer_assets.benchmarks.webhooks", "load", address, path, str(count), event, str(pause)],
-        capture_output=True, text=True, check=True, cwd=project_root(),
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "customer_assets.benchmarks.webhooks",
+            "load",
+            address,
+            path,
+            str(count),
+            event,
+            str(pause),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=project_root(),
+    )
     return Load(**json.loads(done.stdout))
 
 
@@ -246,11 +260,20 @@ def _requests(path: str, count: int, event: str) -> list[bytes]:
     run = os.urandom(4).hex()
     for number in range(count):
         client = {
-            "id": str(1000 + number % BURST), "name": f"Voorbeeld {number} BV", "email": f"info{number}@voorbeeld.example",
-            "tel": "+32 3 555 01 02", "vatIdNumber": "BE0123456749", "updatedAt": f"2031-01-01T00:00:00.{number % 1000:03d}Z",
-            "address": {"addressLine1": "Havenstraat 12", "postalCode": "2030", "city": "Antwerpen", "country": "België"},
+            "id": str(1000 + number % BURST),
+            "name": f"Voorbeeld {number} BV",
+            "email": f"info{number}@voorbeeld.example",
+            "tel": "+32 3 555 01 02",
+            "vatIdNumber": "BE0123456749",
+            "updatedAt": f"2031-01-01T00:00:00.{number % 1000:03d}Z",
+            "address": {
+                "addressLine1": "Havenstraat 12",
+                "postalCode": "2030",
+                "city": "Antwerpen",
+                "country": "België",
+            },
             "extraFields": {"Role": {"type": "SELECT", "group": None, "stringValue": "FORWARDER"}},
-        }  # fmt: skip
+        }
         body = json.dumps({"id": f"{run}-{number}", "event": event, "data": client}).encode()
         t = str(int(time.time()))
         mac = hmac.new(SECRET.encode(), f"{t}.".encode() + body, hashlib.sha256).hexdigest()

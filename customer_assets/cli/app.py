@@ -62,9 +62,7 @@ def main() -> None:
     except CustomerAssetsError as error:
         say(f"customer-assets: {error}")
         if "--json" in sys.argv:
-            print_json(
-                {"status": "failed", "error": str(error), **({"systems": {}} if "sync" in sys.argv else {})}
-            )
+            print_json({"status": "failed", "error": str(error), **({"systems": {}} if "sync" in sys.argv else {})})
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

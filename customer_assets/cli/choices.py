@@ -16,6 +16,4 @@ if TYPE_CHECKING:  # enums that are made of data have no static type
 else:
     SystemName = StrEnum("SystemName", [(name, name) for name in SYSTEMS])
     Target = StrEnum("Target", [(name, name) for name in (*SYSTEMS, ALL)])
-    Pushable = StrEnum(
-        "Pushable", [(name, name) for name, system in SYSTEMS.items() if system.pushes is not None]
-    )
+    Pushable = StrEnum("Pushable", [(name, name) for name, system in SYSTEMS.items() if system.pushes is not None])

@@ -91,10 +91,14 @@ def verify(as_json: JsonOption = False) -> None:
         found = integrity.violations(connection)
         sums = integrity.sums(connection)
     show_table(
-        "Old invoices by currency", ["", "imported", "linked", "total", "linked total", "unlinked total"],
-        [[s["currency"], s["imported"], s["linked"], s["imported_total"], s["linked_total"], s["unlinked_total"]] for s in sums],
+        "Old invoices by currency",
+        ["", "imported", "linked", "total", "linked total", "unlinked total"],
+        [
+            [s["currency"], s["imported"], s["linked"], s["imported_total"], s["linked_total"], s["unlinked_total"]]
+            for s in sums
+        ],
         to_stderr=as_json,
-    )  # fmt: skip
+    )
     for violation in found:
         say(
             f"VIOLATED {violation.rule}: not so that {violation.meaning}: {violation.count}, such as {', '.join(violation.examples)}"

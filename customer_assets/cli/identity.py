@@ -31,9 +31,7 @@ class Decision(StrEnum):
 
 
 def explain(
-    one: Annotated[
-        str, typer.Argument(metavar="A", help="A customers_cache id, system:id, or legacy:invoice-id.")
-    ],
+    one: Annotated[str, typer.Argument(metavar="A", help="A customers_cache id, system:id, or legacy:invoice-id.")],
     other: Annotated[str, typer.Argument(metavar="B", help="The other record.")],
     as_json: JsonOption = False,
 ) -> None:
@@ -43,8 +41,7 @@ def explain(
     found = explain_records(opened_runtime().context(), one, other)
     say(f"{found.one} and {found.other} are {'the same customer' if found.same else 'not the same customer'}")
     rows: list[list[Any]] = [
-        [step["from"], step["to"], step["rule"], f"{step['weight']:.1f}", _parts(step["parts"])]
-        for step in found.path
+        [step["from"], step["to"], step["rule"], f"{step['weight']:.1f}", _parts(step["parts"])] for step in found.path
     ]
     if rows:
         show_table(
@@ -73,9 +70,17 @@ def list_reviews(
     with connect(opened_runtime().url) as connection:
         found = reviews.list_reviews(connection, status="decided" if decided else "open", limit=limit)
     rows: list[list[Any]] = [
-        [str(r["id"]), r["one_ref"], r["one_name"], r["other_ref"], r["other_name"], r["weight"], r["decision"] or _parts(r["reasons"])]
+        [
+            str(r["id"]),
+            r["one_ref"],
+            r["one_name"],
+            r["other_ref"],
+            r["other_name"],
+            r["weight"],
+            r["decision"] or _parts(r["reasons"]),
+        ]
         for r in found
-    ]  # fmt: skip
+    ]
     columns = ["id", "one", "name", "other", "name", "weight", "decision" if decided else "reasons"]
     show_table("", columns, rows, to_stderr=as_json)
     if as_json:
@@ -117,12 +122,13 @@ def dedupe(
 
     settings = load_configuration().settings
     done = dedupe_file(
-        path, out, mapping=column_map(mapping), accept=settings.identity_accept,
+        path,
+        out,
+        mapping=column_map(mapping),
+        accept=settings.identity_accept,
         review=settings.identity_review,
-    )  # fmt: skip
-    say(
-        f"{done.rows} rows, {done.customers} customers, {done.reviews} pairs in doubt, {done.seconds:.1f} s: {out}"
     )
+    say(f"{done.rows} rows, {done.customers} customers, {done.reviews} pairs in doubt, {done.seconds:.1f} s: {out}")
     if as_json:
         print_json({"rows": done.rows, "customers": done.customers, "reviews": done.reviews, "out": str(out)})
     if not done.rows:

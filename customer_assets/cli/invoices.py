@@ -19,9 +19,7 @@ from customer_assets.errors import ConfigurationError
 
 
 def import_invoices(
-    location: Annotated[
-        str, typer.Argument(metavar="PATH|URL", help="A .csv or .parquet file, or an SQLAlchemy URL.")
-    ],
+    location: Annotated[str, typer.Argument(metavar="PATH|URL", help="A .csv or .parquet file, or an SQLAlchemy URL.")],
     table: Annotated[str | None, typer.Option(help="The table, where a database is given.")] = None,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="old=new: a column of the file and what it is here.")
@@ -66,9 +64,7 @@ def import_invoices(
 
 
 def migrate_invoices(
-    month: Annotated[
-        list[str] | None, typer.Option(help="YYYY-MM, or undated; repeatable. Default: all.")
-    ] = None,
+    month: Annotated[list[str] | None, typer.Option(help="YYYY-MM, or undated; repeatable. Default: all.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Work it out, but change nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,10 +78,7 @@ def migrate_invoices(
         raise ConfigurationError(f"--month {wrong[0]}: write YYYY-MM, or undated")
     runtime = opened_runtime()
     result = migrate(runtime.context(), month or None, dry_run=dry_run)
-    rows = [
-        [name, count]
-        for name, count in sorted({**result.linked, **result.unlinked}.items(), key=lambda x: -x[1])
-    ]
+    rows = [[name, count] for name, count in sorted({**result.linked, **result.unlinked}.items(), key=lambda x: -x[1])]
     title = "Dry run: nothing was changed" if dry_run else ""
     show_table(title, ["linked by rule, or not for this reason", "invoices"], rows, to_stderr=as_json)
     linked = sum(result.linked.values())

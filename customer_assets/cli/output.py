@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from customer_assets.runtime.runtime import Runtime
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
-SandboxOption = Annotated[
-    bool, typer.Option("--sandbox", help="Use made-up data, into an empty database only.")
-]
+SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use made-up data, into an empty database only.")]
 AccountOption = Annotated[str | None, typer.Option("--account", help="Only this account of accounts.toml.")]
 
 
@@ -48,9 +46,7 @@ def show_table(title: str, columns: list[str], rows: list[list[Any]], *, to_stde
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")
     for row in rows:
-        table.add_row(
-            *("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row)
-        )
+        table.add_row(*("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
     console = Console(stderr=to_stderr)
     if not console.is_terminal:
         console.width = 140  # a pipe has no width of its own, and 80 would cut the headings

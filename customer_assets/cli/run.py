@@ -42,8 +42,7 @@ def run(as_json: JsonOption = False, sandbox: SandboxOption = False) -> None:
                 "seconds": round(report.seconds, 1),
                 "calls": report.calls,
                 "jobs": [
-                    {"job": j.job, "run_id": j.run_id, "success": j.success, "error": j.error}
-                    for j in report.jobs
+                    {"job": j.job, "run_id": j.run_id, "success": j.success, "error": j.error} for j in report.jobs
                 ],
                 "failed_checks": report.failed_checks,
                 "assets": {m.asset: m.rows for job in report.jobs for m in job.materialized},

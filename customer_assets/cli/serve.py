@@ -35,9 +35,7 @@ def sandbox(
     clients: Annotated[int, typer.Option(min=0, help="Robaws clients.")] = 4017,
     unlimited: Annotated[bool, typer.Option(help="Enforce no limits at all, for benchmarks.")] = False,
     documented_limits: Annotated[bool, typer.Option(help="Enforce Zoho's documented pace, too.")] = False,
-    keep_state: Annotated[
-        bool, typer.Option(help="Keep writes and the address in CUSTOMER_ASSETS_HOME.")
-    ] = False,
+    keep_state: Annotated[bool, typer.Option(help="Keep writes and the address in CUSTOMER_ASSETS_HOME.")] = False,
     idle: Annotated[float | None, typer.Option(help="End after so many seconds without a call.")] = None,
 ) -> None:
     """The emulated systems alone; prints their addresses as environment lines."""
@@ -73,8 +71,6 @@ def bench(
     from customer_assets.benchmarks.syncs import run_bench
 
     rows = run_bench(records, identity_sample, say=say)
-    show_table(
-        "", ["scenario", "measure", "ours", "peer", "ratio"], [list(row) for row in rows], to_stderr=as_json
-    )
+    show_table("", ["scenario", "measure", "ours", "peer", "ratio"], [list(row) for row in rows], to_stderr=as_json)
     if as_json:
         print_json({"rows": [list(row) for row in rows]})

@@ -38,20 +38,14 @@ class Side(StrEnum):
     REMOTE = "remote"
 
 
-IdsOption = Annotated[
-    list[int] | None, typer.Option("--id", help="A customer's id in customers_cache; repeatable.")
-]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Show the plan field by field; change nothing.")
-]
+IdsOption = Annotated[list[int] | None, typer.Option("--id", help="A customer's id in customers_cache; repeatable.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan field by field; change nothing.")]
 
 
 def push(
     system: Annotated[Pushable, typer.Argument(help="Where to.")],
     ids: IdsOption = None,
-    all_changed: Annotated[
-        bool, typer.Option("--all-changed", help="Every customer that changed here.")
-    ] = False,
+    all_changed: Annotated[bool, typer.Option("--all-changed", help="Every customer that changed here.")] = False,
     dry_run: DryRunOption = False,
     account: AccountOption = None,
     as_json: JsonOption = False,
@@ -95,17 +89,13 @@ def bidirectional(
     from customer_assets.pipeline.push.bidirectional import bidirectional as both_ways
 
     runtime = opened_runtime()
-    result = both_ways(
-        runtime.context(), account_of(runtime, str(system), account), ids=ids or None, dry_run=dry_run
-    )
+    result = both_ways(runtime.context(), account_of(runtime, str(system), account), ids=ids or None, dry_run=dry_run)
     if result.push is not None:
         _show_push(result.push, as_json=as_json)
     say(result.message)
     if not dry_run and result.push is not None:
         counts = result.as_dict()["details"]["pull"]
-        runtime.tell_dagster(
-            {"customers_cache": counts, "sumit_push": _counts(result.push)}, "customer-assets push"
-        )
+        runtime.tell_dagster({"customers_cache": counts, "sumit_push": _counts(result.push)}, "customer-assets push")
     if as_json:
         print_json(result.as_dict())
     error = next((p.error for p in result.pulls if p.error), result.push.error if result.push else None)
@@ -114,9 +104,7 @@ def bidirectional(
 
 def edit(
     customer_id: Annotated[int, typer.Argument(metavar="ID", help="The customer's id in customers_cache.")],
-    changes: Annotated[
-        list[str] | None, typer.Argument(metavar="FIELD=VALUE...", help="A blank value clears.")
-    ] = None,
+    changes: Annotated[list[str] | None, typer.Argument(metavar="FIELD=VALUE...", help="A blank value clears.")] = None,
     release: Annotated[
         list[str] | None, typer.Option(help="Give up the edit of this field; the source's value holds again.")
     ] = None,
@@ -141,9 +129,14 @@ def edit(
         raise ConfigurationError("edit: write FIELD=VALUE, or --release FIELD")
     try:
         done = edit_customer(
-            opened_runtime().context(), customer_id, wanted, by=getpass.getuser(),
-            seen=held, seen_at=seen_at, release=release or (),
-        )  # fmt: skip
+            opened_runtime().context(),
+            customer_id,
+            wanted,
+            by=getpass.getuser(),
+            seen=held,
+            seen_at=seen_at,
+            release=release or (),
+        )
     except RecordError as error:
         raise ConfigurationError(str(error)) from None
     for name, (old, new) in done.changed.items():
@@ -178,10 +171,18 @@ def list_conflicts(
         *(["resolution"] if resolved else []),
     ]
     rows: list[list[Any]] = [
-        [str(c["id"]), str(c["row_id"]), c["name"], c["field"], c["base_value"], c["local_value"], c["remote_value"],
-         *([f"{c['resolution']} ({c['resolved_by']})"] if resolved else [])]
+        [
+            str(c["id"]),
+            str(c["row_id"]),
+            c["name"],
+            c["field"],
+            c["base_value"],
+            c["local_value"],
+            c["remote_value"],
+            *([f"{c['resolution']} ({c['resolved_by']})"] if resolved else []),
+        ]
         for c in found
-    ]  # fmt: skip
+    ]
     show_table("", columns, rows, to_stderr=as_json)
     if as_json:
         print_json({"conflicts": found})
@@ -218,9 +219,11 @@ def _show_push(result: PushResult, *, as_json: bool) -> None:
             for f in plan.fields
         ]
         show_table(
-            "Plan: nothing was sent", ["id", "customer", "action", "field", "in SUMIT", "to be sent", "why"], rows,
+            "Plan: nothing was sent",
+            ["id", "customer", "action", "field", "in SUMIT", "to be sent", "why"],
+            rows,
             to_stderr=as_json,
-        )  # fmt: skip
+        )
         return
     rows = [[str(row.id), row.outcome, ", ".join(row.fields), row.reason] for row in result.rows]
     if rows:

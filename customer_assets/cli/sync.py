@@ -65,9 +65,7 @@ def sync(
         full=full, limit=limit, allow_mass_delete=allow_mass_delete, page_size=batch_size, delay_ms=delay
     )
     systems = list(SYSTEMS) if system == ALL else [str(system)]
-    if account is not None and not any(
-        a.account == account and a.system in systems for a in runtime.working.accounts
-    ):
+    if account is not None and not any(a.account == account and a.system in systems for a in runtime.working.accounts):
         known = ", ".join(sorted({a.account for a in runtime.working.accounts})) or "none"
         raise ConfigurationError(f"--account {account}: no such account; there are {known}")
     results: dict[str, list[SyncResult]] = {}
@@ -118,9 +116,7 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
         tasks: dict[str, Any] = {}
 
         def show(step: Progress) -> None:
-            name = f"{step.system} {step.stream}" + (
-                "" if step.account == "default" else f" ({step.account})"
-            )
+            name = f"{step.system} {step.stream}" + ("" if step.account == "default" else f" ({step.account})")
             if name not in tasks:
                 tasks[name] = bars.add_task(name, total=step.total)
             bars.update(tasks[name], completed=step.done, total=step.total)
@@ -146,11 +142,7 @@ def _report_sync(
     every = [r for found in results.values() for r in found]
     exits = {_exit_of(r.error) for r in every if r.error is not None}
     worst = max((r.status for r in every), key=("ok", "partial", "failed").index, default="ok")
-    status = (
-        "partial"
-        if worst == "failed" and asked_for_all and any(r.status != "failed" for r in every)
-        else worst
-    )
+    status = "partial" if worst == "failed" and asked_for_all and any(r.status != "failed" for r in every) else worst
     if as_json:
         print_json({"status": status, "systems": systems})
     if not dry_run:

@@ -25,9 +25,7 @@ class Role(StrEnum):
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="The user's name.")],
-    role: Annotated[
-        Role, typer.Option(help="viewer looks, editor edits and syncs, admin does all.")
-    ] = Role.VIEWER,
+    role: Annotated[Role, typer.Option(help="viewer looks, editor edits and syncs, admin does all.")] = Role.VIEWER,
     as_json: JsonOption = False,
 ) -> None:
     """Add a user; the password is read from the terminal, or from stdin."""
@@ -36,9 +34,7 @@ def add(
 
     with connect(opened_runtime().url) as connection:
         users.add_user(connection, name, _password(), role=role.value)
-        audit.record(
-            connection, who=getpass.getuser(), action="user add", target=name, details={"role": role.value}
-        )
+        audit.record(connection, who=getpass.getuser(), action="user add", target=name, details={"role": role.value})
     say(f"added {name} ({role.value})")
     if as_json:
         print_json({"name": name, "role": role.value})
@@ -52,19 +48,14 @@ def list_users(as_json: JsonOption = False) -> None:
 
     with connect(opened_runtime().url) as connection:
         found = users.list_users(connection)
-    rows = [
-        [u["name"], u["role"], str(u["created_at"])[:16], str(u["last_login_at"] or "never")[:16]]
-        for u in found
-    ]
+    rows = [[u["name"], u["role"], str(u["created_at"])[:16], str(u["last_login_at"] or "never")[:16]] for u in found]
     show_table("", ["name", "role", "since", "last login"], rows, to_stderr=as_json)
     if as_json:
         print_json({"users": found})
 
 
 @app.command()
-def passwd(
-    name: Annotated[str, typer.Argument(help="The user's name.")], as_json: JsonOption = False
-) -> None:
+def passwd(name: Annotated[str, typer.Argument(help="The user's name.")], as_json: JsonOption = False) -> None:
     """Give a user a new password; all logins of that user end."""
     from customer_assets.store import audit, users
     from customer_assets.store.database import connect

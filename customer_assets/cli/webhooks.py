@@ -24,9 +24,7 @@ STATUSES = ("waiting", "applied", "ignored", "stale", "failed")
 
 
 def register_webhook(
-    url: Annotated[
-        str, typer.Option(help="Where Robaws is to deliver: https://host/api/webhooks/robaws/customers")
-    ],
+    url: Annotated[str, typer.Option(help="Where Robaws is to deliver: https://host/api/webhooks/robaws/customers")],
     events: Annotated[str, typer.Option(help="Events, comma-separated.")] = "client.created,client.updated",
     rotate: Annotated[
         bool, typer.Option(help="Replace the endpoint and its secret; the old one is taken for a day more.")
@@ -74,15 +72,21 @@ def list_deliveries(
         health = endpoints.delivery_health(connection)
     columns = ["id", "event", "status", "customer", "received", "attempts", "ms", "error"]
     rows: list[list[Any]] = [
-        [d["id"], d["event"], d["status"], d["source_customer_id"], f"{d['received_at']:%Y-%m-%d %H:%M:%S}", d["attempts"],
-         d["duration_ms"], d["error"]]
+        [
+            d["id"],
+            d["event"],
+            d["status"],
+            d["source_customer_id"],
+            f"{d['received_at']:%Y-%m-%d %H:%M:%S}",
+            d["attempts"],
+            d["duration_ms"],
+            d["error"],
+        ]
         for d in found
-    ]  # fmt: skip
+    ]
     show_table("", columns, rows, to_stderr=as_json)
     for endpoint in known:
-        say(
-            f"endpoint {endpoint['id']} ({endpoint['account']}): {', '.join(endpoint['events'])} to {endpoint['url']}"
-        )
+        say(f"endpoint {endpoint['id']} ({endpoint['account']}): {', '.join(endpoint['events'])} to {endpoint['url']}")
     say(endpoints.health_line(health))
     if as_json:
         print_json({"deliveries": found, "endpoints": known, "health": health})
@@ -115,13 +119,12 @@ def _apply_again(ids: list[str] | None, *, as_json: bool) -> None:
             raise ConfigurationError(f"no such delivery: {', '.join(missing)}")
         put_back = deliveries.put_back(connection, ids=ids)
     applied = apply_deliveries(runtime.context(), runtime.receiving)
-    say(
-        f"{put_back} put back; "
-        + (", ".join(f"{n} {s}" for s, n in applied.statuses.items()) or "nothing waited")
-    )
+    say(f"{put_back} put back; " + (", ".join(f"{n} {s}" for s, n in applied.statuses.items()) or "nothing waited"))
     runtime.tell_dagster(applied.by_asset(), "customer-assets webhooks")
     if as_json:
-        print_json({"put_back": put_back, "statuses": applied.statuses, "created": applied.created, "updated": applied.updated})  # fmt: skip
+        print_json(
+            {"put_back": put_back, "statuses": applied.statuses, "created": applied.created, "updated": applied.updated}
+        )
     if applied.statuses.get("failed"):
         finish(1)
 
@@ -138,9 +141,7 @@ def delete(
     from customer_assets.pipeline.webhooks.register import delete_endpoints
 
     runtime = opened_runtime()
-    deleted = delete_endpoints(
-        runtime.context(), account_of(runtime, with_webhooks()[0].name, account), endpoint_id
-    )
+    deleted = delete_endpoints(runtime.context(), account_of(runtime, with_webhooks()[0].name, account), endpoint_id)
     say(f"deleted: {', '.join(deleted) or 'none was registered here'}")
     if as_json:
         print_json({"deleted": deleted})

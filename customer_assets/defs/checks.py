@@ -31,11 +31,7 @@ KEYS = {
 
 def _rules_of(asset: str) -> list[Rule]:
     """The integrity rules of an asset, and that its keys are unique."""
-    found = [
-        rule
-        for rule in RULES
-        if next(a for part, a in ASSET_OF.items() if rule.name.startswith(part)) == asset
-    ]
+    found = [rule for rule in RULES if next(a for part, a in ASSET_OF.items() if rule.name.startswith(part)) == asset]
     if asset in KEYS:
         table, keys = KEYS[asset]
         doubled = f"select 1 as example from {table} group by {keys} having count(*) > 1"

@@ -51,9 +51,7 @@ def apply_waiting_deliveries(context: dg.OpExecutionContext, runtime: dg.Resourc
     result = apply_deliveries(work, runtime.receiving)
     for asset, metadata in result.by_asset().items():
         context.log_event(
-            dg.AssetMaterialization(
-                asset, description=f"{result.total} webhook deliveries", metadata=metadata
-            )
+            dg.AssetMaterialization(asset, description=f"{result.total} webhook deliveries", metadata=metadata)
         )
 
 

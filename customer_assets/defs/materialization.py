@@ -107,9 +107,7 @@ def table_metadata(
         if shown_as is None or column.name not in INTERNAL
     ]
     if shown_as is not None:
-        columns.append(
-            dg.TableColumn("last_synced_at", "timestamp with time zone", description="last known to be so")
-        )
+        columns.append(dg.TableColumn("last_synced_at", "timestamp with time zone", description="last known to be so"))
     return {
         "calls": 0,
         "bytes": 0,

@@ -18,9 +18,7 @@ def schedules() -> dg.Definitions:
     """The schedules of this configuration: read when the code location is loaded, not when this module is imported."""
     configuration = load_configuration()
     return dg.Definitions(
-        schedules=build_schedules(
-            timezone=configuration.settings.timezone, sumit_nightly=configuration.pushes_nightly
-        )
+        schedules=build_schedules(timezone=configuration.settings.timezone, sumit_nightly=configuration.pushes_nightly)
     )
 
 

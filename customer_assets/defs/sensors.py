@@ -64,9 +64,7 @@ def run_failure_alerts(
     message = context.failure_event.message or "failed"
     with connect(runtime.url, name="customer_assets run_failure_alerts") as connection:
         runs.fail_runs_of(connection, dagster_run_id=run.run_id, job=run.job_name, error=message)
-    posted = post_alert(
-        runtime.configuration.settings, {"job": run.job_name, "run_id": run.run_id, "error": message}
-    )
+    posted = post_alert(runtime.configuration.settings, {"job": run.job_name, "run_id": run.run_id, "error": message})
     yield dg.SkipReason("recorded in sync_runs" + (" and posted" if posted else "; ALERT_URL is not set"))
 
 

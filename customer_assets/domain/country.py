@@ -14,10 +14,24 @@ from customer_assets.domain.wordlists import entries
 _LANGUAGES = ("nl", "fr", "de", "he", "ar", "hi", "es", "it")
 # Names that no ISO list has.
 _ALIASES = {
-    "uk": "GB", "england": "GB", "greatbritain": "GB", "scotland": "GB", "holland": "NL", "thenetherlands": "NL",
-    "uae": "AE", "emirates": "AE", "unitedarabemirates": "AE", "verenigdearabischeemiraten": "AE", "dubai": "AE",
-    "bharat": "IN", "usa": "US", "deutschland": "DE", "russia": "RU", "turkey": "TR", "southkorea": "KR",
-}  # fmt: skip
+    "uk": "GB",
+    "england": "GB",
+    "greatbritain": "GB",
+    "scotland": "GB",
+    "holland": "NL",
+    "thenetherlands": "NL",
+    "uae": "AE",
+    "emirates": "AE",
+    "unitedarabemirates": "AE",
+    "verenigdearabischeemiraten": "AE",
+    "dubai": "AE",
+    "bharat": "IN",
+    "usa": "US",
+    "deutschland": "DE",
+    "russia": "RU",
+    "turkey": "TR",
+    "southkorea": "KR",
+}
 
 
 @lru_cache(maxsize=4096)

@@ -25,9 +25,15 @@ def region_of(values: Mapping[str, Any], default: str) -> str:
 
 # Calling code and lengths of subscriber numbers where one written plainly needs no parser; a test compares with it.
 _PLAIN = {
-    "BE": ("32", (8, 9)), "NL": ("31", (9,)), "FR": ("33", (9,)), "DE": ("49", (10,)), "GB": ("44", (10,)),
-    "IL": ("972", (8, 9)), "IN": ("91", (10,)), "AE": ("971", (8, 9)),
-}  # fmt: skip
+    "BE": ("32", (8, 9)),
+    "NL": ("31", (9,)),
+    "FR": ("33", (9,)),
+    "DE": ("49", (10,)),
+    "GB": ("44", (10,)),
+    "IL": ("972", (8, 9)),
+    "IN": ("91", (10,)),
+    "AE": ("971", (8, 9)),
+}
 _BY_CODE = dict(_PLAIN.values())
 _PLAIN_TEXT = re.compile(r"\+?[0-9][0-9 .-]*")
 
@@ -88,9 +94,7 @@ def primary_phone(values: Mapping[str, Any], default_region: str) -> str | None:
 def primary_email(values: Mapping[str, Any]) -> str | None:
     """The e-mail address by the same order, as received."""
     persons = _persons(values)
-    return next(
-        (mail for p in persons if (mail := _text(p.get("email")))), _text(values.get("general_email"))
-    )
+    return next((mail for p in persons if (mail := _text(p.get("email")))), _text(values.get("general_email")))
 
 
 def _first_of(values: Mapping[str, Any], keys: Iterable[str]) -> str | None:

@@ -16,6 +16,4 @@ def entries(name: str) -> tuple[str, ...]:
 def all_entries() -> dict[str, tuple[str, ...]]:
     """Every list by its name."""
     lists = sorted((files("customer_assets.domain") / "data").iterdir(), key=lambda file: file.name)
-    return {
-        file.name: entries(file.name.removesuffix(".txt")) for file in lists if file.name.endswith(".txt")
-    }
+    return {file.name: entries(file.name.removesuffix(".txt")) for file in lists if file.name.endswith(".txt")}

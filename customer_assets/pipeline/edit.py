@@ -28,9 +28,15 @@ class Edited:
 
 
 def edit_customer(
-    context: Context, row_id: int, changes: Mapping[str, str | bool | None], *, by: str,
-    seen: Mapping[str, Any] | None = None, seen_at: datetime | None = None, release: Sequence[str] = (),
-) -> Edited:  # fmt: skip
+    context: Context,
+    row_id: int,
+    changes: Mapping[str, str | bool | None],
+    *,
+    by: str,
+    seen: Mapping[str, Any] | None = None,
+    seen_at: datetime | None = None,
+    release: Sequence[str] = (),
+) -> Edited:
     """Change fields of a customer here. The source's values stay beneath, and come back when the edit is released.
 
     Args:

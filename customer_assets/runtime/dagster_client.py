@@ -50,8 +50,10 @@ class Dagster:
             TransientError: it was asked, and did not answer.
         """
         selector: dict[str, Any] = {
-            "repositoryLocationName": "customer_assets", "repositoryName": "__repository__", "jobName": job,
-        }  # fmt: skip
+            "repositoryLocationName": "customer_assets",
+            "repositoryName": "__repository__",
+            "jobName": job,
+        }
         if assets:
             selector["assetSelection"] = [{"path": [name]} for name in assets]
         parameters = {
@@ -66,10 +68,14 @@ class Dagster:
         except httpx.HTTPStatusError as error:
             if error.response.is_client_error:
                 return None  # the same
-            raise TransientError(f"Dagster at {self.address} failed while it was asked to run: look there ({error})") from None  # fmt: skip
+            raise TransientError(
+                f"Dagster at {self.address} failed while it was asked to run: look there ({error})"
+            ) from None
         except (httpx.HTTPError, LookupError, TypeError) as error:
             # it may have begun: to do the same here would do it twice
-            raise TransientError(f"Dagster at {self.address} did not say whether the run began: look there ({error!r})") from None  # fmt: skip
+            raise TransientError(
+                f"Dagster at {self.address} did not say whether the run began: look there ({error!r})"
+            ) from None
         if answer["__typename"] != "LaunchRunSuccess":
             log.warning("Dagster does not run %s, so it is done here: %s", job, answer)
             return None
@@ -96,8 +102,10 @@ class Dagster:
 
     def _ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         answer = httpx.post(
-            f"{self.address}/graphql", json={"query": query, "variables": variables}, timeout=httpx.Timeout(20, connect=1)
-        )  # fmt: skip
+            f"{self.address}/graphql",
+            json={"query": query, "variables": variables},
+            timeout=httpx.Timeout(20, connect=1),
+        )
         answer.raise_for_status()
         data: dict[str, Any] = answer.json()["data"]
         return data

@@ -105,9 +105,7 @@ def record_import(instance: dg.DagsterInstance, months: list[str], counts: Mappi
     _report(instance, {"legacy_invoices": counts}, "customer-assets import-invoices")
 
 
-def _report(
-    instance: dg.DagsterInstance, metadata: Mapping[str, Mapping[str, Any]], description: str
-) -> None:
+def _report(instance: dg.DagsterInstance, metadata: Mapping[str, Mapping[str, Any]], description: str) -> None:
     import dagster as dg
 
     for asset, entries in metadata.items():

@@ -61,9 +61,7 @@ def run_job(
 
     tags = {RANGE_START: partitions[0], RANGE_END: partitions[1]} if partitions else {}
     result = definitions.resolve_job_def(job).execute_in_process(
-        run_config={
-            "loggers": {"console": {"config": {"log_level": "ERROR"}}}
-        },  # the events are recorded anyway
+        run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},  # the events are recorded anyway
         instance=instance,
         tags=tags,
         asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
@@ -94,9 +92,7 @@ def run_job(
             failure = event.step_failure_data
             said = failure.user_failure_data.description if failure.user_failure_data else None
             error = error or said or (failure.error.message.strip() if failure.error else "a step failed")
-    return JobRun(
-        job, result.run_id, result.success, list(materialized.values()), error, failed_checks, systems_failed
-    )
+    return JobRun(job, result.run_id, result.success, list(materialized.values()), error, failed_checks, systems_failed)
 
 
 def close_dead_runs(instance: dg.DagsterInstance) -> int:

@@ -36,9 +36,17 @@ def run_dev(runtime: Runtime, *, say: Say) -> None:
     with dagster_instance() as instance:
         close_dead_runs(instance)
     dagster = [
-        sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(settings.dagster_port),
-        "--workspace", "workspace.yaml",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(settings.dagster_port),
+        "--workspace",
+        "workspace.yaml",
+    ]
     web = [sys.executable, "-m", "customer_assets", "serve", "--port", str(settings.web_port)]
     dagster_url = f"http://127.0.0.1:{settings.dagster_port}"
     # a group of their own: Ctrl-C reaches us, and we end them in order
@@ -87,10 +95,7 @@ def _interrupt(*_: Any) -> None:
 
 def _stop_server_if_unused(runtime: Runtime) -> None:
     """Stop the embedded server unless somebody else is connected to it."""
-    if (
-        runtime.configuration.settings.database_url is not None
-        or embedded.running_server(runtime.home) is None
-    ):
+    if runtime.configuration.settings.database_url is not None or embedded.running_server(runtime.home) is None:
         return
     with database.connect(runtime.url) as connection:
         others = database.scalar(

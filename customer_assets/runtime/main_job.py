@@ -67,9 +67,7 @@ def run_everything(runtime: Runtime, definitions: dg.Definitions, *, say: Say) -
     accounts = runtime.working.accounts  # starts the sandbox where that is meant
     if runtime.configuration.sandbox:
         say("nothing is configured: this run uses the sandbox's made-up data")
-    say(
-        f"syncing {', '.join(f'{a.system}' + ('' if a.account == 'default' else f' ({a.account})') for a in accounts)}"
-    )
+    say(f"syncing {', '.join(f'{a.system}' + ('' if a.account == 'default' else f' ({a.account})') for a in accounts)}")
     try:
         with dagster_instance() as instance:
             closed = close_dead_runs(instance)
@@ -78,12 +76,8 @@ def run_everything(runtime: Runtime, definitions: dg.Definitions, *, say: Say) -
             jobs = [run_job(definitions, instance, "customer_sync")]
             months = add_months(instance, [])
             if months:
-                jobs.append(
-                    run_job(definitions, instance, "invoice_migration", partitions=(months[0], months[-1]))
-                )
-                jobs.append(
-                    run_job(definitions, instance, "customer_sync", assets=["customers", "payment_reminders"])
-                )
+                jobs.append(run_job(definitions, instance, "invoice_migration", partitions=(months[0], months[-1])))
+                jobs.append(run_job(definitions, instance, "customer_sync", assets=["customers", "payment_reminders"]))
     finally:
         if runtime.configuration.sandbox and not was_up:
             stop_sandbox(runtime)

@@ -72,8 +72,7 @@ class Runtime:
             account
             for system in SYSTEMS.values()
             if system.webhooks is not None
-            for account in self.configuration.of(system.name)
-            or [self.account_without_calls(system.name, "default")]
+            for account in self.configuration.of(system.name) or [self.account_without_calls(system.name, "default")]
         )
 
     def silent_accounts(self, connection: database.Connection) -> list[str]:
@@ -96,9 +95,7 @@ class Runtime:
         progress: Callable[[Progress], None] | None = None,
     ) -> Context:
         """What the verbs of `pipeline` are given."""
-        context = Context(
-            self.url, self.configuration.settings, trigger=trigger, dagster_run_id=dagster_run_id
-        )
+        context = Context(self.url, self.configuration.settings, trigger=trigger, dagster_run_id=dagster_run_id)
         return replace(context, progress=progress) if progress else context
 
     def context_of_run(self, dagster_run_id: str) -> Context:
@@ -144,9 +141,7 @@ def open_runtime(*, sandbox: bool = False, migrate: bool = True) -> Runtime:
     """
     configuration = load_configuration()
     if sandbox:
-        configuration = replace(
-            configuration, settings=configuration.settings.model_copy(update={"sandbox": True})
-        )
+        configuration = replace(configuration, settings=configuration.settings.model_copy(update={"sandbox": True}))
     given = configuration.settings.database_url
     names = ("sandbox", "dagster_sandbox") if configuration.sandbox else ("customers", "dagster")
     if given is None:
@@ -200,9 +195,7 @@ def _refuse_real_data(url: str) -> None:
             return
         known = database.scalar(connection, "select to_regclass('ops.database_marks')")
         mark = (
-            database.scalar(connection, "select value from ops.database_marks where mark = 'data'")
-            if known
-            else None
+            database.scalar(connection, "select value from ops.database_marks where mark = 'data'") if known else None
         )
         if mark != "sandbox":
             raise ConfigurationError(
@@ -218,9 +211,7 @@ def _mark(url: str, data: str, *, only_with_systems: bool) -> None:
     with database.connect(url) as connection:
         held = database.scalar(connection, "select value from ops.database_marks where mark = 'data'")
         if held is None:
-            connection.execute(
-                "insert into ops.database_marks values ('data', %s) on conflict do nothing", [data]
-            )
+            connection.execute("insert into ops.database_marks values ('data', %s) on conflict do nothing", [data])
         elif held != data:
             raise ConfigurationError(
                 f"{database.shown(url)} holds the sandbox's made-up data: use another database for real customers "

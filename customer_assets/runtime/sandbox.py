@@ -36,9 +36,7 @@ def sandbox_configuration(settings: Settings, environment: Mapping[str, str]) ->
     for system in SYSTEMS:
         prefix = f"{system.upper()}_"
         values: dict[str, Any] = {
-            name.removeprefix(prefix).lower(): value
-            for name, value in environment.items()
-            if name.startswith(prefix)
+            name.removeprefix(prefix).lower(): value for name, value in environment.items() if name.startswith(prefix)
         }
         if values:  # the sandbox emulates it
             accounts.append(Account("default", system, SYSTEMS[system].settings(**values)))

@@ -18,8 +18,18 @@ from customer_assets.sandbox.companies import (
 
 Record = dict[str, Any]
 
-ROLES = ("POV", "RORO", "FORWARDER", "CONSIGNEE", "CAR DEALER", "LUXURY CAR DEALER", "BROKER", "TRANSPORT COMPANY",
-         "SHIPPING LINE", "BLACKLISTED")  # fmt: skip
+ROLES = (
+    "POV",
+    "RORO",
+    "FORWARDER",
+    "CONSIGNEE",
+    "CAR DEALER",
+    "LUXURY CAR DEALER",
+    "BROKER",
+    "TRANSPORT COMPANY",
+    "SHIPPING LINE",
+    "BLACKLISTED",
+)
 EPOCH = datetime(2021, 1, 4, 8, 0, tzinfo=UTC)
 ZOHO_ONLY = 5_000_000  # numbers of companies that Robaws does not know
 SUMIT_ONLY = 6_000_000
@@ -90,9 +100,7 @@ def zoho_contact(number: int, *, seed: int, is_vendor: bool = False) -> Record:
     subject = zoho_company(number, seed=seed)
     modified = EPOCH + timedelta(minutes=random.randint(0, 2_500_000))
     contact_id = str(ZOHO_FIRST_ID + number * 7)
-    persons = [
-        _person(subject, random, contact_id, n) for n in range(random.choices((0, 1, 2, 4), (1, 6, 2, 1))[0])
-    ]
+    persons = [_person(subject, random, contact_id, n) for n in range(random.choices((0, 1, 2, 4), (1, 6, 2, 1))[0])]
     if persons and random.random() > 0.05:
         persons[0]["is_primary_contact"] = True
     primary = next((p for p in persons if p["is_primary_contact"]), None)
@@ -145,13 +153,9 @@ def zoho_invoice(number: int, *, contacts: int, seed: int) -> Record:
         contact_id = str(ZOHO_FIRST_ID - 1 - number % 1000)
     issued = date(2024, 1, 2) + timedelta(days=number * 1050 // 5000 % 1050)
     total = round(random.uniform(40, 12_000), 2)
-    status = random.choices(
-        ("paid", "overdue", "sent", "partially_paid", "void", "draft"), (55, 15, 15, 8, 4, 3)
-    )[0]
+    status = random.choices(("paid", "overdue", "sent", "partially_paid", "void", "draft"), (55, 15, 15, 8, 4, 3))[0]
     balance = {"paid": 0.0, "void": 0.0, "partially_paid": round(total * 0.4, 2)}.get(status, total)
-    modified = datetime(issued.year, issued.month, issued.day, 9, tzinfo=UTC) + timedelta(
-        hours=random.randint(0, 900)
-    )
+    modified = datetime(issued.year, issued.month, issued.day, 9, tzinfo=UTC) + timedelta(hours=random.randint(0, 900))
     return {
         "invoice_id": str(INVOICE_FIRST_ID + number),
         "customer_id": contact_id,
@@ -195,15 +199,26 @@ def sumit_customer(number: int, *, seed: int) -> Record:
 
 
 LEGACY_COLUMNS = (
-    "source_invoice_id", "source_system", "source_customer_id", "customer_name", "customer_phone", "customer_email",
-    "customer_vat_number", "customer_address", "customer_country", "invoice_number", "invoice_date", "due_date", "total",
-    "balance", "currency_code", "status",
-)  # fmt: skip
+    "source_invoice_id",
+    "source_system",
+    "source_customer_id",
+    "customer_name",
+    "customer_phone",
+    "customer_email",
+    "customer_vat_number",
+    "customer_address",
+    "customer_country",
+    "invoice_number",
+    "invoice_date",
+    "due_date",
+    "total",
+    "balance",
+    "currency_code",
+    "status",
+)
 
 
-def legacy_invoice(
-    number: int, *, robaws_clients: int, zoho_contacts: int, sumit_customers: int, seed: int
-) -> Record:
+def legacy_invoice(number: int, *, robaws_clients: int, zoho_contacts: int, sumit_customers: int, seed: int) -> Record:
     """An old invoice that carries its customer's fields, as somebody typed them then."""
     random = Random(f"legacy/{seed}/{number}")
     system = random.choices(("robaws", "zoho", "sumit", None), (50, 20, 8, 22))[0]
@@ -231,9 +246,7 @@ def legacy_invoice(
         "source_system": system,
         "source_customer_id": source_id if keeps_id and not blank else None,
         "customer_name": None if blank else spelled_name(subject, random, sloppy=0.5),
-        "customer_phone": None
-        if blank
-        else _some(random, 0.7, spelled_phone(subject.phone, subject.land, random)),
+        "customer_phone": None if blank else _some(random, 0.7, spelled_phone(subject.phone, subject.land, random)),
         "customer_email": None if blank else _some(random, 0.7, f"info@{subject.domain}"),
         "customer_vat_number": None if blank else _some(random, 0.55, spelled_vat(subject.vat, random)),
         "customer_address": None if blank else f"{subject.street}, {subject.zipcode} {subject.city}",

@@ -27,9 +27,7 @@ def routes(world: World) -> list[Route]:
         Route("/api/v2/clients", view.guarded(view.list_clients), methods=["GET"]),
         Route("/api/v2/clients/{client_id}", view.guarded(view.one_client), methods=["GET"]),
         Route("/api/v2/webhook-endpoints", view.guarded(view.endpoints), methods=["GET", "POST"]),
-        Route(
-            "/api/v2/webhook-endpoints/{endpoint_id}", view.guarded(view.delete_endpoint), methods=["DELETE"]
-        ),
+        Route("/api/v2/webhook-endpoints/{endpoint_id}", view.guarded(view.delete_endpoint), methods=["DELETE"]),
     ]
 
 
@@ -85,9 +83,7 @@ class _Robaws:
         rows = self._in_order(by_id="sort" in request.query_params)
         if since and switches.robaws_updated_from == "honoured":
             rows = [row for row in rows if row.get("updatedAt", "") >= since]
-        items = [
-            self._shaped(row, number) for number, row in enumerate(rows[page * size : (page + 1) * size])
-        ]
+        items = [self._shaped(row, number) for number, row in enumerate(rows[page * size : (page + 1) * size])]
         total: Any = len(rows)
         body = {
             "items": items,
@@ -160,9 +156,7 @@ async def deliver(world: World, event: str, client_id: str) -> int:
         body = json.dumps(delivery, ensure_ascii=False).encode()
         for attempt in range(3):
             signed = int(time.time())
-            mac = hmac.new(
-                endpoint["secret"].encode(), f"{signed}.".encode() + body, hashlib.sha256
-            ).hexdigest()
+            mac = hmac.new(endpoint["secret"].encode(), f"{signed}.".encode() + body, hashlib.sha256).hexdigest()
             headers = {"Content-Type": "application/json", "Robaws-Signature": f"t={signed},v1={mac}"}
             try:
                 async with httpx.AsyncClient(timeout=2.0) as client:

@@ -80,9 +80,7 @@ class _Faulty:
         if kind == "cut":
             await _cut(b'{"items":[{"id":"1","na', send)
         elif kind == "reset":
-            await send(
-                {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9999")]}
-            )
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9999")]})
             await send({"type": "http.response.body", "body": b'{"items":', "more_body": True})
             raise ConnectionResetError("on purpose")
         elif kind == "late":  # done, but nobody hears of it
@@ -125,9 +123,7 @@ def _fault_response(kind: str) -> Response:
         case "redirect":
             return Response(status_code=302, headers={"Location": "/elsewhere"})
         case "quota":
-            return PlainTextResponse(
-                "no quota", status_code=429, headers={"x-ratelimit-daily-remaining": "0"}
-            )
+            return PlainTextResponse("no quota", status_code=429, headers={"x-ratelimit-daily-remaining": "0"})
     return PlainTextResponse("on purpose", status_code=int(kind))
 
 
@@ -185,18 +181,14 @@ def serve(world: World, *, host: str, port: int, home: Path | None, idle_seconds
             write_legacy_invoices(world, legacy)
         state = home / STATE_FILE
         part = state.with_suffix(f".{os.getpid()}")
-        part.write_text(
-            json.dumps({"pid": os.getpid(), "base": base, "environment": lines}), encoding="utf-8"
-        )
+        part.write_text(json.dumps({"pid": os.getpid(), "base": base, "environment": lines}), encoding="utf-8")
         part.replace(state)
     for name, value in lines.items():
         print(f"{name}={value}", flush=True)  # noqa: T201 (this is what the command is for)
     asyncio.run(_serve(server, listening, world, idle_seconds))
 
 
-async def _serve(
-    server: uvicorn.Server, listening: socket.socket, world: World, idle_seconds: float | None
-) -> None:
+async def _serve(server: uvicorn.Server, listening: socket.socket, world: World, idle_seconds: float | None) -> None:
     async def watch() -> None:
         while idle_seconds is not None:
             await asyncio.sleep(min(5.0, idle_seconds))

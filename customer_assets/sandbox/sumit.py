@@ -14,15 +14,29 @@ from customer_assets.sandbox.world import SUMIT_COMPANY, SUMIT_KEY, World
 
 FOLDER = "5500"
 ENTITY_NAMES = {
-    "Name": "Customers_FullName", "EmailAddress": "Customers_EmailAddress", "Phone": "Customers_Phone",
-    "CompanyNumber": "Customers_CompanyNumber", "Address": "Customers_Address", "City": "Customers_City",
-    "ZipCode": "Customers_ZipCode", "CustomField_Segment": "CustomField_Segment",
-}  # fmt: skip
+    "Name": "Customers_FullName",
+    "EmailAddress": "Customers_EmailAddress",
+    "Phone": "Customers_Phone",
+    "CompanyNumber": "Customers_CompanyNumber",
+    "Address": "Customers_Address",
+    "City": "Customers_City",
+    "ZipCode": "Customers_ZipCode",
+    "CustomField_Segment": "CustomField_Segment",
+}
 SEED_NAMES = {
-    "ID": "CustomerID", "Name": "Name", "EmailAddress": "Email", "Phone": "Phone", "CompanyName": "CompanyName",
-    "CompanyNumber": "TaxID", "Address": "Address", "City": "City", "State": "State", "Country": "Country",
-    "ZipCode": "ZipCode", "CustomField_Segment": "CustomField_Segment",
-}  # fmt: skip
+    "ID": "CustomerID",
+    "Name": "Name",
+    "EmailAddress": "Email",
+    "Phone": "Phone",
+    "CompanyName": "CompanyName",
+    "CompanyNumber": "TaxID",
+    "Address": "Address",
+    "City": "City",
+    "State": "State",
+    "Country": "Country",
+    "ZipCode": "ZipCode",
+    "CustomField_Segment": "CustomField_Segment",
+}
 BUILT_IN = ({"ID": 1, "Name": "לקוח כללי"}, {"ID": 2, "Name": "SUMIT"})
 SEARCH_FIELDS = {2: "ExternalIdentifier", 3: "Name", 4: "CompanyNumber", 5: "Phone", 6: "EmailAddress"}
 
@@ -142,9 +156,7 @@ class _Sumit:
     def _entity(self, row: dict[str, Any], load: bool) -> dict[str, Any]:
         entity: dict[str, Any] = {"ID": row.get("ID"), "Folder": FOLDER}
         if load:
-            values = {
-                ENTITY_NAMES[k]: [v] for k, v in row.items() if k in ENTITY_NAMES and v not in (None, "")
-            }
+            values = {ENTITY_NAMES[k]: [v] for k, v in row.items() if k in ENTITY_NAMES and v not in (None, "")}
             entity |= {"Properties": values} if self.world.switches.sumit_nested else values
         return entity
 

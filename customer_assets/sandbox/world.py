@@ -126,32 +126,26 @@ class World:
     def __post_init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.faults: list[Fault] = []
-        self.before_page: list[
-            Callable[[str, int], None]
-        ] = []  # told before a list page is cut out: tests move rows
+        self.before_page: list[Callable[[str, int], None]] = []  # told before a list page is cut out: tests move rows
         self.last_call = time.monotonic()
         n, seed = self.sizes, self.seed
         self.robaws: dict[str, Record] = {
-            record["id"]: record
-            for record in (records.robaws_client(i, seed=seed) for i in range(n.robaws_clients))
+            record["id"]: record for record in (records.robaws_client(i, seed=seed) for i in range(n.robaws_clients))
         }
         contacts = [records.zoho_contact(i, seed=seed) for i in range(n.zoho_contacts)]
         contacts += [
-            records.zoho_contact(n.zoho_contacts + i, seed=seed, is_vendor=True)
-            for i in range(n.zoho_vendors)
+            records.zoho_contact(n.zoho_contacts + i, seed=seed, is_vendor=True) for i in range(n.zoho_vendors)
         ]
         self.zoho_contacts: dict[str, Record] = {record["contact_id"]: record for record in contacts}
         self.zoho_hidden: dict[str, Record] = self._hidden_contacts()
         self.zoho_invoices: dict[str, Record] = {
             record["invoice_id"]: record
             for record in (
-                records.zoho_invoice(i, contacts=max(1, n.zoho_contacts), seed=seed)
-                for i in range(n.zoho_invoices)
+                records.zoho_invoice(i, contacts=max(1, n.zoho_contacts), seed=seed) for i in range(n.zoho_invoices)
             )
         }
         self.sumit: dict[int, Record] = {
-            record["ID"]: record
-            for record in (records.sumit_customer(i, seed=seed) for i in range(n.sumit_customers))
+            record["ID"]: record for record in (records.sumit_customer(i, seed=seed) for i in range(n.sumit_customers))
         }
         self.robaws_bucket = Bucket(self.limits.robaws_per_second, self.limits.robaws_burst)
         self.robaws_left = {"normal": self.limits.robaws_per_day, "replica": self.limits.robaws_per_day}
@@ -220,8 +214,11 @@ class World:
         n = self.sizes
         return [
             records.legacy_invoice(
-                i, robaws_clients=n.robaws_clients, zoho_contacts=n.zoho_contacts, sumit_customers=n.sumit_customers,
+                i,
+                robaws_clients=n.robaws_clients,
+                zoho_contacts=n.zoho_contacts,
+                sumit_customers=n.sumit_customers,
                 seed=self.seed,
             )
             for i in range(n.legacy_invoices)
-        ]  # fmt: skip
+        ]

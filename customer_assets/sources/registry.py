@@ -17,12 +17,7 @@ def rank_of(source: str) -> int:
 
 def streams_of(entity: str) -> list[tuple[System, Stream]]:
     """The streams of an entity, system by system."""
-    return [
-        (system, stream)
-        for system in SYSTEMS.values()
-        for stream in system.streams
-        if stream.entity == entity
-    ]
+    return [(system, stream) for system in SYSTEMS.values() for stream in system.streams if stream.entity == entity]
 
 
 def with_pushes() -> list[System]:

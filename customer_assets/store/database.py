@@ -52,15 +52,11 @@ def connect(
             "characters of the password percent-encoded"
         ) from None
     except psycopg.OperationalError as error:
-        raise ConfigurationError(
-            f"cannot connect to {shown(url)}: {_first_line(error)}; check DATABASE_URL"
-        ) from None
+        raise ConfigurationError(f"cannot connect to {shown(url)}: {_first_line(error)}; check DATABASE_URL") from None
     if connection.info.server_version < OLDEST_SERVER:
         version = connection.info.server_version // 10000
         connection.close()
-        raise ConfigurationError(
-            f"{shown(url)} is PostgreSQL {version}; 15 or newer is needed (DATABASE_URL)"
-        )
+        raise ConfigurationError(f"{shown(url)} is PostgreSQL {version}; 15 or newer is needed (DATABASE_URL)")
     return connection
 
 
@@ -150,9 +146,7 @@ def _revision(connection: Connection) -> str | None:
 
 def _newest_revision() -> str:
     """Highest number among the migrations; read from file names, so that a run worker need not load Alembic."""
-    return max(
-        path.name.split("_")[0] for path in (Path(__file__).parent / "migrations/versions").glob("[0-9]*.py")
-    )
+    return max(path.name.split("_")[0] for path in (Path(__file__).parent / "migrations/versions").glob("[0-9]*.py"))
 
 
 def _migrate(url: str) -> None:
@@ -213,9 +207,7 @@ def system_lock(url: str, *, account: str, system: str, what: str) -> Iterator[N
                 raise BusyError(f"{system} (account {account}) is being synced already by {holder}")
             time.sleep(0.1)  # its session is ending: the server frees the lock in a moment
         else:
-            raise BusyError(
-                f"{system} (account {account}) is being synced already by a session that just ended"
-            )
+            raise BusyError(f"{system} (account {account}) is being synced already by a session that just ended")
         try:
             yield
         finally:

@@ -232,9 +232,16 @@ def _init(place: _Place) -> None:
     _owned_folder(place.data_dir, place.user, 0o700)
     try:
         _pg(
-            place, "initdb", "--username=postgres", "--auth=peer", "--encoding=UTF8", "--locale=C.UTF-8",
-            "--no-instructions", "-D", str(place.data_dir),
-        )  # fmt: skip
+            place,
+            "initdb",
+            "--username=postgres",
+            "--auth=peer",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-instructions",
+            "-D",
+            str(place.data_dir),
+        )
     except ConfigurationError:
         shutil.rmtree(place.data_dir, ignore_errors=True)  # half a cluster would be taken for a whole one
         raise
@@ -265,9 +272,17 @@ def _write_settings(place: _Place) -> None:
 
 def _start(place: _Place) -> None:
     _pg(
-        place, "pg_ctl", "-w", "-t", str(START_SECONDS), "-l", str(place.data_dir / "server.log"),
-        "-D", str(place.data_dir), "start",
-    )  # fmt: skip
+        place,
+        "pg_ctl",
+        "-w",
+        "-t",
+        str(START_SECONDS),
+        "-l",
+        str(place.data_dir / "server.log"),
+        "-D",
+        str(place.data_dir),
+        "start",
+    )
 
 
 def _owned_folder(path: Path, user: str | None, mode: int) -> None:

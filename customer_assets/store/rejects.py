@@ -80,6 +80,4 @@ def open_rejects(connection: Connection, *, account: str, source: str, entity: s
 def resolve_rejects(connection: Connection, reject_ids: Sequence[int]) -> None:
     """Close rejects that could be mapped now."""
     if reject_ids:
-        connection.execute(
-            "update ops.rejected_records set resolved_at = now() where id = any(%s)", [list(reject_ids)]
-        )
+        connection.execute("update ops.rejected_records set resolved_at = now() where id = any(%s)", [list(reject_ids)])

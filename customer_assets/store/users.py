@@ -67,9 +67,7 @@ def set_password(connection: Connection, name: str, password: str) -> None:
 
 def list_users(connection: Connection) -> list[dict[str, Any]]:
     """Users without their hashes."""
-    return connection.execute(
-        "select name, role, created_at, last_login_at from ops.users order by name"
-    ).fetchall()
+    return connection.execute("select name, role, created_at, last_login_at from ops.users order by name").fetchall()
 
 
 def ensure_admin(connection: Connection, password: str | None) -> str | None:

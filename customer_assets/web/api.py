@@ -105,9 +105,7 @@ def connect_to_read(runtime: Runtime) -> Connection:
     return connect(runtime.url, name="customer_assets web", timeout=2, statement_seconds=READ_SECONDS)
 
 
-def _read(
-    runtime: Runtime, name: str, filters: dict[str, Any], after: int, limit: int
-) -> list[dict[str, Any]]:
+def _read(runtime: Runtime, name: str, filters: dict[str, Any], after: int, limit: int) -> list[dict[str, Any]]:
     with connect_to_read(runtime) as connection:
         return api.page(connection, name, filters=filters, after=after, limit=limit)
 

@@ -66,9 +66,13 @@ def build_app(runtime: Runtime) -> App:
     # one address serves all accounts: the first one's limits hold
     first: WebhookSettings = next(a.settings for a in runtime.receiving if a.system == SOURCE)
     receiver = Receiver(
-        secrets, landing, refusals, applier.wake,
-        tolerance_seconds=first.webhook_tolerance_seconds, refusals_per_minute=first.webhook_refusals_per_minute,
-    )  # fmt: skip
+        secrets,
+        landing,
+        refusals,
+        applier.wake,
+        tolerance_seconds=first.webhook_tolerance_seconds,
+        refusals_per_minute=first.webhook_refusals_per_minute,
+    )
 
     guard = Guard(runtime)
     worker = Worker(runtime, reporter)
@@ -127,9 +131,7 @@ def _health_routes(runtime: Runtime, secrets: Secrets, applier: Applier) -> list
         """Whether deliveries can be taken and pages shown: the database answers, and the applier runs."""
         await run_in_threadpool(_ask_database, runtime)
         is_ready = applier.is_alive
-        return JSONResponse(
-            {"status": "ok" if is_ready else "starting"}, status_code=200 if is_ready else 503
-        )
+        return JSONResponse({"status": "ok" if is_ready else "starting"}, status_code=200 if is_ready else 503)
 
     return [Route("/healthz", health), Route("/readyz", ready)]
 
@@ -169,11 +171,7 @@ def _health(runtime: Runtime) -> dict[str, Any]:
 
 
 def _unavailable(_request: Request, error: Exception) -> Response:
-    said = (
-        str(error).splitlines()[0]
-        if isinstance(error, CustomerAssetsError)
-        else "the database does not answer"
-    )
+    said = str(error).splitlines()[0] if isinstance(error, CustomerAssetsError) else "the database does not answer"
     return JSONResponse({"status": "failed", "error": said}, status_code=503, headers={"Retry-After": "5"})
 
 

@@ -20,9 +20,17 @@ pytestmark = pytest.mark.slow
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 ASSETS = {
-    "raw_robaws_client_pages", "raw_zoho_contact_pages", "raw_zoho_invoice_pages", "raw_sumit_customer_pages",
-    "customers_cache", "invoices_cache", "legacy_invoices", "customers", "payment_reminders", "sumit_push",
-}  # fmt: skip
+    "raw_robaws_client_pages",
+    "raw_zoho_contact_pages",
+    "raw_zoho_invoice_pages",
+    "raw_sumit_customer_pages",
+    "customers_cache",
+    "invoices_cache",
+    "legacy_invoices",
+    "customers",
+    "payment_reminders",
+    "sumit_push",
+}
 
 
 @pytest.fixture
@@ -35,9 +43,14 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def defs(company: Company, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dg.Definitions:
     """Our definitions over the test's database and sandbox."""
     lines = environment(company.base) | {
-        "DATABASE_URL": company.url, "LEGACY_INVOICES": str(tmp_path / "legacy.csv"), "ROBAWS_REQUESTS_PER_SECOND": "5000",
-        "ROBAWS_BURST": "5000", "ROBAWS_RETRY_SECONDS": "0", "ZOHO_RETRY_SECONDS": "0", "SUMIT_RETRY_SECONDS": "0",
-    }  # fmt: skip
+        "DATABASE_URL": company.url,
+        "LEGACY_INVOICES": str(tmp_path / "legacy.csv"),
+        "ROBAWS_REQUESTS_PER_SECOND": "5000",
+        "ROBAWS_BURST": "5000",
+        "ROBAWS_RETRY_SECONDS": "0",
+        "ZOHO_RETRY_SECONDS": "0",
+        "SUMIT_RETRY_SECONDS": "0",
+    }
     for name, value in lines.items():
         monkeypatch.setenv(name, value)
     write_legacy_invoices(company.world, tmp_path / "legacy.csv")
@@ -64,15 +77,10 @@ def metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
 
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
-    return {
-        f"{c.asset_key.to_user_string()}.{c.check_name}": c.passed
-        for c in result.get_asset_check_evaluations()
-    }
+    return {f"{c.asset_key.to_user_string()}.{c.check_name}": c.passed for c in result.get_asset_check_evaluations()}
 
 
-def migrate(
-    defs: dg.Definitions, instance: dg.DagsterInstance, first: str, last: str
-) -> dg.ExecuteInProcessResult:
+def migrate(defs: dg.Definitions, instance: dg.DagsterInstance, first: str, last: str) -> dg.ExecuteInProcessResult:
     tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
     return run(defs, instance, "invoice_migration", tags=tags)
 
@@ -111,13 +119,9 @@ def test_the_weekly_check_finds_a_customer_that_a_full_resolution_would_not_make
     assert not checks(run(defs, instance, "identity_check"))[name]
 
 
-def test_no_personal_data_in_metadata(
-    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
-) -> None:
+def test_no_personal_data_in_metadata(company: Company, defs: dg.Definitions, instance: dg.DagsterInstance) -> None:
     text = str(metadata(run(defs, instance)))
-    name = company.value(
-        "select name from customers_cache where source = 'robaws' and length(name) > 12 limit 1"
-    )
+    name = company.value("select name from customers_cache where source = 'robaws' and length(name) > 12 limit 1")
     assert name not in text
     assert "@" not in text
 
@@ -130,13 +134,14 @@ def test_one_system_down_stops_no_other_and_the_run_is_red(
     result = run(defs, instance)
     assert not result.success
     assert set(metadata(result)) == ASSETS
-    failed = [e.step_key for e in result.get_step_failure_events()] if hasattr(result, "get_step_failure_events") else [
-        e.step_key for e in result.all_events if e.is_step_failure
-    ]  # fmt: skip
+    failed = (
+        [e.step_key for e in result.get_step_failure_events()]
+        if hasattr(result, "get_step_failure_events")
+        else [e.step_key for e in result.all_events if e.is_step_failure]
+    )
     assert failed == ["sync_outcome"]
     counts = {
-        r["source"]: r["n"]
-        for r in company.rows("select source, count(*) as n from customers_cache group by source")
+        r["source"]: r["n"] for r in company.rows("select source, count(*) as n from customers_cache group by source")
     }
     assert counts == {k: v for k, v in {"robaws": 250, "zoho": 231, "sumit": 40}.items() if k != system}
     statuses = {r["source"]: r["status"] for r in company.rows("select source, status from sync_runs")}
@@ -188,10 +193,7 @@ def test_a_backfill_of_any_range_makes_no_call_and_dry_runs_write_nothing(
     result = migrate(defs, instance, months[0], months[-1])
     assert metadata(result)["relinked_invoices"]["links_changed"] == 0
     assert (
-        company.value(
-            "select count(*) from legacy_invoices where match_rule is null and unlinked_reason is null"
-        )
-        == 0
+        company.value("select count(*) from legacy_invoices where match_rule is null and unlinked_reason is null") == 0
     )
     assert dict(company.world.calls) == calls
 
@@ -223,9 +225,7 @@ def test_one_run_at_a_time(waiting: int, in_flight: int, runs: bool) -> None:
     assert isinstance(batch_to_request(waiting, in_flight), dg.RunRequest) is runs
 
 
-def test_prune_deletes_old_runs_and_pages(
-    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
-) -> None:
+def test_prune_deletes_old_runs_and_pages(company: Company, defs: dg.Definitions, instance: dg.DagsterInstance) -> None:
     run(defs, instance)
     assert run(defs, instance, "prune").success
 
@@ -265,9 +265,7 @@ def test_a_failed_run_is_recorded_even_when_no_sync_began(
     assert company.value("select source from sync_runs where status = 'failed'") == "customer_sync"
 
 
-def test_sumit_both_ways_as_a_job(
-    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
-) -> None:
+def test_sumit_both_ways_as_a_job(company: Company, defs: dg.Definitions, instance: dg.DagsterInstance) -> None:
     assert run(defs, instance).success
     customer = company.value("select id from customers_cache where source = 'sumit' order by id limit 1")
     remote = int(company.value("select source_customer_id from customers_cache where id = %s", customer))

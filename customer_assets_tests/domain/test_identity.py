@@ -95,9 +95,7 @@ def test_placeholder_names_are_none(name: str | None) -> None:
     assert parse_name(name) is None
 
 
-@pytest.mark.parametrize(
-    "mail", ["test@firm.be", "noreply@firm.be", "n/a", "x@example.com", "none@none.com", None, ""]
-)
+@pytest.mark.parametrize("mail", ["test@firm.be", "noreply@firm.be", "n/a", "x@example.com", "none@none.com", None, ""])
 def test_placeholder_mails_are_no_evidence(mail: str | None) -> None:
     assert mail_keys(mail) == ()
 
@@ -138,9 +136,7 @@ def test_addresses_in_any_spelling() -> None:
 
 def test_two_valid_vat_ids_are_never_joined_not_even_through_a_third() -> None:
     same = {"mail": "info@noord.be", "name": "Noord BV"}
-    clusters = resolve(
-        [record("a", vat=VAT, **same), record("b", vat=OTHER_VAT, **same), record("c", **same)]
-    )
+    clusters = resolve([record("a", vat=VAT, **same), record("b", vat=OTHER_VAT, **same), record("c", **same)])
     assert clusters.of["a",] != clusters.of["b",]
 
 
@@ -169,9 +165,13 @@ def test_a_name_alone_joins_the_only_customer_of_that_name_and_none_of_several()
 
 
 def test_a_name_that_many_words_share_is_no_reason_by_itself() -> None:
-    others = [record(f"{n}", f"{first} {last}", phone=f"03555{n}12{n}") for n, (first, last) in enumerate(
-        [("Jan", name) for name in ("Maes", "Claes", "Smets", "Wouters", "Baert")]
-        + [(name, "Peeters") for name in ("Els", "Luc", "Sofie", "Marie", "Piet")])]  # fmt: skip
+    others = [
+        record(f"{n}", f"{first} {last}", phone=f"03555{n}12{n}")
+        for n, (first, last) in enumerate(
+            [("Jan", name) for name in ("Maes", "Claes", "Smets", "Wouters", "Baert")]
+            + [(name, "Peeters") for name in ("Els", "Luc", "Sofie", "Marie", "Piet")]
+        )
+    ]
     clusters = resolve([*others, record("a", "Jan Peeters", phone="039990102"), record("b", "Jan Peeters")])
     assert clusters.of["a",] != clusters.of["b",]
     assert [(r.one, r.other) for r in clusters.reviews] == [(("a",), ("b",))]

@@ -168,9 +168,11 @@ def test_zoho_vendors_are_skipped() -> None:
 
 def test_the_primary_person_may_be_named_by_id_alone() -> None:
     record = {
-        "contact_id": "1", "contact_name": "N", "primary_contact_id": "9",
+        "contact_id": "1",
+        "contact_name": "N",
+        "primary_contact_id": "9",
         "contact_persons": [{"contact_person_id": "8"}, {"contact_person_id": "9"}],
-    }  # fmt: skip
+    }
     _, prepared = Mapper(ZOHO_CONTACT).reads(record)
     assert [p.get("is_primary_contact") for p in prepared["contact_persons"]] == [None, True]
 
@@ -201,9 +203,7 @@ def test_sumit_entities_are_lists_flat_or_nested(nested: bool) -> None:
         'אורלי בע"מ',
         "050-0000000",
     )
-    assert (
-        "city" not in mapped.values
-    )  # an empty field cannot be told from an absent one: the stored value is kept
+    assert "city" not in mapped.values  # an empty field cannot be told from an absent one: the stored value is kept
     assert mapped.insert_values["country"] == "IL"
 
 

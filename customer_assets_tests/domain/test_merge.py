@@ -57,9 +57,7 @@ def test_a_difference_to_the_origin_is_nobodys_to_decide(policy: Policy) -> None
 
 
 def test_under_local_the_origin_wins() -> None:
-    decided = merge(
-        "a", "a", "c", field="city", policy="local", local_at=None, remote_at=NOON, from_origin=True
-    )
+    decided = merge("a", "a", "c", field="city", policy="local", local_at=None, remote_at=NOON, from_origin=True)
     assert decided.outcome == "push"
 
 

@@ -52,10 +52,7 @@ def test_what_cannot_be_parsed_stays_as_received() -> None:
 
 
 def test_e_mail_follows_the_same_order() -> None:
-    assert (
-        primary_email(contact(person(email="b@x"), person(email="a@x", primary=True), general_email="c@x"))
-        == "a@x"
-    )
+    assert primary_email(contact(person(email="b@x"), person(email="a@x", primary=True), general_email="c@x")) == "a@x"
     assert primary_email(contact(person(), general_email="c@x")) == "c@x"
 
 

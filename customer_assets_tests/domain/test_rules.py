@@ -31,9 +31,7 @@ def test_one_name_in_two_spellings(one: str, other: str) -> None:
     assert name_key(one) == name_key(other)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"), [("Noord BV", "Zuid BV"), ("BV", "NV"), ("Jan Cars", "Jan Cars 2")]
-)
+@pytest.mark.parametrize(("one", "other"), [("Noord BV", "Zuid BV"), ("BV", "NV"), ("Jan Cars", "Jan Cars 2")])
 def test_two_names(one: str, other: str) -> None:
     assert name_key(one) != name_key(other)
 
@@ -76,9 +74,7 @@ def test_newest_wins_by_source_time(
     seen_at: datetime,
     wins: bool,
 ) -> None:
-    found = supersedes(
-        stored_at=stored_at, stored_given=stored_given, modified_at=modified_at, seen_at=seen_at
-    )
+    found = supersedes(stored_at=stored_at, stored_given=stored_given, modified_at=modified_at, seen_at=seen_at)
     assert found is wins
 
 
@@ -126,7 +122,5 @@ def test_reminders_before_on_and_after_the_due_date() -> None:
         (None, None, None),
     ],
 )
-def test_which_invoices_need_no_reminder(
-    status: str | None, balance: Decimal | None, reason: str | None
-) -> None:
+def test_which_invoices_need_no_reminder(status: str | None, balance: Decimal | None, reason: str | None) -> None:
     assert no_reminder_because(status, balance) == reason

@@ -146,6 +146,4 @@ def test_an_envelope_is_read_or_said_to_be_unreadable(body: bytes, event: str, r
 def test_without_an_id_the_same_content_later_is_another_delivery() -> None:
     body = b'{"event":"client.updated","data":{}}'
     first, again = open_delivery(body, b"100"), open_delivery(body, b"100")
-    assert (
-        first.id == again.id != open_delivery(body, (NOW + timedelta(seconds=1)).strftime("%s").encode()).id
-    )
+    assert first.id == again.id != open_delivery(body, (NOW + timedelta(seconds=1)).strftime("%s").encode()).id

@@ -21,13 +21,13 @@ def start(company: Company, home: Path, *arguments: str) -> subprocess.Popen[byt
     settings = environment(company.base) | {"DATABASE_URL": company.url, "CUSTOMER_ASSETS_HOME": str(home)}
     return subprocess.Popen(
         [sys.executable, "-m", "customer_assets", "sync", *arguments],
-        env=os.environ | settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        env=os.environ | settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
-@pytest.mark.parametrize(
-    ("system", "pages"), [("robaws", 3), ("robaws", 20), ("zoho", 2), ("zoho", 15), ("sumit", 2)]
-)
+@pytest.mark.parametrize(("system", "pages"), [("robaws", 3), ("robaws", 20), ("zoho", 2), ("zoho", 15), ("sumit", 2)])
 def test_killed_while_landing(company: Company, tmp_path: Path, system: str, pages: int) -> None:
     company.pull(system)  # type: ignore[arg-type]
     undisturbed = company.fingerprint()

@@ -62,9 +62,7 @@ class Home:
             pid = json.loads(state.read_text())["pid"]
             if psutil.pid_exists(pid):
                 os.kill(pid, signal.SIGTERM)
-        subprocess.run(
-            [*COMMAND, "db", "stop"], env=os.environ | self.settings, check=True, capture_output=True
-        )
+        subprocess.run([*COMMAND, "db", "stop"], env=os.environ | self.settings, check=True, capture_output=True)
         discard(self.path)
 
 
@@ -99,8 +97,7 @@ def test_one_command_fills_every_table(home: Home, first_run: dict[str, Any]) ->
     assert first_run["status"] == "ok"
     assert first_run["failed_checks"] == []
     sources = {
-        r["source"]: r["n"]
-        for r in home.rows("select source, count(*) as n from customers_cache group by source")
+        r["source"]: r["n"] for r in home.rows("select source, count(*) as n from customers_cache group by source")
     }
     assert sources["robaws"] == 4017
     assert sources["zoho"] == 1201
@@ -143,9 +140,7 @@ def test_a_run_killed_in_the_middle_ends_in_the_same_table(home: Home, first_run
         assert again.stderr is not None
         while "syncing" not in again.stderr.readline():
             assert again.poll() is None
-        assert (
-            time.monotonic() - started < 15
-        )  # of which the interpreter's own start is most, on a busy machine
+        assert time.monotonic() - started < 15  # of which the interpreter's own start is most, on a busy machine
         out, err = again.communicate(timeout=240)
         assert again.returncode == 0, err[-3000:]
         assert other.rows(CUSTOMERS) == home.rows(CUSTOMERS)
@@ -182,9 +177,7 @@ RUNS = "{ runsOrError { ... on Runs { results { jobName status } } } }"
 
 def _sync_from_the_console(address: str, kind: str) -> dict[str, Any]:
     """Log in, press the button, and follow the sync to its end."""
-    with httpx.Client(
-        base_url=address, follow_redirects=True, timeout=30, headers={"Origin": address}
-    ) as client:
+    with httpx.Client(base_url=address, follow_redirects=True, timeout=30, headers={"Origin": address}) as client:
         client.post("/login", data={"name": "admin", "password": PASSWORD})
         form = client.get(f"/actions/{kind}").text
         csrf = form.partition('name="csrf" value="')[2].partition('"')[0]

@@ -36,8 +36,11 @@ def served(url: str, home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = {
-        "DATABASE_URL": url, "CUSTOMER_ASSETS_HOME": str(home), "ROBAWS_WEBHOOK_SECRET": SECRET, "REPORT_TO_DAGSTER": "off",
-    }  # fmt: skip
+        "DATABASE_URL": url,
+        "CUSTOMER_ASSETS_HOME": str(home),
+        "ROBAWS_WEBHOOK_SECRET": SECRET,
+        "REPORT_TO_DAGSTER": "off",
+    }
     command = [sys.executable, "-m", "customer_assets", "serve", "--port", str(port)]
     process = subprocess.Popen(command, env=os.environ | settings, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
@@ -150,16 +153,12 @@ def test_without_the_web_process_the_sensor_drains(
                 "update ops.webhook_deliveries set status = 'waiting', received_at = now() - interval '5 seconds'"
             )
             assert isinstance(webhook_sensor(context), dg.SkipReason)
-            company.connection.execute(
-                "update ops.webhook_deliveries set received_at = now() - interval '11 seconds'"
-            )
+            company.connection.execute("update ops.webhook_deliveries set received_at = now() - interval '11 seconds'")
             assert isinstance(webhook_sensor(context), dg.RunRequest)
             company.connection.execute("update ops.webhook_deliveries set received_at = now()")
             web.client.close()
         until(lambda: isinstance(webhook_sensor(context), dg.RunRequest))
-        assert apply_webhooks.execute_in_process(
-            instance=instance, resources={"runtime": RuntimeResource()}
-        ).success
+        assert apply_webhooks.execute_in_process(instance=instance, resources={"runtime": RuntimeResource()}).success
         assert company.value("select status from ops.webhook_deliveries") == "applied"
         materialized = instance.get_latest_materialization_event(dg.AssetKey("webhook_deliveries"))
         assert materialized is not None

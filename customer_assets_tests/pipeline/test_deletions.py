@@ -17,9 +17,7 @@ def remove(company: Company, count: int) -> None:
 
 
 def deleted(company: Company) -> int:
-    found: int = company.value(
-        "select count(*) from customers_cache where deleted_at is not null and not is_active"
-    )
+    found: int = company.value("select count(*) from customers_cache where deleted_at is not null and not is_active")
     return found
 
 
@@ -40,9 +38,7 @@ def test_a_row_that_answers_by_id_is_not_deleted_however_often_lists_miss_it(com
     hidden = next(iter(company.world.zoho_hidden))
     for _ in range(3):
         company.pull("zoho", options=FULL)
-    assert (
-        company.value("select deleted_at from customers_cache where source_customer_id = %s", hidden) is None
-    )
+    assert company.value("select deleted_at from customers_cache where source_customer_id = %s", hidden) is None
 
 
 def test_those_beyond_the_confirmations_wait_for_a_second_scan(company: Company) -> None:

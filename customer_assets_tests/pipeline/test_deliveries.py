@@ -51,9 +51,7 @@ def test_absent_keeps_and_null_clears(company: Company) -> None:
     row = company.rows("select general_email, phone from customers_cache")[0]
     assert (row["general_email"], row["phone"]) == (None, "03 555 01 02")
     changes = company.rows("select field, origin, delivery_id from customer_changes")
-    assert [(c["field"], c["origin"], c["delivery_id"]) for c in changes] == [
-        ("general_email", "webhook", "d2")
-    ]
+    assert [(c["field"], c["origin"], c["delivery_id"]) for c in changes] == [("general_email", "webhook", "d2")]
 
 
 def test_an_older_delivery_is_stale(company: Company) -> None:
@@ -88,9 +86,7 @@ def test_unknown_events_are_ignored_and_poison_parks_after_some_attempts(company
             "update ops.webhook_deliveries set next_attempt_at = now() where next_attempt_at is not null"
         )
         apply(company)
-    row = company.rows("select attempts, next_attempt_at, error from ops.webhook_deliveries where id = 'd2'")[
-        0
-    ]
+    row = company.rows("select attempts, next_attempt_at, error from ops.webhook_deliveries where id = 'd2'")[0]
     assert (row["attempts"], row["next_attempt_at"], row["error"]) == (MOST_ATTEMPTS, None, "no id")
 
 
@@ -101,9 +97,7 @@ def test_any_order_with_duplicates_ends_in_the_same_row(
     company: Company, order: list[int], batches: bool, doubled: int
 ) -> None:
     company.connection.execute("truncate customer_rows, ops.webhook_deliveries cascade")
-    versions = [
-        client(name=name, updatedAt=f"2026-11-20T1{hour}:00:00.000Z") for hour, name in enumerate("ABCA")
-    ]
+    versions = [client(name=name, updatedAt=f"2026-11-20T1{hour}:00:00.000Z") for hour, name in enumerate("ABCA")]
     for position, number in enumerate([*order, doubled]):
         land(company, f"d{position}", versions[number], signed_at=NOW + timedelta(seconds=position))
         if batches:

@@ -47,14 +47,11 @@ def test_a_changed_row_without_a_time_does_not_turn_a_filtered_answer_into_a_ful
     contact |= {"company_name": "Changed", "last_modified_time": just_now()}
     watermark = company.value("select watermark from sync_metadata where entity = 'customers'")
     later = next(c for c in company.world.zoho_contacts.values() if c is not contact)
-    later["last_modified_time"] = watermark.strftime(
-        "%Y-%m-%dT%H:%M:%S%z"
-    )  # in the very second of the watermark
+    later["last_modified_time"] = watermark.strftime("%Y-%m-%dT%H:%M:%S%z")  # in the very second of the watermark
     result = company.pull("zoho")
     assert result.status == "ok", result.message
     assert [
-        s["kind"]
-        for s in company.rows("select kind from ops.raw_scans where stream = 'contacts' order by id")
+        s["kind"] for s in company.rows("select kind from ops.raw_scans where stream = 'contacts' order by id")
     ] == ["full", "incremental"]
     assert live(company) == 231
 
@@ -141,10 +138,7 @@ def test_a_custom_field_that_changes_arrives(company: Company, dialect: str) -> 
     customer_id = next(iter(company.world.sumit))
     company.world.sumit[customer_id]["CustomField_Segment"] = "Z"
     company.pull("sumit", dialect=dialect)
-    assert (
-        company.value("select count(*) from customers_cache where metadata ->> 'CustomField_Segment' = 'Z'")
-        == 1
-    )
+    assert company.value("select count(*) from customers_cache where metadata ->> 'CustomField_Segment' = 'Z'") == 1
 
 
 def test_a_rebuild_reads_numbers_by_the_rule_of_now(company: Company) -> None:
@@ -197,9 +191,7 @@ def test_an_invoice_that_moves_to_an_unknown_customer_loses_its_link(company: Co
     invoice |= {"customer_id": "424242", "last_modified_time": just_now()}
     company.pull("zoho")
     assert (
-        company.value(
-            "select customer_id from invoices_cache where source_invoice_id = %s", invoice["invoice_id"]
-        )
+        company.value("select customer_id from invoices_cache where source_invoice_id = %s", invoice["invoice_id"])
         is None
     )
     assert integrity.violations(company.connection) == []
@@ -224,14 +216,11 @@ def test_large_integer_ids_of_parquet_stay_as_they_are(company: Company, tmp_pat
     pq.write_table(table, tmp_path / "a.parquet")
     import_invoices(company.context, str(tmp_path / "a.parquet"))
     assert [
-        r["source_customer_id"]
-        for r in company.rows("select source_customer_id from legacy_invoices order by 1")
+        r["source_customer_id"] for r in company.rows("select source_customer_id from legacy_invoices order by 1")
     ] == ["460000000026049123", None]
 
 
-def test_short_lived_tokens_are_used_for_half_their_life(
-    company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_short_lived_tokens_are_used_for_half_their_life(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zoho_sandbox, "TOKEN_SECONDS", 240)
     assert company.pull("zoho").status == "ok"
     assert company.world.calls["zoho token"] == 1

@@ -244,9 +244,7 @@ def test_numbers_with_gaps_are_read_as_people_write_them(tmp_path: Path) -> None
     assert (tmp_path / "out.csv").read_text().splitlines()[1].split(",")[:3] == ["1", "1", "vat_id"]
 
 
-def test_an_invoice_told_apart_from_its_own_customer_is_not_linked_to_it(
-    company: Company, tmp_path: Path
-) -> None:
+def test_an_invoice_told_apart_from_its_own_customer_is_not_linked_to_it(company: Company, tmp_path: Path) -> None:
     add(company, "robaws", "1", name="Noord BV", general_email="jan@noord.be")
     rows = [
         {

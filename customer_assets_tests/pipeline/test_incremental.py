@@ -71,11 +71,7 @@ def test_what_changed_alone_is_resolved_as_everything_would_be(company: Company)
             case 4:
                 company.do("update customer_rows set name = name || ' Holding' where id = %s", one)
             case 5:
-                rows.append(
-                    add(
-                        company, "invoice", f"NEW-{step}", primary_phone="+3235550100", name=f"Nieuw{step} NV"
-                    )
-                )
+                rows.append(add(company, "invoice", f"NEW-{step}", primary_phone="+3235550100", name=f"Nieuw{step} NV"))
             case 6:
                 decide_pair(
                     company.context,
@@ -116,9 +112,7 @@ def test_a_full_resolution_changes_no_id(company: Company) -> None:
 
 def test_what_is_shared_by_two_vat_ids_since_a_change_is_nobodys_primary_one(company: Company) -> None:
     fill(company, 60, Random(9))  # noqa: S311
-    one = add(
-        company, "robaws", "a", name="Noord BV", vat_number=vat_of(900), general_email="kantoor@fisc.be"
-    )
+    one = add(company, "robaws", "a", name="Noord BV", vat_number=vat_of(900), general_email="kantoor@fisc.be")
     resolve_customers(company.context)
     email = "select email from customers where id = %s"
     assert company.value(email, customer_of(company, one)) == "kantoor@fisc.be"

@@ -22,10 +22,15 @@ from customer_assets.store.reads import integrity
 from customer_assets_tests.conftest import Company
 
 ROW = {
-    "source_invoice_id": "A-1", "customer_name": "Noord Handel BV", "customer_phone": "03 555 01 02",
-    "customer_email": "info@noord.be", "customer_country": "België", "invoice_date": "2024-03-31", "total": "10.50",
+    "source_invoice_id": "A-1",
+    "customer_name": "Noord Handel BV",
+    "customer_phone": "03 555 01 02",
+    "customer_email": "info@noord.be",
+    "customer_country": "België",
+    "invoice_date": "2024-03-31",
+    "total": "10.50",
     "currency_code": "EUR",
-}  # fmt: skip
+}
 
 
 def write_csv(path: Path, *rows: dict[str, Any]) -> str:
@@ -79,9 +84,7 @@ def test_parquet_and_database_give_the_same_rows_as_csv(company: Company, tmp_pa
     engine.dispose()
     import_invoices(company.context, write_csv(tmp_path / "old.csv", ROW))
     assert import_invoices(company.context, str(tmp_path / "old.parquet")).unchanged == 1
-    assert (
-        import_invoices(company.context, f"sqlite:///{tmp_path / 'old.db'}", table="invoices").unchanged == 1
-    )
+    assert import_invoices(company.context, f"sqlite:///{tmp_path / 'old.db'}", table="invoices").unchanged == 1
 
 
 def test_columns_are_mapped_and_address_parts_joined(company: Company, tmp_path: Path) -> None:
@@ -94,9 +97,7 @@ def test_columns_are_mapped_and_address_parts_joined(company: Company, tmp_path:
         "odd": "x",
     }
     path = write_csv(tmp_path / "old.csv", row)
-    result = import_invoices(
-        company.context, path, mapping={"nr": "source_invoice_id", "klant": "customer_name"}
-    )
+    result = import_invoices(company.context, path, mapping={"nr": "source_invoice_id", "klant": "customer_name"})
     assert result.ignored_columns == ["odd"]
     assert company.value("select customer_address from legacy_invoices") == "Kade 1, 2000, Antwerpen"
 
@@ -104,9 +105,7 @@ def test_columns_are_mapped_and_address_parts_joined(company: Company, tmp_path:
 @pytest.mark.parametrize(
     ("field", "value"), [("total", "ten"), ("invoice_date", "yesterday"), ("source_invoice_id", " ")]
 )
-def test_a_bad_row_is_set_aside_and_the_rest_imported(
-    company: Company, tmp_path: Path, field: str, value: str
-) -> None:
+def test_a_bad_row_is_set_aside_and_the_rest_imported(company: Company, tmp_path: Path, field: str, value: str) -> None:
     path = write_csv(tmp_path / "old.csv", ROW, ROW | {"source_invoice_id": "A-2", field: value})
     result = import_invoices(company.context, path)
     assert (result.created, result.rejected) == (1, 1)
@@ -162,10 +161,7 @@ def test_every_old_invoice_is_linked_or_says_why_not(filled: Company) -> None:
     assert set(result.linked) >= {"source_id", "vat_id", "new_customer"}
     assert integrity.violations(filled.connection) == []
     assert dict(filled.world.calls) == calls
-    assert (
-        filled.value("select count(*) from customers_cache where source = 'invoice'")
-        == result.customers.created
-    )
+    assert filled.value("select count(*) from customers_cache where source = 'invoice'") == result.customers.created
 
 
 @pytest.mark.slow
@@ -285,9 +281,7 @@ def test_reasons_why_an_invoice_has_no_customer(
 @pytest.mark.slow
 def test_verify_sees_what_is_broken(filled: Company) -> None:
     migrate(filled.context)
-    filled.connection.execute(
-        "update legacy_invoices set customer_id = null where source_invoice_id = 'OLD-000001'"
-    )
+    filled.connection.execute("update legacy_invoices set customer_id = null where source_invoice_id = 'OLD-000001'")
     assert "legacy_invoice_unaccounted" in {v.rule for v in integrity.violations(filled.connection)}
 
 
@@ -369,9 +363,7 @@ def test_reminders_are_cancelled_when_nothing_is_to_pay(billed: Company, status:
 def test_reminders_are_rebuilt_when_the_due_date_moves_but_what_was_sent_stays(billed: Company) -> None:
     reminders(billed)
     sent = min(reminders(billed))
-    billed.connection.execute(
-        "update payment_reminders set status = 'sent' where scheduled_date = %s", [sent]
-    )
+    billed.connection.execute("update payment_reminders set status = 'sent' where scheduled_date = %s", [sent])
     change(billed, due_date=TODAY + timedelta(days=100))
     found = reminders(billed)
     assert found.pop(sent) == "sent"

@@ -39,10 +39,7 @@ def test_a_first_sync_creates_every_row_once(company: Company, system: Any, rows
     assert result.status == "ok", result.message
     assert result.counts.created >= rows  # Zoho: one contact that only an invoice names comes along
     assert result.counts.synced == result.counts.created
-    assert (
-        company.value("select count(*) from customers_cache where source = %s", system)
-        == result.counts.created
-    )
+    assert company.value("select count(*) from customers_cache where source = %s", system) == result.counts.created
     run = company.rows("select * from sync_runs")[0]
     assert (run["status"], run["created"], run["calls"]) == ("ok", result.counts.created, result.calls)
 
@@ -57,9 +54,7 @@ def test_the_same_again_writes_no_row_and_makes_no_needless_call(company: Compan
     assert versions(company) == before
     assert (result.counts.created, result.counts.updated) == (0, 0)
     assert (
-        company.value(
-            "select min(last_synced_at) from customers_cache where source_customer_id <> '459999999999500'"
-        )
+        company.value("select min(last_synced_at) from customers_cache where source_customer_id <> '459999999999500'")
         > seen
     )
     most = {"robaws": 3, "zoho": 2 + 3 + 1, "sumit": 2}[system]
@@ -135,12 +130,7 @@ def test_a_duplicate_on_two_pages_is_one_row(company: Company) -> None:
     company.world.zoho_contacts["again"] = {**first, "created_time": "2026-01-01T00:00:00+0100"}
     result = company.pull("zoho", detail_budget=0)
     assert result.counts.duplicate + result.counts.unchanged + result.counts.created >= 231
-    assert (
-        company.value(
-            "select count(*) from customers_cache where source_customer_id = %s", first["contact_id"]
-        )
-        == 1
-    )
+    assert company.value("select count(*) from customers_cache where source_customer_id = %s", first["contact_id"]) == 1
 
 
 @pytest.mark.slow
@@ -156,9 +146,7 @@ def test_a_dry_run_changes_nothing(company: Company) -> None:
         "ops.raw_scans",
         "ops.raw_details",
     )
-    assert {table: company.value(f"select count(*) from {table}") for table in tables} == dict.fromkeys(
-        tables, 0
-    )
+    assert {table: company.value(f"select count(*) from {table}") for table in tables} == dict.fromkeys(tables, 0)
     assert company.value("select count(*) from ops.api_tokens") == 1  # a token that was paid for is kept
 
 
@@ -208,8 +196,7 @@ def test_a_filter_that_does_not_filter_counts_as_a_full_scan(company: Company) -
     result = company.pull("zoho")
     assert "the filter by time was ignored" in result.message
     assert [
-        s["kind"]
-        for s in company.rows("select kind from ops.raw_scans where stream = 'contacts' order by id")
+        s["kind"] for s in company.rows("select kind from ops.raw_scans where stream = 'contacts' order by id")
     ] == ["full", "full"]
 
 
@@ -218,9 +205,7 @@ def test_a_full_scan_comes_round_by_itself(company: Company) -> None:
     company.pull("zoho")
     company.connection.execute("update sync_metadata set last_full_at = now() - interval '8 days'")
     company.pull("zoho")
-    assert (
-        company.value("select count(*) from ops.raw_scans where stream = 'contacts' and kind = 'full'") == 2
-    )
+    assert company.value("select count(*) from ops.raw_scans where stream = 'contacts' and kind = 'full'") == 2
 
 
 @pytest.mark.slow
@@ -228,15 +213,11 @@ def test_details_are_asked_for_within_the_budget_and_the_rest_next_time(company:
     first = company.pull("zoho", detail_budget=100)
     assert "details are left for the next run" in first.message
     assert (
-        company.value(
-            "select count(*) from ops.raw_details where stream = 'contact' and requested_at is not null"
-        )
+        company.value("select count(*) from ops.raw_details where stream = 'contact' and requested_at is not null")
         <= 200
     )
     company.pull("zoho", detail_budget=1000)
-    missing = company.value(
-        "select count(*) from ops.raw_details where wanted_version is distinct from landed_version"
-    )
+    missing = company.value("select count(*) from ops.raw_details where wanted_version is distinct from landed_version")
     assert missing == 0
 
 
@@ -246,9 +227,7 @@ def test_a_list_row_without_persons_keeps_those_of_the_detail(company: Company) 
     contact = next(c for c in company.world.zoho_contacts.values() if len(c["contact_persons"]) > 1)
     contact |= {"company_name": "Seen In The List", "last_modified_time": just_now()}
     company.pull("zoho", detail_budget=0)
-    row = company.rows("select * from customers_cache where source_customer_id = %s", contact["contact_id"])[
-        0
-    ]
+    row = company.rows("select * from customers_cache where source_customer_id = %s", contact["contact_id"])[0]
     assert row["company_name"] == "Seen In The List"
     assert len(row["contact_persons"]) == len(contact["contact_persons"])
 
@@ -347,10 +326,7 @@ def test_a_run_that_died_is_closed_by_the_next(company: Company) -> None:
         "insert into sync_runs (source, kind, trigger, status) values ('robaws', 'full', 'cli', 'running')"
     )
     company.pull("robaws")
-    assert (
-        company.value("select error from sync_runs order by id limit 1")
-        == "ended without a word: its process died"
-    )
+    assert company.value("select error from sync_runs order by id limit 1") == "ended without a word: its process died"
 
 
 def test_refused_credentials_are_recorded_and_not_leaked(company: Company) -> None:
@@ -393,9 +369,7 @@ def test_an_id_that_nobody_knows_is_an_error(company: Company) -> None:
 def test_two_organizations_with_the_same_contact_ids_stay_apart(company: Company) -> None:
     company.pull("zoho", name="north")
     company.pull("zoho", name="south")
-    rows = company.rows(
-        "select account, count(*) as n from customers_cache group by account order by account"
-    )
+    rows = company.rows("select account, count(*) as n from customers_cache group by account order by account")
     assert [(r["account"], r["n"]) for r in rows] == [("north", 231), ("south", 231)]
     crossed = company.value(
         "select count(*) from invoices_cache i join customers_cache c on c.id = i.customer_id where c.account <> i.account"
@@ -406,17 +380,11 @@ def test_two_organizations_with_the_same_contact_ids_stay_apart(company: Company
 
 def test_a_role_override_of_the_table_is_applied_and_taken_off(company: Company) -> None:
     company.pull("robaws")
-    assert (
-        company.value("select role from robaws_customers_cache where name = 'Aeon Shipping LLC'")
-        == "FORWARDER"
-    )
+    assert company.value("select role from robaws_customers_cache where name = 'Aeon Shipping LLC'") == "FORWARDER"
     source_role = company.world.robaws["1000"]["extraFields"]["Role"]["stringValue"]
     company.connection.execute("delete from ops.role_overrides")
     company.pull("robaws")
-    assert (
-        company.value("select role from robaws_customers_cache where name = 'Aeon Shipping LLC'")
-        == source_role
-    )
+    assert company.value("select role from robaws_customers_cache where name = 'Aeon Shipping LLC'") == source_role
 
 
 def test_extra_columns_of_the_views_that_users_know(company: Company) -> None:

@@ -171,9 +171,7 @@ def test_rotation_takes_both_secrets(company: Company) -> None:
         second = register(company, web.address + PATH, rotate=True)
         assert (second.outcome, second.removed, second.verified) == ("rotated", [first.endpoint_id], True)
         assert web.post(b"{}", secret=old).status_code == 202
-        company.connection.execute(
-            "update ops.webhook_endpoints set retired_at = retired_at - interval '25 hours'"
-        )
+        company.connection.execute("update ops.webhook_endpoints set retired_at = retired_at - interval '25 hours'")
     with serving(company, webhook_secret=None) as web:
         assert web.post(b"{}", secret=old).status_code == 401
 

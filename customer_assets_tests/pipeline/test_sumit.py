@@ -62,15 +62,11 @@ def edit(company: Company, customer: int, **changes: Any) -> None:
     edit_customer(company.context, customer, changes, by="test")
 
 
-def do_push(
-    company: Company, ids: list[int] | None = None, *, dry_run: bool = False, **settings: Any
-) -> PushResult:
+def do_push(company: Company, ids: list[int] | None = None, *, dry_run: bool = False, **settings: Any) -> PushResult:
     return push(company.context, company.account("sumit", **settings), ids=ids, dry_run=dry_run)
 
 
-def both(
-    company: Company, *, ids: list[int] | None = None, dry_run: bool = False, **settings: Any
-) -> BothWays:
+def both(company: Company, *, ids: list[int] | None = None, dry_run: bool = False, **settings: Any) -> BothWays:
     return bidirectional(company.context, company.account("sumit", **settings), ids=ids, dry_run=dry_run)
 
 
@@ -136,9 +132,7 @@ def test_values_that_sumit_rewrites_are_no_edits(company: Company) -> None:
 
 @pytest.mark.parametrize("mode", ["full", "partial"])
 def test_an_update_keeps_what_it_does_not_change(company: Company, mode: str) -> None:
-    company.world.switches.sumit_keeps_omitted = (
-        mode == "partial"
-    )  # the server wipes what a full update does not name
+    company.world.switches.sumit_keeps_omitted = mode == "partial"  # the server wipes what a full update does not name
     company.pull("sumit")
     before = dict(company.world.sumit[910_005])
     edit(company, row_id(company), city="Haifa")
@@ -153,10 +147,7 @@ def test_a_remote_edit_is_pulled(company: Company) -> None:
     company.world.sumit[910_005]["City"] = "Eilat"
     assert both(company).push.rows == []  # type: ignore[union-attr]
     assert company.value("select city from customers_cache where id = %s", row_id(company)) == "Eilat"
-    assert (
-        company.value("select base->>'city' from ops.sumit_links where row_id = %s", row_id(company))
-        == "Eilat"
-    )
+    assert company.value("select base->>'city' from ops.sumit_links where row_id = %s", row_id(company)) == "Eilat"
 
 
 @pytest.mark.parametrize(
@@ -233,9 +224,7 @@ def test_a_row_of_another_system_is_created_once(company: Company, dialect: str)
     assert [(r.id, r.outcome) for r in result.rows] == [(origin, "created")], result.message
     assert len(company.world.sumit) == count + 1
     new = max(company.world.sumit)
-    assert company.world.sumit[new]["Name"] == company.value(
-        "select name from customers_cache where id = %s", origin
-    )
+    assert company.world.sumit[new]["Name"] == company.value("select name from customers_cache where id = %s", origin)
     if dialect == "real":
         assert company.world.sumit[new]["ExternalIdentifier"] == "robaws:1003"
     link = company.rows("select * from ops.sumit_links where origin_id = %s", origin)[0]
@@ -290,9 +279,7 @@ def test_a_customer_that_is_in_sumit_already_is_adopted(company: Company) -> Non
     company.pull("sumit")
     origin, own = robaws_id(company), row_id(company)
     golden = company.value("insert into customers (name) values ('x') returning id")
-    company.connection.execute(
-        "update customer_rows set customer_id = %s where id in (%s, %s)", [golden, origin, own]
-    )
+    company.connection.execute("update customer_rows set customer_id = %s where id in (%s, %s)", [golden, origin, own])
     company.connection.execute(
         "update customer_rows o set city = s.city, name = s.name, street = s.street, zipcode = s.zipcode, vat_number = s.vat_number, "
         "phone = s.phone, general_email = 'other@example.com' from customer_rows s where o.id = %s and s.id = %s",
@@ -307,9 +294,7 @@ def test_a_customer_that_is_in_sumit_already_is_adopted(company: Company) -> Non
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_creation_whose_answer_is_lost_makes_no_second_customer(
-    company: Company, dialect: str, kept: bool
-) -> None:
+def test_a_creation_whose_answer_is_lost_makes_no_second_customer(company: Company, dialect: str, kept: bool) -> None:
     company.world.switches.sumit_keeps_external_ids = kept
     company.pull("robaws")
     company.pull("sumit", dialect=dialect)
@@ -356,15 +341,16 @@ def test_several_that_match_wait_for_a_person(company: Company) -> None:
     company.pull("robaws")
     company.pull("sumit")
     origin = robaws_id(company)
-    row = company.rows(
-        "select name, vat_number, general_email, phone from customers_cache where id = %s", origin
-    )[0]
+    row = company.rows("select name, vat_number, general_email, phone from customers_cache where id = %s", origin)[0]
     company.world.switches.sumit_keeps_external_ids = False
     for number in (1, 2):
         company.world.sumit[990_000 + number] = {
-            "ID": 990_000 + number, "Name": row["name"], "CompanyNumber": row["vat_number"],
-            "EmailAddress": row["general_email"], "Phone": row["phone"],
-        }  # fmt: skip
+            "ID": 990_000 + number,
+            "Name": row["name"],
+            "CompanyNumber": row["vat_number"],
+            "EmailAddress": row["general_email"],
+            "Phone": row["phone"],
+        }
     company.fault("sumit", "html", match="customers/create")
     result = do_push(company, [origin])
     assert result.rows[0].outcome == "failed"
@@ -536,9 +522,7 @@ def test_an_edit_lies_over_the_source_until_it_is_released(company: Company) -> 
     company.pull("robaws")
     customer = robaws_id(company)
     source = company.value("select city from customers_cache where id = %s", customer)
-    edited = edit_customer(
-        company.context, customer, {"city": "Gent", "follow_up_date": "2026-12-01"}, by="test"
-    )
+    edited = edit_customer(company.context, customer, {"city": "Gent", "follow_up_date": "2026-12-01"}, by="test")
     assert edited.changed == {"city": (source, "Gent"), "follow_up_date": (None, "2026-12-01")}
     company.pull("robaws")
     row = company.rows(
@@ -587,9 +571,7 @@ def test_the_same_customer_is_never_created_twice(company: Company) -> None:
     company.pull("sumit")
     one, other = robaws_id(company), robaws_id(company, "1004")
     golden = company.value("insert into customers (name) values ('x') returning id")
-    company.connection.execute(
-        "update customer_rows set customer_id = %s where id in (%s, %s)", [golden, one, other]
-    )
+    company.connection.execute("update customer_rows set customer_id = %s where id in (%s, %s)", [golden, one, other])
     count = len(company.world.sumit)
     result = do_push(company, [one, one, other])
     assert [(r.id, r.outcome) for r in result.rows] == [(one, "created"), (other, "failed")]
@@ -684,9 +666,7 @@ def test_one_that_somebody_entered_there_is_completed(company: Company) -> None:
     assert company.world.sumit[990_001]["City"] == origin["city"]
 
 
-def test_the_other_dialect_reads_again_before_each_write(
-    company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_other_dialect_reads_again_before_each_write(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     company.pull("sumit", dialect="seed")
     for remote in (910_005, 910_006):
         edit(company, row_id(company, remote), city="Haifa")

@@ -98,8 +98,9 @@ def test_both_sides_converge(  # noqa: C901 (the rules of one machine)
         def row(self, remote: int) -> int:
             found: int = company.value(
                 "select id from customer_rows where source = 'sumit' and source_customer_id in (%s, %s)",
-                str(remote), f"CRM-{remote}",
-            )  # fmt: skip
+                str(remote),
+                f"CRM-{remote}",
+            )
             return found
 
         def teardown(self) -> None:

@@ -67,15 +67,16 @@ class Shell:
 
     def __init__(self, company: Company, address: str, home: Path) -> None:
         self._environment = os.environ | {
-            "DATABASE_URL": company.url, "CUSTOMER_ASSETS_HOME": str(home), "TOY_BASE_URL": address, "TOY_TOKEN": TOKEN,
+            "DATABASE_URL": company.url,
+            "CUSTOMER_ASSETS_HOME": str(home),
+            "TOY_BASE_URL": address,
+            "TOY_TOKEN": TOKEN,
             "REPORT_TO_DAGSTER": "off",
-        }  # fmt: skip
+        }
 
     def json(self, *arguments: str) -> dict[str, Any]:
         command = [sys.executable, "-m", "customer_assets_tests.sources.toy", *arguments, "--json"]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=self._environment, timeout=120
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=self._environment, timeout=120)
         assert done.returncode == 0, done.stderr[-3000:]
         found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return found

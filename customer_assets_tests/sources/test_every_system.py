@@ -49,21 +49,30 @@ EMULATED = {
         lambda company: company.world.robaws,
         lambda record: record.update(name=LONG),
         lambda record: record.update(tel="+32 2 555 00 99"),
-        50, "429", "clients", "99999999",
+        50,
+        "429",
+        "clients",
+        "99999999",
     ),
     "zoho": Emulated(
         lambda company: company.world.zoho_contacts,
         lambda record: record.update(contact_name=LONG),
         lambda record: record.update(phone="+32 2 555 00 99"),
-        50, "zoho:44", "contacts", "999999999999999999",
+        50,
+        "zoho:44",
+        "contacts",
+        "999999999999999999",
     ),
     "sumit": Emulated(
         lambda company: company.world.sumit,
         lambda record: record.update(Name=LONG),
         lambda record: record.update(Phone="+972 2 555 0099"),
-        10, "empty403", "listentities", "99999999",
+        10,
+        "empty403",
+        "listentities",
+        "99999999",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(params=sorted(SYSTEMS))
@@ -88,9 +97,7 @@ def counted(result: SyncResult) -> int:
 
 
 def alive(company: Company, name: str) -> int:
-    found: int = company.value(
-        "select count(*) from customers_cache where source = %s and deleted_at is null", name
-    )
+    found: int = company.value("select count(*) from customers_cache where source = %s and deleted_at is null", name)
     return found
 
 
@@ -108,9 +115,7 @@ def test_a_complete_scan_counts_every_record_once(company: Company, name: str, e
     result = sync(company, name)
     assert result.status == "ok", result.message
     assert result.pages >= 3
-    assert counted(result) >= len(
-        [r for r in emulated.records(company).values() if r.get("contact_type") != "vendor"]
-    )
+    assert counted(result) >= len([r for r in emulated.records(company).values() if r.get("contact_type") != "vendor"])
     assert alive(company, name) == result.counts.created
 
 
@@ -123,9 +128,7 @@ def test_the_same_again_writes_nothing(company: Company, name: str, emulated: Em
     assert company.rows("select id, xmin::text from customer_rows order by id") == before
 
 
-def test_one_edit_there_is_one_row_and_its_fields_here(
-    company: Company, name: str, emulated: Emulated
-) -> None:
+def test_one_edit_there_is_one_row_and_its_fields_here(company: Company, name: str, emulated: Emulated) -> None:
     sync(company, name)
     sync(company, name)
     company.do("truncate customer_changes")
@@ -179,13 +182,9 @@ def test_one_that_is_gone_is_marked_by_its_id_and_an_unknown_one_is_an_error(
     assert isinstance(pull_one(company.context, company.account(name), emulated.unknown_id).error, GoneError)
 
 
-def test_refused_credentials_stop_it_at_once_and_are_not_shown(
-    company: Company, name: str, emulated: Emulated
-) -> None:
+def test_refused_credentials_stop_it_at_once_and_are_not_shown(company: Company, name: str, emulated: Emulated) -> None:
     settings = SYSTEMS[name].settings.model_fields
-    secrets = {
-        c: "hunter2-wrong" for c in SYSTEMS[name].credentials if "SecretStr" in str(settings[c].annotation)
-    }
+    secrets = {c: "hunter2-wrong" for c in SYSTEMS[name].credentials if "SecretStr" in str(settings[c].annotation)}
     result = sync(company, name, **secrets)
     assert isinstance(result.error, CredentialsError)
     assert result.calls <= 2

@@ -79,9 +79,7 @@ def test_sort_is_dropped_where_it_is_refused(company: Company) -> None:
 
 
 @pytest.mark.parametrize("kind", ["500", "503", "html", "cut", "reset", "429"])
-def test_a_transient_fault_is_retried_and_no_page_is_lost(
-    company: Company, waits: list[float], kind: str
-) -> None:
+def test_a_transient_fault_is_retried_and_no_page_is_lost(company: Company, waits: list[float], kind: str) -> None:
     company.fault("robaws", kind, times=2, after=1)
     pages, client = scan(company)
     assert sorted(page.position for page in pages) == [0, 1, 2, 3, 4]

@@ -29,9 +29,7 @@ def client(company: Company, **changes: Any) -> Zoho:
     return Zoho(account.settings, StoredTokens(company.url, account.account, "zoho"), page_size=100)
 
 
-def scan(
-    company: Company, stream: str = "contacts", since: datetime | None = None, **changes: Any
-) -> list[Page]:
+def scan(company: Company, stream: str = "contacts", since: datetime | None = None, **changes: Any) -> list[Page]:
     async def go() -> list[Page]:
         async with (
             client(company, **changes) as zoho,
@@ -134,9 +132,7 @@ def test_token_errors_under_http_200_are_seen_and_not_repeated(
         ("redirect", PermanentError, "redirected"),
     ],
 )
-def test_permanent_codes_are_not_repeated(
-    company: Company, kind: str, error: type[SourceError], said: str
-) -> None:
+def test_permanent_codes_are_not_repeated(company: Company, kind: str, error: type[SourceError], said: str) -> None:
     company.fault("zoho", kind, times=99, match="contacts")
     with pytest.raises(error, match=said):
         scan(company)

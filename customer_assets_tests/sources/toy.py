@@ -64,14 +64,18 @@ class Toy(Client):
         pacer, self._size = Pacer(1000, 1000), page_size
         super().__init__(
             Http(
-                system="toy", base_url=settings.base_url, pacer=pacer, meter=Meter("toy"), connect_timeout=2,
-                read_timeout=2, retry_seconds=0, headers={"Authorization": f"Bearer {token}"},
+                system="toy",
+                base_url=settings.base_url,
+                pacer=pacer,
+                meter=Meter("toy"),
+                connect_timeout=2,
+                read_timeout=2,
+                retry_seconds=0,
+                headers={"Authorization": f"Bearer {token}"},
             )
-        )  # fmt: skip
+        )
 
-    async def scan(
-        self, stream: str, *, since: datetime | None, landed: frozenset[int]
-    ) -> AsyncGenerator[Page]:
+    async def scan(self, stream: str, *, since: datetime | None, landed: frozenset[int]) -> AsyncGenerator[Page]:
         position, seen = 0, 0
         while True:
             page = await self._get(f"/people?page={position}&size={self._size}", position, open_people)

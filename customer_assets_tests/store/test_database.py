@@ -103,9 +103,7 @@ def test_a_lock_says_who_holds_it_and_ends_with_its_process(url: str) -> None:
     raise AssertionError("the lock outlived its process")
 
 
-@pytest.mark.parametrize(
-    "given", ["postgresql://nobody:hunter2@127.0.0.1:9/x", "postgresql:///x?host=/nonexistent"]
-)
+@pytest.mark.parametrize("given", ["postgresql://nobody:hunter2@127.0.0.1:9/x", "postgresql:///x?host=/nonexistent"])
 def test_an_unreachable_database_is_named_without_its_password(given: str) -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_URL") as caught:
         database.connect(given)
@@ -140,8 +138,7 @@ def home() -> Iterator[Path]:
 def test_starters_at_once_get_one_server_that_survives_them(home: Path) -> None:
     code = "import sys, pathlib; from customer_assets.store.embedded import start_server; print(start_server(pathlib.Path(sys.argv[1])).url('postgres'))"
     starters = [
-        subprocess.Popen([sys.executable, "-c", code, str(home)], stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", code, str(home)], stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
     urls = {starter.communicate()[0].strip() for starter in starters}
     try:

@@ -50,24 +50,17 @@ class Web:
         signature = how.pop("signature", f"t={t},v1={mac}")
         headers: dict[str, Any] = {"Content-Type": "application/json", **how.pop("headers", {})}
         if signature is not None:
-            headers["Robaws-Signature"] = (
-                signature if isinstance(signature, bytes) else signature.encode("latin-1")
-            )
+            headers["Robaws-Signature"] = signature if isinstance(signature, bytes) else signature.encode("latin-1")
         return self.client.post(PATH, content=raw, headers=headers, **how)
 
-    def deliver(
-        self, delivery_id: str | None = None, *, event: str = "client.updated", **data: Any
-    ) -> httpx.Response:
+    def deliver(self, delivery_id: str | None = None, *, event: str = "client.updated", **data: Any) -> httpx.Response:
         """Send a delivery about a client."""
         fields = {"id": "3473", "name": "Voorbeeld Cars BV", **data}
         return self.post({"id": delivery_id or str(uuid.uuid4()), "event": event, "data": fields})
 
     def statuses(self) -> dict[str, str]:
         """Status of each delivery."""
-        return {
-            row["id"]: row["status"]
-            for row in self.company.rows("select id, status from ops.webhook_deliveries")
-        }
+        return {row["id"]: row["status"] for row in self.company.rows("select id, status from ops.webhook_deliveries")}
 
     def settled(self) -> dict[str, str]:
         """The same, once nothing waits any more."""
@@ -75,14 +68,10 @@ class Web:
 
     def reasons(self) -> list[str]:
         """Reasons of refusals, in their order."""
-        return [
-            row["reason"] for row in self.company.rows("select reason from ops.webhook_refusals order by id")
-        ]
+        return [row["reason"] for row in self.company.rows("select reason from ops.webhook_refusals order by id")]
 
 
-def stack_of(
-    company: Company, *, with_sumit: bool = False, dagster_url: str | None = None, **robaws: Any
-) -> Runtime:
+def stack_of(company: Company, *, with_sumit: bool = False, dagster_url: str | None = None, **robaws: Any) -> Runtime:
     """A runtime whose Robaws account, and SUMIT's where it is wanted, speaks to the sandbox."""
     settings = Settings().model_copy(update={"report_to_dagster": "off", "dagster_url": dagster_url})
     robaws = {"webhook_secret": SECRET, "webhook_refusals_per_minute": 10_000} | robaws

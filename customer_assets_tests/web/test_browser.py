@@ -24,9 +24,7 @@ from customer_assets_tests.web.test_console import EDITS, EVIL, PASSWORD, READS,
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium: apt-get install chromium, or set CHROMIUM=/path/to/it"
-    ),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium, or set CHROMIUM=/path/to/it"),
 ]
 LONGEST = 15_000  # ms; machines are slow
 
@@ -39,9 +37,7 @@ class Screen:
         self.errors: list[str] = []
         self.hosts: set[str] = set()
         page.set_default_timeout(LONGEST)
-        page.on(
-            "console", lambda message: self.errors.append(message.text) if message.type == "error" else None
-        )
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.hosts.add("/".join(request.url.split("/")[:3])))
 
@@ -106,9 +102,7 @@ def test_every_screen_opens_fits_and_is_accessible(company: Company, screen: Scr
     pulling = threading.Thread(target=company.pull, args=("robaws",))
     pulling.start()
     pulling.join()
-    row = customer(
-        company, source_customer_id="evil", name=EVIL, website="javascript:alert(1)", city="\u202eevil"
-    )
+    row = customer(company, source_customer_id="evil", name=EVIL, website="javascript:alert(1)", city="\u202eevil")
     company.do(
         "insert into match_reviews (scope, one_ref, other_ref, weight) values ('customers', 'robaws:1001', 'robaws:evil', 7)"
     )
@@ -133,9 +127,7 @@ def test_the_story_of_a_day(company: Company, site: Web, screen: Screen) -> None
     page.get_by_role("link", name="Aeon Shipping LLC").click()
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("City").fill("Gent")
-    company.connection.execute(
-        "update customer_rows set updated_at = now(), zipcode = '9000' where id = %s", [row]
-    )
+    company.connection.execute("update customer_rows set updated_at = now(), zipcode = '9000' where id = %s", [row])
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Somebody was faster").wait_for()
     screen.errors.clear()  # the browser notes the 409 as an error of its own

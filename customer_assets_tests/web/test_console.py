@@ -77,9 +77,33 @@ def customer(company: Company, **fields: Any) -> int:
     return found
 
 
-READS = ["/customers", "/intakes", "/invoices", "/reminders", "/runs", "/rejects", "/webhooks", "/webhooks/refusals", "/conflicts", "/reviews", "/audit", "/health"]  # fmt: skip
+READS = [
+    "/customers",
+    "/intakes",
+    "/invoices",
+    "/reminders",
+    "/runs",
+    "/rejects",
+    "/webhooks",
+    "/webhooks/refusals",
+    "/conflicts",
+    "/reviews",
+    "/audit",
+    "/health",
+]
 EDITS = ["/intakes/new", "/actions/sync-all", "/webhooks/retry", "/webhooks/range"]
-WRITES = ["/customers/1/apart", "/push/plan", "/push", "/webhooks/replay", "/conflicts/1", "/reviews/1", "/actions/pull-sumit", "/intakes/new", "/webhooks/retry", "/webhooks/range"]  # fmt: skip
+WRITES = [
+    "/customers/1/apart",
+    "/push/plan",
+    "/push",
+    "/webhooks/replay",
+    "/conflicts/1",
+    "/reviews/1",
+    "/actions/pull-sumit",
+    "/intakes/new",
+    "/webhooks/retry",
+    "/webhooks/range",
+]
 
 
 def test_every_screen_opens_for_those_who_may_see_it(visitors: dict[str, Visitor]) -> None:
@@ -97,9 +121,7 @@ def test_no_write_without_the_right_role_and_the_form_of_this_login(visitors: di
         assert visitors["anonymous"].client.post(path).status_code == 401, path
         if path != "/logout":
             assert visitors["viewer"].post(path).status_code == 403, path
-        assert (
-            visitors["admin"].client.post(path, data={"csrf": visitors["editor"].token()}).status_code == 403
-        ), path
+        assert visitors["admin"].client.post(path, data={"csrf": visitors["editor"].token()}).status_code == 403, path
         assert visitors["admin"].client.post(path).status_code == 403, path
         assert visitors["admin"].get(path).status_code in (200, 405), path
     assert visitors["editor"].post("/reminders/settings").status_code == 403
@@ -116,10 +138,7 @@ def test_headers_cookie_and_hosts(visitors: dict[str, Visitor], site: Web) -> No
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
     assert httpx.get(f"{site.address}/login", headers={"Host": "evil.example"}).status_code == 400
-    assert (
-        site.client.post("/api/webhooks/robaws/customers", headers={"Host": "public.example"}).status_code
-        == 401
-    )
+    assert site.client.post("/api/webhooks/robaws/customers", headers={"Host": "public.example"}).status_code == 401
     for found in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
         assert found.startswith(("/", "#")), found
 
@@ -153,9 +172,7 @@ def test_a_login_goes_on_to_our_own_pages_alone(target: str | None, expected: st
 
 
 def test_names_are_inert_everywhere(company: Company, visitors: dict[str, Visitor]) -> None:
-    row = customer(
-        company, name=EVIL, website="javascript:alert(1)", general_email=EVIL, city="\u202eevil", role=EVIL
-    )
+    row = customer(company, name=EVIL, website="javascript:alert(1)", general_email=EVIL, city="\u202eevil", role=EVIL)
     for path in (
         "/customers",
         f"/customers/{row}",
@@ -169,9 +186,7 @@ def test_names_are_inert_everywhere(company: Company, visitors: dict[str, Visito
         assert 'href="javascript' not in text, path
 
 
-def test_search_is_literal_and_filters_stay_in_the_address(
-    company: Company, visitors: dict[str, Visitor]
-) -> None:
+def test_search_is_literal_and_filters_stay_in_the_address(company: Company, visitors: dict[str, Visitor]) -> None:
     customer(company)
     customer(
         company,
@@ -208,10 +223,7 @@ def test_an_edit_and_a_stale_one(company: Company, visitors: dict[str, Visitor])
     row = customer(company)
     editor = visitors["editor"]
     seen = company.value("select updated_at from customer_rows where id = %s", row).isoformat()
-    assert (
-        editor.post(f"/customers/{row}/edit", seen_at=seen, city="Gent", name="Aeon Shipping LLC").status_code
-        == 303
-    )
+    assert editor.post(f"/customers/{row}/edit", seen_at=seen, city="Gent", name="Aeon Shipping LLC").status_code == 303
     assert company.value("select city from customers_cache where id = %s", row) == "Gent"
     stale = editor.post(f"/customers/{row}/edit", seen_at=seen, city="Luik", name="Aeon Shipping LLC")
     assert stale.status_code == 409
@@ -219,28 +231,19 @@ def test_an_edit_and_a_stale_one(company: Company, visitors: dict[str, Visitor])
     assert "Gent" in stale.text
     assert company.value("select city from customers_cache where id = %s", row) == "Gent"
     seen = company.value("select updated_at from customer_rows where id = %s", row).isoformat()
-    bad = editor.post(
-        f"/customers/{row}/edit", seen_at=seen, general_email="no address", name="Aeon Shipping LLC"
-    )
+    bad = editor.post(f"/customers/{row}/edit", seen_at=seen, general_email="no address", name="Aeon Shipping LLC")
     assert bad.status_code == 422
     assert "is no e-mail address" in bad.text
     assert "edited by editor" in editor.get(f"/customers/{row}").text
     assert company.value("select count(*) from ops.audit_log where who = 'editor' and action = 'edit'") == 1
 
 
-def test_an_intake_takes_role_and_id_from_the_chosen_customer(
-    company: Company, visitors: dict[str, Visitor]
-) -> None:
+def test_an_intake_takes_role_and_id_from_the_chosen_customer(company: Company, visitors: dict[str, Visitor]) -> None:
     row = customer(company, general_email="a@aeon.example", phone="1", mobile="2")
     customer(company, source_customer_id="2", name="Aeon Old", is_active=False)
     hits = visitors["viewer"].get("/customers/search?q=aeon").json()["items"]
-    assert [(h["id"], h["role"], h["email"], h["phone"]) for h in hits] == [
-        (row, "FORWARDER", "a@aeon.example", "1")
-    ]
-    assert (
-        visitors["editor"].post("/intakes/new", customer_id=str(row), customer_name="My name").status_code
-        == 303
-    )
+    assert [(h["id"], h["role"], h["email"], h["phone"]) for h in hits] == [(row, "FORWARDER", "a@aeon.example", "1")]
+    assert visitors["editor"].post("/intakes/new", customer_id=str(row), customer_name="My name").status_code == 303
     [intake] = company.rows("select * from intakes")
     assert (intake["customer_name"], intake["role"], intake["robaws_client_id"]) == (
         "My name",
@@ -251,9 +254,7 @@ def test_an_intake_takes_role_and_id_from_the_chosen_customer(
     assert visitors["editor"].post("/intakes/new", customer_name=" ").status_code == 422
 
 
-def test_a_sync_started_here_is_seen_to_its_end(
-    company: Company, site: Web, visitors: dict[str, Visitor]
-) -> None:
+def test_a_sync_started_here_is_seen_to_its_end(company: Company, site: Web, visitors: dict[str, Visitor]) -> None:
     started = time.monotonic()
     answer = visitors["editor"].post("/actions/sync-all")
     assert (answer.status_code, time.monotonic() - started < 1) == (303, True)
@@ -261,10 +262,7 @@ def test_a_sync_started_here_is_seen_to_its_end(
     assert visitors["viewer"].get(job).status_code == 200
     state = until(
         lambda: (
-            (s := visitors["viewer"].client.get(job, headers={"Accept": "application/json"}).json())[
-                "finished"
-            ]
-            and s
+            (s := visitors["viewer"].client.get(job, headers={"Accept": "application/json"}).json())["finished"] and s
         ),
         60,
     )
@@ -325,11 +323,7 @@ def test_replaying_a_range_of_deliveries(company: Company, site: Web, visitors: 
     editor = visitors["editor"]
     assert "2 deliveries were received then" in editor.post("/webhooks/range", **span).text
     assert company.value("select count(*) from ops.audit_log where action = 'replay'") == 0
-    assert (
-        editor.post("/webhooks/range", **span, go="yes")
-        .headers["location"]
-        .startswith("/webhooks?said=2+put+back")
-    )
+    assert editor.post("/webhooks/range", **span, go="yes").headers["location"].startswith("/webhooks?said=2+put+back")
     assert company.value("select details -> 'ids' from ops.audit_log where action = 'replay'") == ["d1", "d2"]
     assert "are instants" in editor.post("/webhooks/range", since="yesterday", until="", status="").text
 
@@ -352,9 +346,7 @@ def test_what_the_last_sync_changed(company: Company, visitors: dict[str, Visito
     assert re.findall(r'<a href="/customers/(\d+)">', text) == [str(row)]
 
 
-def test_reviews_have_pages_and_health_shows_the_schedules(
-    company: Company, visitors: dict[str, Visitor]
-) -> None:
+def test_reviews_have_pages_and_health_shows_the_schedules(company: Company, visitors: dict[str, Visitor]) -> None:
     company.do(
         "insert into match_reviews (scope, one_ref, other_ref, weight) select 'customers', 'robaws:' || n, 'zoho:' || n, 7 from generate_series(1, 40) n"
     )
@@ -458,9 +450,7 @@ def test_a_mended_mistake_does_not_hide_that_somebody_was_faster(
     row = customer(company)
     editor, path = visitors["editor"], f"/customers/{row}/edit"
     seen = company.value("select updated_at from customer_rows where id = %s", row).isoformat()
-    company.connection.execute(
-        "update customer_rows set city = 'Gent', updated_at = now() where id = %s", [row]
-    )
+    company.connection.execute("update customer_rows set city = 'Gent', updated_at = now() where id = %s", [row])
     bad = editor.post(path, seen_at=seen, general_email="no address", name="Aeon Shipping LLC", city="")
     assert bad.status_code == 422
     again = re.search(r'name="seen_at" value="([^"]+)"', bad.text)
@@ -490,9 +480,13 @@ def test_a_mended_mistake_does_not_hide_that_somebody_was_faster(
 )
 def test_search_finds_every_spelling(company: Company, visitors: dict[str, Visitor], query: str) -> None:
     customer(
-        company, name="Café Noord/Zuid booking.com", general_email="jan@noord.be", primary_phone="+3235550102",
-        vat_number="BE0476267228", city="Liège",
-    )  # fmt: skip
+        company,
+        name="Café Noord/Zuid booking.com",
+        general_email="jan@noord.be",
+        primary_phone="+3235550102",
+        vat_number="BE0476267228",
+        city="Liège",
+    )
     answer = visitors["viewer"].client.get("/customers", params={"q": query, "role": "FORWARDER"})
     assert "<bdi>Café Noord" in answer.text
 
@@ -542,16 +536,12 @@ def test_the_search_index_is_made_once_and_mended(company: Company) -> None:
     assert console.ensure_search_index(company.connection)
     with company.connection.transaction():
         company.connection.execute("set local enable_seqscan = off")
-        query = (
-            f"explain select c.id from customer_rows c where {console.SEARCH} @@ to_tsquery('simple', 'x')"
-        )
+        query = f"explain select c.id from customer_rows c where {console.SEARCH} @@ to_tsquery('simple', 'x')"
         plan = " ".join(str(row) for row in company.rows(query))
     assert "customer_rows_search_idx" in plan
 
 
-def test_a_review_of_an_old_invoice_shows_what_it_says(
-    company: Company, visitors: dict[str, Visitor]
-) -> None:
+def test_a_review_of_an_old_invoice_shows_what_it_says(company: Company, visitors: dict[str, Visitor]) -> None:
     customer(company, name="Noord Bouw BV", city="Gent")
     company.connection.execute(
         "insert into legacy_invoices (source_invoice_id, customer_name, customer_phone) values ('A1', 'Noord Holding BV', '03 555 01 02')"

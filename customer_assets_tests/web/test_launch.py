@@ -27,9 +27,7 @@ class Answers:
     """What the server answers: to the launch, then to each question for the status (the last one again and again)."""
 
     def __init__(self) -> None:
-        self.launch: dict[str, Any] | None = {
-            "launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": RUN}}
-        }
+        self.launch: dict[str, Any] | None = {"launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": RUN}}}
         self.statuses: list[dict[str, Any]] = []
         self.launches: list[dict[str, Any]] = []
         self.fails = False
@@ -37,9 +35,7 @@ class Answers:
     async def __call__(self, request: Request) -> Response:
         body = await request.json()
         if "launchRun" not in body["query"]:
-            return JSONResponse(
-                {"data": self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]}
-            )
+            return JSONResponse({"data": self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]})
         if self.fails:
             return JSONResponse({}, status_code=500)
         self.launches.append(body["variables"]["parameters"])
@@ -73,9 +69,7 @@ def sync(company: Company, address: str, kind: str = "pull-sumit") -> str:
         ("CANCELED", "cancelled in Dagster; sumit ok: 3"),
     ],
 )
-def test_how_a_run_ended_is_said(
-    company: Company, answers: Answers, address: str, status: str, said: str
-) -> None:
+def test_how_a_run_ended_is_said(company: Company, answers: Answers, address: str, status: str, said: str) -> None:
     company.do(
         "insert into sync_runs (source, kind, trigger, status, dagster_run_id, created) values ('sumit', 'full', 'dagster', 'ok', %s, 3)",
         RUN,
@@ -96,9 +90,7 @@ def test_a_job_that_dagster_refuses_is_done_here(company: Company, answers: Answ
     assert sync(company, address) == "no system is configured for it"
 
 
-def test_an_answer_that_says_nothing_starts_nothing_twice(
-    company: Company, answers: Answers, address: str
-) -> None:
+def test_an_answer_that_says_nothing_starts_nothing_twice(company: Company, answers: Answers, address: str) -> None:
     answers.launch = None
     assert sync(company, address).startswith("failed: Dagster")
     answers.fails = True  # perhaps after the run began

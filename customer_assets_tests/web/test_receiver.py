@@ -64,9 +64,7 @@ def test_what_is_rightly_signed_is_taken_whatever_it_says(web: Web, body: bytes,
     assert (stored["error"] is not None) == (status == "failed")
 
 
-@pytest.mark.parametrize(
-    "case", [name for name, (_, reason) in CASES.items() if reason != "ok" and name != "blank"]
-)
+@pytest.mark.parametrize("case", [name for name, (_, reason) in CASES.items() if reason != "ok" and name != "blank"])
 def test_no_bad_signature_gets_in(web: Web, case: str) -> None:
     header = CASES[case][0]
     assert web.post(b"{}", signature=header).status_code == 401
@@ -115,9 +113,7 @@ def test_an_endpoint_registered_while_it_runs_is_known_at_once(company: Company)
         ("POST", {"Content-Type": "application/json"}, b"x" * (LARGEST_BODY + 1), 413),
     ],
 )
-def test_other_requests_are_refused(
-    web: Web, method: str, headers: dict[str, str], body: bytes, status: int
-) -> None:
+def test_other_requests_are_refused(web: Web, method: str, headers: dict[str, str], body: bytes, status: int) -> None:
     signed = {"Robaws-Signature": f"t={int(time.time())},v1={'0' * 64}"}
     assert web.client.request(method, PATH, content=body, headers=signed | headers).status_code == status
 

@@ -49,9 +49,7 @@ def _load_all(
                 continue
             total.add(result.entities[entity])
             by_account[where] = result.entities[entity].as_dict() | {"message": result.message}
-            never_filled += [
-                f"{system.name}.{column}" for loaded in result.loaded for column in loaded.never_filled
-            ]
+            never_filled += [f"{system.name}.{column}" for loaded in result.loaded for column in loaded.never_filled]
     return total, by_account, never_filled
 
 
@@ -74,9 +72,7 @@ def _pulls(context: dg.AssetExecutionContext) -> bool:
     deps=[*(stream.asset for _, stream in streams_of("customers")), webhook_deliveries],
     description="Customers of all systems, normalized: one row per customer record of a system.",
     check_specs=[
-        dg.AssetCheckSpec(
-            "counts_add_up", asset="customers_cache", description="Every record is counted once."
-        ),
+        dg.AssetCheckSpec("counts_add_up", asset="customers_cache", description="Every record is counted once."),
         dg.AssetCheckSpec(
             "columns_filled",
             asset="customers_cache",
@@ -105,9 +101,7 @@ def customers_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
     deps=[*(stream.asset for _, stream in streams_of("invoices")), customers_cache],
     description="Invoices of all systems, linked to their customer's cache row.",
     check_specs=[
-        dg.AssetCheckSpec(
-            "counts_add_up", asset="invoices_cache", description="Every record is counted once."
-        )
+        dg.AssetCheckSpec("counts_add_up", asset="invoices_cache", description="Every record is counted once.")
     ],
 )
 def invoices_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialization:

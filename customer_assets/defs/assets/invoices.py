@@ -38,9 +38,7 @@ def legacy_invoices(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
     location = work.settings.legacy_invoices
     with permanent_errors_are_final():
         result = (
-            import_if_changed(work, location, table=work.settings.legacy_invoices_table)
-            if location
-            else ImportResult()
+            import_if_changed(work, location, table=work.settings.legacy_invoices_table) if location else ImportResult()
         )
     with connect(work.url) as connection:
         months = known_months(connection)
@@ -116,9 +114,7 @@ def relinked_invoices(
         "links_changed": result.links_changed,
         "months": len(context.partition_keys),
     }
-    all_there = dg.AssetCheckResult(
-        check_name="all_accounted_for", passed=linked + unlinked == result.invoices
-    )
+    all_there = dg.AssetCheckResult(check_name="all_accounted_for", passed=linked + unlinked == result.invoices)
     return table.result(
         counts, checks=[all_there], by_rule=result.linked, by_reason=result.unlinked, dry_run=config.dry_run
     )

@@ -30,9 +30,7 @@ class PushConfig(dg.Config):
     description="Customers that changed here, sent to SUMIT. In customer_sync it only shows the plan; sumit_bidirectional "
     "and materializing it alone send it.",
     check_specs=[
-        dg.AssetCheckSpec(
-            "nothing_failed", asset="sumit_push", description="SUMIT took every row that was pushed."
-        )
+        dg.AssetCheckSpec("nothing_failed", asset="sumit_push", description="SUMIT took every row that was pushed.")
     ],
 )
 def sumit_push(
@@ -54,9 +52,7 @@ def sumit_push(
             continue
         try:
             with connect(runtime.url) as connection:
-                spent = runs.calls_of(
-                    connection, dagster_run_id=run_id, account=account.account, source=SUMIT
-                )
+                spent = runs.calls_of(connection, dagster_run_id=run_id, account=account.account, source=SUMIT)
             results.append(push(work, account, ids=None, dry_run=dry_run, calls_spent=spent))
             messages[account.account] = results[-1].message
         except BusyError as error:
@@ -77,6 +73,4 @@ def sumit_push(
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"messages": messages},
     )
-    return table.result(
-        {**counts, "planned": len(plan)}, checks=[check], dry_run=dry_run, plan=plan, messages=messages
-    )
+    return table.result({**counts, "planned": len(plan)}, checks=[check], dry_run=dry_run, plan=plan, messages=messages)

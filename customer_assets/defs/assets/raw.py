@@ -41,14 +41,10 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
     def landed(
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime], config: PullConfig
     ) -> Materialization:
-        table = Materializing(
-            runtime.url, "ops.raw_pages", where={"source": system.name, "stream": stream.name}
-        )
+        table = Materializing(runtime.url, "ops.raw_pages", where={"source": system.name, "stream": stream.name})
         options = PullOptions(full=config.full, allow_mass_delete=config.allow_mass_delete)
         work = runtime.context_of_run(context.run.run_id)
-        results = [
-            land_account(work, account, stream, options) for account in runtime.working.of(system.name)
-        ]
+        results = [land_account(work, account, stream, options) for account in runtime.working.of(system.name)]
         for result in results:
             if result.message:
                 context.log.info(f"{system.name} ({result.account}): {result.message}")

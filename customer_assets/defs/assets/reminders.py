@@ -18,9 +18,7 @@ from customer_assets.runtime.runtime import Runtime
     deps=["invoices_cache", "customers_cache", "relinked_invoices"],
     description="Payment reminders of unpaid invoices, for customers with a phone, by the account's settings.",
 )
-def payment_reminders(
-    context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
-) -> Materialization:
+def payment_reminders(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialization:
     """Plan the reminders from the data as it is now."""
     table = Materializing(runtime.url, "payment_reminders")
     planned = plan_reminders(runtime.context_of_run(context.run.run_id))

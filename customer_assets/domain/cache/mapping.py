@@ -83,9 +83,7 @@ class RecordMapping:
     def known_keys(self) -> frozenset[str]:
         """Top-level keys that columns (or nothing) hold; the others go to `metadata`."""
         paths = [path.split(".")[0] for f in self.fields for path in f.paths]
-        return frozenset(
-            [*paths, self.id_path, *([self.modified_path] if self.modified_path else []), *self.volatile]
-        )
+        return frozenset([*paths, self.id_path, *([self.modified_path] if self.modified_path else []), *self.volatile])
 
     def with_extra_fields(self, names: Mapping[str, Iterable[str]], ids: Mapping[str, str]) -> RecordMapping:
         """This mapping with a tenant's own extra fields bound to columns."""
@@ -192,9 +190,7 @@ class Mapper:
         if source_id is None:
             raise RecordError(f"no {mapping.id_path}")
         _require_indexable({mapping.id_path: source_id}, (mapping.id_path,))
-        modified_at = (
-            instant(record.get(mapping.modified_path)) if mapping.modified_path is not None else None
-        )
+        modified_at = instant(record.get(mapping.modified_path)) if mapping.modified_path is not None else None
         extras, unresolved = self._extras(record)
         values: dict[str, Any] = {}
         insert_values: dict[str, Any] = {}

@@ -90,24 +90,53 @@ class Batch:
 
     @classmethod
     def of_pages(
-        cls, account: str, source: str, overlays: Overlays, *, sync_run_id: int, scanned_at: datetime | None,
-        whole_metadata: bool, rederives: bool, touch: bool, incremental: bool,
-    ) -> Self:  # fmt: skip
+        cls,
+        account: str,
+        source: str,
+        overlays: Overlays,
+        *,
+        sync_run_id: int,
+        scanned_at: datetime | None,
+        whole_metadata: bool,
+        rederives: bool,
+        touch: bool,
+        incremental: bool,
+    ) -> Self:
         """Records of list pages, or single ones asked for by id."""
         return cls(
-            account, source, overlays, sync_run_id=sync_run_id, scanned_at=scanned_at, whole_metadata=whole_metadata,
-            rederives=rederives, touch=touch, incremental=incremental,
-        )  # fmt: skip
+            account,
+            source,
+            overlays,
+            sync_run_id=sync_run_id,
+            scanned_at=scanned_at,
+            whole_metadata=whole_metadata,
+            rederives=rederives,
+            touch=touch,
+            incremental=incremental,
+        )
 
     @classmethod
     def of_deliveries(
-        cls, account: str, source: str, overlays: Overlays, *, scanned_at: datetime | None, delivery_ids: Mapping[str, str]
-    ) -> Self:  # fmt: skip
+        cls,
+        account: str,
+        source: str,
+        overlays: Overlays,
+        *,
+        scanned_at: datetime | None,
+        delivery_ids: Mapping[str, str],
+    ) -> Self:
         """Records that webhook deliveries carry: they say only what they say, and each is a sight of its row."""
         return cls(
-            account, source, overlays, origin="webhook", delivery_ids=delivery_ids, touch=True, incremental=True,
-            whole_metadata=False, scanned_at=scanned_at,
-        )  # fmt: skip
+            account,
+            source,
+            overlays,
+            origin="webhook",
+            delivery_ids=delivery_ids,
+            touch=True,
+            incremental=True,
+            whole_metadata=False,
+            scanned_at=scanned_at,
+        )
 
     @classmethod
     def of_edit(cls, account: str, source: str, overlays: Overlays) -> Self:
@@ -124,7 +153,7 @@ class Batch:
         """What a system took."""
         return cls(
             account, source, overlays, origin="push", sync_run_id=sync_run_id, incremental=True, whole_metadata=False
-        )  # fmt: skip
+        )
 
 
 def newest_of_each(sightings: Sequence[Sighting]) -> tuple[list[Sighting], int]:
@@ -147,25 +176,17 @@ def differs(row: Mapping[str, Any], record: MappedRecord, content: bytes) -> boo
 
     Other content alone would miss keys that no column holds; a record of unknown form (a delivery) is always looked at.
     """
-    if (
-        row["content_hash"] != content
-        or row["record_hash"] != record.record_hash
-        or row["deleted_at"] is not None
-    ):
+    if row["content_hash"] != content or row["record_hash"] != record.record_hash or row["deleted_at"] is not None:
         return True
     modified_at = record.modified_at
-    return modified_at is not None and (
-        not row["source_time_given"] or modified_at > row["source_modified_at"]
-    )
+    return modified_at is not None and (not row["source_time_given"] or modified_at > row["source_modified_at"])
 
 
 def new_row(table: CacheTable, batch: Batch, sighting: Sighting, digest: bytes) -> dict[str, Any]:
     record = sighting.record
     source = dict.fromkeys(table.source_columns) | dict(table.blanks) | record.insert_values
     source |= {
-        column: value
-        for column, value in record.values.items()
-        if value is not None or column not in table.blanks
+        column: value for column, value in record.values.items() if value is not None or column not in table.blanks
     }
     if record.insert_values:
         digest = content_hash(source, table.blanks)
@@ -194,9 +215,7 @@ def merged_row(
         return "stale", None
     source = source_values(row, table.source_columns)
     source |= {
-        column: value
-        for column, value in record.values.items()
-        if value is not None or column not in table.blanks
+        column: value for column, value in record.values.items() if value is not None or column not in table.blanks
     }
     metadata = row.get("metadata") or {}
     metadata = record.metadata if batch.whole_metadata else metadata | record.metadata
@@ -253,9 +272,14 @@ def changes_of(
         old, new = row[column], update[column]
         if old != new:
             yield (
-                row["id"], column, _as_text(old), _as_text(new), batch.origin, batch.sync_run_id,
+                row["id"],
+                column,
+                _as_text(old),
+                _as_text(new),
+                batch.origin,
+                batch.sync_run_id,
                 batch.delivery_ids.get(source_id),
-            )  # fmt: skip
+            )
 
 
 def _as_text(value: Any) -> str | None:

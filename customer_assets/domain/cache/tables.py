@@ -10,9 +10,7 @@ from typing import Any
 from customer_assets.domain.cache.columns import CUSTOMER_COLUMNS, INVOICE_COLUMNS, Column
 from customer_assets.domain.cache.overlay import Overlays, visible_values
 
-Visible = Callable[
-    [Mapping[str, Any], Overlays, int | None, bool], tuple[dict[str, Any], dict[str, Any] | None]
-]
+Visible = Callable[[Mapping[str, Any], Overlays, int | None, bool], tuple[dict[str, Any], dict[str, Any] | None]]
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,7 @@ CUSTOMERS = CacheTable(
     name="customer_rows",
     id_column="source_customer_id",
     declared=CUSTOMER_COLUMNS,
-    visible=lambda values, overlays, row_id, deleted: visible_values(
-        values, overlays, row_id=row_id, deleted=deleted
-    ),
+    visible=lambda values, overlays, row_id, deleted: visible_values(values, overlays, row_id=row_id, deleted=deleted),
     has_changes=True,
 )
 

@@ -188,12 +188,7 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
 
 def _is_street(part: str, number: str, street_part: str) -> bool:
     """Whether a four-digit number is a house number: the part has words and no street was seen, and it ends with it."""
-    return (
-        not street_part
-        and part.rstrip().endswith(number)
-        and len(number) == 4
-        and not part.startswith(number)
-    )
+    return not street_part and part.rstrip().endswith(number) and len(number) == 4 and not part.startswith(number)
 
 
 def same_street(one: Address, other: Address) -> bool:

@@ -39,13 +39,31 @@ MOST_NAMES = 3  # of one source id: more of them, and it is a record for walk-in
 
 # Weights of evidence: about the logarithm (base 2) of how much likelier it is among records of one customer.
 WEIGHTS = {
-    "name_same": 6.0, "name_alike": 5.0, "name_part": 3.0, "name_family": -4.0, "name_other": -6.0,
-    "phone": 5.0, "mail": 6.0, "mail_of_office": 5.0, "domain": 3.0, "address": 4.5, "postcode": 1.0,
-    "postcode_of_street": 3.0, "phone_near": 3.0,
-    "phone_shared": 1.5, "mail_shared": 1.0, "domain_shared": 0.5, "address_shared": 2.0,
-    "phone_differs": -0.5, "mail_differs": -0.5, "address_differs": -1.0, "country_differs": -3.0,
-    "vat_misspelt": 5.0, "only_of_its_name": 3.0, "only_person_of_its_name": 1.5,
-}  # fmt: skip
+    "name_same": 6.0,
+    "name_alike": 5.0,
+    "name_part": 3.0,
+    "name_family": -4.0,
+    "name_other": -6.0,
+    "phone": 5.0,
+    "mail": 6.0,
+    "mail_of_office": 5.0,
+    "domain": 3.0,
+    "address": 4.5,
+    "postcode": 1.0,
+    "postcode_of_street": 3.0,
+    "phone_near": 3.0,
+    "phone_shared": 1.5,
+    "mail_shared": 1.0,
+    "domain_shared": 0.5,
+    "address_shared": 2.0,
+    "phone_differs": -0.5,
+    "mail_differs": -0.5,
+    "address_differs": -1.0,
+    "country_differs": -3.0,
+    "vat_misspelt": 5.0,
+    "only_of_its_name": 3.0,
+    "only_person_of_its_name": 1.5,
+}
 
 
 ENGINE = 1  # to be raised with the code of normalization and weighing: everything is resolved anew then
@@ -107,18 +125,31 @@ class Profile:
 
 
 def profile(
-    key: Key, *, name: str | None = None, vat: str | None = None, phones: Sequence[str | None] = (),
-    mails: Sequence[str | None] = (), address: str | None = None, postcode: str | None = None, city: str | None = None,
-    country: str | None = None, source: tuple[str, str] | None = None, names_customer: str | None = None,
-) -> Profile:  # fmt: skip
+    key: Key,
+    *,
+    name: str | None = None,
+    vat: str | None = None,
+    phones: Sequence[str | None] = (),
+    mails: Sequence[str | None] = (),
+    address: str | None = None,
+    postcode: str | None = None,
+    city: str | None = None,
+    country: str | None = None,
+    source: tuple[str, str] | None = None,
+    names_customer: str | None = None,
+) -> Profile:
     """A profile of values as people wrote them."""
     code = country_code(country)
     found_mails = tuple(dict.fromkeys(m for text in mails for m in mail_keys(text)))
     valid, typo = vat_key(vat, code or next(filter(None, map(country_of_mail, found_mails)), None))
     traits = Traits(
-        parse_name(name), tuple(dict.fromkeys(p for text in phones for p in phone_keys(text))), found_mails,
-        parse_address(address, postcode, city), code, typo,
-    )  # fmt: skip
+        parse_name(name),
+        tuple(dict.fromkeys(p for text in phones for p in phone_keys(text))),
+        found_mails,
+        parse_address(address, postcode, city),
+        code,
+        typo,
+    )
     return Profile(key, traits, source, valid, names_customer)
 
 
@@ -189,16 +220,12 @@ def is_misspelt(one: Profile, other: Profile) -> bool:
     return False
 
 
-def _weigh_phones(
-    add: Callable[[str], None], here: tuple[str, ...], there: tuple[str, ...], shared: Shared
-) -> None:
+def _weigh_phones(add: Callable[[str], None], here: tuple[str, ...], there: tuple[str, ...], shared: Shared) -> None:
     common = [a for a in here for b in there if same_phone(a, b)]
     if common:
         add("phone_shared" if min(shared.phones[phone_tail(phone)] for phone in common) > 2 else "phone")
     else:
-        near = any(
-            OSA.distance(phone_tail(a), phone_tail(b), score_cutoff=1) <= 1 for a in here for b in there
-        )
+        near = any(OSA.distance(phone_tail(a), phone_tail(b), score_cutoff=1) <= 1 for a in here for b in there)
         add("phone_near" if near else "phone_differs")
 
 
@@ -271,8 +298,11 @@ class Shared:
                 names["address", traits.address.key].add(traits.name)
         shared = cls()
         counters: dict[str, Counter[Any]] = {
-            "phone": shared.phones, "mail": shared.mails, "domain": shared.domains, "address": shared.addresses,
-        }  # fmt: skip
+            "phone": shared.phones,
+            "mail": shared.mails,
+            "domain": shared.domains,
+            "address": shared.addresses,
+        }
         for name in {traits.name for traits in all_traits if traits.name is not None}:
             shared.words.update(name.core)
         for (kind, value), found in names.items():

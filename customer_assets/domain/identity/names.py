@@ -39,9 +39,7 @@ _BONES = str.maketrans(
     {**dict.fromkeys("aeiouywvh", ""), "q": "k", "c": "k", "f": "p", "j": "g", "b": "b", "g": "g", "x": "ks"}
 )
 # Trades of a family's head: a company that has one and a company of that name that has none are two companies.
-_FAMILY_TRADES = frozenset(
-    {"holding", "group", "investments", "international", "management", "estate", "rental"}
-)
+_FAMILY_TRADES = frozenset({"holding", "group", "investments", "international", "management", "estate", "rental"})
 _LATIN_WORD = re.compile(r"[a-z]{3,}")
 _LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
 
@@ -167,9 +165,7 @@ def agreement(one: Name, other: Name) -> Agreement | None:
 
 
 def _slipped(one: str, other: str) -> bool:
-    return one == other or (
-        len(one) >= 8 and abs(len(one) - len(other)) <= 1 and OSA.distance(one, other) <= 1
-    )
+    return one == other or (len(one) >= 8 and abs(len(one) - len(other)) <= 1 and OSA.distance(one, other) <= 1)
 
 
 def _unmatched(one: Name, other: Name) -> tuple[list[str], list[str]]:
@@ -260,9 +256,7 @@ def _trade(word: str) -> str | None:
     if len(begun := _beginnings_of_trades().get(word, ())) == 1:
         return next(iter(begun))
     if len(word) >= 6:
-        near = {
-            known[other] for other, _, _ in extract(word, _long_trades(), scorer=OSA.distance, score_cutoff=1)
-        }
+        near = {known[other] for other, _, _ in extract(word, _long_trades(), scorer=OSA.distance, score_cutoff=1)}
         if len(near) == 1:
             return near.pop()
     return None

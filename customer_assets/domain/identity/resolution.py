@@ -254,9 +254,7 @@ class _Resolution:
             if root not in unsettled and other_root not in unsettled:
                 continue
             name, other_name = self.nodes[one].traits.name, self.nodes[other].traits.name
-            is_company = any(
-                t.name and (t.name.forms or t.name.trades) for r in (root, other_root) for t in members[r]
-            )
+            is_company = any(t.name and (t.name.forms or t.name.trades) for r in (root, other_root) for t in members[r])
             here, there = replace(summed(root), name=name), replace(summed(other_root), name=other_name)
             if not is_company:
                 is_told_apart = any(part.endswith("_differs") for part, _ in weigh(here, there).parts)
@@ -321,9 +319,7 @@ class _Resolution:
         for group in self._blocks():
             yield from combinations_with_replacement(group, 2)
 
-    def _weighed_pairs(
-        self, one: int, other: int, here: dict[int, int], there: dict[int, int]
-    ) -> Iterator[Weighed]:
+    def _weighed_pairs(self, one: int, other: int, here: dict[int, int], there: dict[int, int]) -> Iterator[Weighed]:
         """Pairs of clusters that have these traits, by the evidence of the traits."""
         evidence = weigh(self.traits[one], self.traits[other], self.shared)
         has_typo = bool(self.traits[one].vat_typo or self.traits[other].vat_typo)
@@ -355,8 +351,7 @@ class _Resolution:
         for block in sorted(blocks):
             group = blocks[block]
             if block[:2] == ("address", ANY_SCRIPT) and not any(
-                (address := self.traits[number].address) is not None and address.is_foreign
-                for number in group
+                (address := self.traits[number].address) is not None and address.is_foreign for number in group
             ):
                 continue  # found by their streets
             if len(group) <= LARGEST_BLOCK:
@@ -377,11 +372,7 @@ class _Resolution:
         for number, node in enumerate(self.nodes):
             if node.traits.name is not None:
                 having[node.traits.name.key].add(self.union.root(number))
-                if (
-                    len(self.records[number]) > 1
-                    and not node.has_evidence
-                    and not self.union.is_joined(number)
-                ):
+                if len(self.records[number]) > 1 and not node.has_evidence and not self.union.is_joined(number):
                     bare.append(number)
         return {n for n in bare if (name := self.nodes[n].traits.name) and len(having[name.key]) > 2}
 

@@ -33,9 +33,16 @@ class Decision:
 
 
 def merge(
-    base: Any, local: Any, remote: Any, *, field: str, policy: Policy, local_at: datetime | None,
-    remote_at: datetime | None, from_origin: bool = False,
-) -> Decision:  # fmt: skip
+    base: Any,
+    local: Any,
+    remote: Any,
+    *,
+    field: str,
+    policy: Policy,
+    local_at: datetime | None,
+    remote_at: datetime | None,
+    from_origin: bool = False,
+) -> Decision:
     """Compare a field with what was last agreed.
 
     Args:

@@ -25,9 +25,7 @@ def decide_pair(context: Context, one: str, other: str, *, decision: str, by: st
         if first == second or account != other_account:
             raise RecordError(f"{one} and {other}: name two records of one account")
         pair = ref_of(first), ref_of(second)
-        reviews.decide(
-            connection, account=account, one_ref=pair[0], other_ref=pair[1], decision=decision, by=by
-        )
+        reviews.decide(connection, account=account, one_ref=pair[0], other_ref=pair[1], decision=decision, by=by)
         audit.record(connection, who=by, action=f"identity: {decision}", target=f"{pair[0]} and {pair[1]}")
     return pair
 

@@ -121,8 +121,7 @@ def _read_parquet(path: Path, mapping: Mapping[str, str]) -> Cells:
     table = pyarrow.parquet.read_table(path, columns=[name for names in of.values() for name in names])
     return {
         ours: [
-            _joined(map(_as_text, parts))
-            for parts in zip(*(table.column(n).to_pylist() for n in theirs), strict=True)
+            _joined(map(_as_text, parts)) for parts in zip(*(table.column(n).to_pylist() for n in theirs), strict=True)
         ]
         for ours, theirs in of.items()
     }
@@ -169,9 +168,7 @@ def _columns(columns: list[str], mapping: Mapping[str, str]) -> dict[str, list[s
             f"no column is the id of a row; name it with --map COLUMN=id; the file has {', '.join(columns)}"
         )
     if not of.keys() & {"name", "phone", "email", "vat", "address"}:
-        raise ConfigurationError(
-            f"nothing to compare; name columns with --map; the file has {', '.join(columns)}"
-        )
+        raise ConfigurationError(f"nothing to compare; name columns with --map; the file has {', '.join(columns)}")
     return of
 
 
@@ -189,10 +186,17 @@ def _profile(number: int, row: tuple[str, ...]) -> Profile:
     own_id, system, source_id, name, phone, email, vat, address, postcode, city, country = row
     # the id first, so that a customer's key does not depend on the order of the rows; the number tells doubled ids apart
     return profile(
-        ("row", own_id or f"row {number}", f"{number:09d}"), name=name or None, vat=vat or None, phones=(phone,), mails=(email,),
-        address=address or None, postcode=postcode or None, city=city or None, country=country or None,
+        ("row", own_id or f"row {number}", f"{number:09d}"),
+        name=name or None,
+        vat=vat or None,
+        phones=(phone,),
+        mails=(email,),
+        address=address or None,
+        postcode=postcode or None,
+        city=city or None,
+        country=country or None,
         source=(system, source_id) if source_id else None,
-    )  # fmt: skip
+    )
 
 
 def _as_text(value: Any) -> str:

@@ -57,9 +57,7 @@ def explain(context: Context, one: str, other: str) -> Explanation:
         (account, first), (other_account, second) = find_pair(connection, one, other)
         if account != other_account:
             return Explanation(ref_of(first), ref_of(second), False, veto="they are of different accounts")
-        profiles = {
-            p.key: p for p in _profiles(connection, account, with_invoices=INVOICE in (first[0], second[0]))
-        }
+        profiles = {p.key: p for p in _profiles(connection, account, with_invoices=INVOICE in (first[0], second[0]))}
         decisions = decisions_of(connection, account)
     settings = context.settings
     clusters = resolve(
@@ -68,18 +66,14 @@ def explain(context: Context, one: str, other: str) -> Explanation:
         review=settings.identity_review,
         decisions=decisions,
     )
-    evidence = weigh_profiles(
-        profiles[first], profiles[second], Shared.of([p.traits for p in profiles.values()])
-    )
+    evidence = weigh_profiles(profiles[first], profiles[second], Shared.of([p.traits for p in profiles.values()]))
     return Explanation(
         ref_of(first),
         ref_of(second),
         clusters.of[first] == clusters.of[second],
         _path(clusters, first, second),
         {"rule": evidence.rule, "weight": evidence.weight, "parts": [list(p) for p in evidence.parts]},
-        _veto(
-            profiles[first], profiles[second], (min(first, second), max(first, second)) in decisions.different
-        ),
+        _veto(profiles[first], profiles[second], (min(first, second), max(first, second)) in decisions.different),
     )
 
 
@@ -124,11 +118,14 @@ def _profiles(connection: Connection, account: str, *, with_invoices: bool) -> l
 def _path(clusters: Clusters, one: Key, other: Key) -> list[dict[str, Any]]:
     return [
         {
-            "from": ref_of(edge.one), "to": ref_of(edge.other), "rule": edge.evidence.rule, "weight": edge.evidence.weight,
+            "from": ref_of(edge.one),
+            "to": ref_of(edge.other),
+            "rule": edge.evidence.rule,
+            "weight": edge.evidence.weight,
             "parts": [list(part) for part in edge.evidence.parts],
         }
         for edge in clusters.path(one, other)
-    ]  # fmt: skip
+    ]
 
 
 def _veto(one: Profile, other: Profile, told_apart: bool) -> str | None:

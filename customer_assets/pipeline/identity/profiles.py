@@ -20,12 +20,22 @@ def row_profile(row: Mapping[str, Any]) -> Profile:
     persons = row.get("contact_persons") or []
     invoice_born = row["source"] == "invoice"
     return profile(
-        row_key(row), name=row["name"], vat=row["vat_number"],
-        phones=[row.get("phone"), row.get("mobile"), row.get("primary_phone"), *(p.get("mobile") or p.get("phone") for p in persons if isinstance(p, dict))],
+        row_key(row),
+        name=row["name"],
+        vat=row["vat_number"],
+        phones=[
+            row.get("phone"),
+            row.get("mobile"),
+            row.get("primary_phone"),
+            *(p.get("mobile") or p.get("phone") for p in persons if isinstance(p, dict)),
+        ],
         mails=[row["general_email"], row.get("billing_email")],
-        address=row.get("street"), postcode=None if invoice_born else row.get("zipcode"), city=None if invoice_born else row.get("city"),
-        country=row["country"], source=(row["source"], row["source_customer_id"]),
-    )  # fmt: skip
+        address=row.get("street"),
+        postcode=None if invoice_born else row.get("zipcode"),
+        city=None if invoice_born else row.get("city"),
+        country=row["country"],
+        source=(row["source"], row["source_customer_id"]),
+    )
 
 
 def migrating_profile(row: Mapping[str, Any]) -> Profile:
@@ -60,10 +70,16 @@ def invoice_profile(invoice: dict[str, Any]) -> Profile:
         else None
     )
     return profile(
-        invoice_key(invoice), name=invoice["customer_name"], vat=invoice["customer_vat_number"],
-        phones=[invoice["customer_phone"]], mails=[invoice["customer_email"]], address=invoice["customer_address"],
-        country=invoice["customer_country"], source=source, names_customer=invoice["source_invoice_id"],
-    )  # fmt: skip
+        invoice_key(invoice),
+        name=invoice["customer_name"],
+        vat=invoice["customer_vat_number"],
+        phones=[invoice["customer_phone"]],
+        mails=[invoice["customer_email"]],
+        address=invoice["customer_address"],
+        country=invoice["customer_country"],
+        source=source,
+        names_customer=invoice["source_invoice_id"],
+    )
 
 
 def invoice_key(invoice: dict[str, Any]) -> Key:

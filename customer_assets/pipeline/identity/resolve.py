@@ -78,9 +78,7 @@ def disagreeing_rows(context: Context) -> tuple[int, int]:
     return differing, len(rows)
 
 
-def _resolve_region(
-    connection: Connection, context: Context, region: Region, engine: str
-) -> golden.GoldenCounts:
+def _resolve_region(connection: Connection, context: Context, region: Region, engine: str) -> golden.GoldenCounts:
     ids_looked_at = None if region.is_all else region.looked_at | region.settled
     rows = golden.rows_to_resolve(connection, ids_looked_at, engine=engine)
     by_key = {(row["account"], *row_key(row)): row for row in rows}
@@ -123,9 +121,7 @@ def decisions_of(connection: Connection, account: str) -> Decisions:
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> frozenset[Any]:
-    return frozenset(
-        (min(a, b), max(a, b)) for a, b in ((key_of(one), key_of(other)) for one, other in pairs)
-    )
+    return frozenset((min(a, b), max(a, b)) for a, b in ((key_of(one), key_of(other)) for one, other in pairs))
 
 
 def as_review(review: Review) -> dict[str, Any]:
@@ -133,9 +129,12 @@ def as_review(review: Review) -> dict[str, Any]:
     one, other = sorted((ref_of(review.one), ref_of(review.other)))
     evidence = review.evidence
     return {
-        "one_ref": one, "other_ref": other, "score": evidence.score, "weight": evidence.weight,
+        "one_ref": one,
+        "other_ref": other,
+        "score": evidence.score,
+        "weight": evidence.weight,
         "reasons": [list(part) for part in evidence.parts],
-    }  # fmt: skip
+    }
 
 
 def as_edge(edge: Edge) -> dict[str, Any]:
@@ -143,9 +142,12 @@ def as_edge(edge: Edge) -> dict[str, Any]:
     one, other = sorted((ref_of(edge.one), ref_of(edge.other)))
     evidence = edge.evidence
     return {
-        "one_ref": one, "other_ref": other, "rule": evidence.rule, "weight": evidence.weight,
+        "one_ref": one,
+        "other_ref": other,
+        "rule": evidence.rule,
+        "weight": evidence.weight,
         "parts": [list(part) for part in evidence.parts],
-    }  # fmt: skip
+    }
 
 
 def _clusters(
@@ -161,11 +163,14 @@ def _clusters(
     settings = context.settings
     return {
         account: resolve(
-            found, accept=settings.identity_accept, review=settings.identity_review,
-            decisions=decisions_of(connection, account), settled=list(known.get(account, {}).values()),
+            found,
+            accept=settings.identity_accept,
+            review=settings.identity_review,
+            decisions=decisions_of(connection, account),
+            settled=list(known.get(account, {}).values()),
         )
         for account, found in sorted(profiles.items())
-    }  # fmt: skip
+    }
 
 
 def _engine(context: Context) -> str:
@@ -197,9 +202,7 @@ def stable_ids(
     """
     holders: dict[int, list[tuple[int, int]]] = {}
     for number, part in enumerate(parts):
-        for customer_id, count in Counter(
-            row["customer_id"] for row in part if row["customer_id"] is not None
-        ).items():
+        for customer_id, count in Counter(row["customer_id"] for row in part if row["customer_id"] is not None).items():
             holders.setdefault(customer_id, []).append((-count, number))
     kept: list[int | None] = [None] * len(parts)
     merged: dict[int, tuple[int, list[int]]] = {}

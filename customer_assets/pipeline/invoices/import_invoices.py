@@ -57,9 +57,13 @@ class ImportResult:
 
 
 def import_invoices(
-    context: Context, location: str, *, table: str | None = None, mapping: Mapping[str, str] | None = None,
+    context: Context,
+    location: str,
+    *,
+    table: str | None = None,
+    mapping: Mapping[str, str] | None = None,
     account: str = "default",
-) -> ImportResult:  # fmt: skip
+) -> ImportResult:
     """Import old invoices into `legacy_invoices`; the same file twice writes nothing the second time.
 
     Args:
@@ -111,9 +115,7 @@ def _frames(location: str, table: str | None) -> Iterator[pd.DataFrame]:
         match path.suffix.lower():
             case ".csv":
                 # everything as text: 007 stays 007, and nothing is guessed to be missing
-                yield from pd.read_csv(
-                    path, dtype=str, keep_default_na=False, chunksize=CHUNK, encoding="utf-8-sig"
-                )
+                yield from pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=CHUNK, encoding="utf-8-sig")
             case ".parquet":
                 import pyarrow.parquet as pq
 
@@ -157,9 +159,7 @@ def _renamed(frame: pd.DataFrame, mapping: Mapping[str, str]) -> pd.DataFrame:
         )
     wrong = [name for name in mapping.values() if name not in legacy.COLUMNS and name not in ADDRESS_PARTS]
     if wrong:
-        raise ConfigurationError(
-            f"--map: no column {', '.join(wrong)} to fill; there are {', '.join(legacy.COLUMNS)}"
-        )
+        raise ConfigurationError(f"--map: no column {', '.join(wrong)} to fill; there are {', '.join(legacy.COLUMNS)}")
     frame = frame.rename(columns=dict(mapping))
     frame = frame.rename(columns={old: new for old, new in ALIASES.items() if new not in frame.columns})
     if "source_invoice_id" not in frame.columns:
@@ -177,9 +177,7 @@ def _import_frame(
     result: ImportResult,
 ) -> None:
     frame = _renamed(frame, mapping)
-    result.ignored_columns = [
-        str(c) for c in frame.columns if c not in legacy.COLUMNS and c not in ADDRESS_PARTS
-    ]
+    result.ignored_columns = [str(c) for c in frame.columns if c not in legacy.COLUMNS and c not in ADDRESS_PARTS]
     rows: dict[str, dict[str, Any]] = {}
     found_bad: list[rejects.Reject] = []
     for record in frame.to_dict("records"):
@@ -187,9 +185,7 @@ def _import_frame(
             row = _row({str(key): value for key, value in record.items()})
         except RecordError as error:
             body = msgspec.json.encode({str(k): str(v) for k, v in record.items()})
-            found_bad.append(
-                rejects.Reject(_text(record.get("source_invoice_id")), body, str(error), now_utc())
-            )
+            found_bad.append(rejects.Reject(_text(record.get("source_invoice_id")), body, str(error), now_utc()))
             continue
         result.duplicate += row["source_invoice_id"] in rows
         rows[row["source_invoice_id"]] = row  # the last of equal ids wins, as in any upsert
@@ -203,11 +199,7 @@ def _import_frame(
     )
     # what the file does not speak of is not blanked
     given = [c for c in legacy.COLUMNS if c in frame.columns]
-    given += (
-        ["customer_address"]
-        if {*ADDRESS_PARTS} & {*frame.columns} and "customer_address" not in given
-        else []
-    )
+    given += ["customer_address"] if {*ADDRESS_PARTS} & {*frame.columns} and "customer_address" not in given else []
     given += ["month"] if "invoice_date" in given else []
     imported = legacy.upsert(connection, account=account, rows=list(rows.values()), columns=given)
     result.created += imported.created

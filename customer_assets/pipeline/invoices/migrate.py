@@ -168,10 +168,13 @@ class _Resolution:
         self.decisions = {account: decisions_of(connection, account) for account in profiles}
         self.clusters: dict[str, Clusters] = {
             account: resolve(
-                found, accept=settings.identity_accept, review=settings.identity_review, decisions=self.decisions[account]
+                found,
+                accept=settings.identity_accept,
+                review=settings.identity_review,
+                decisions=self.decisions[account],
             )
             for account, found in profiles.items()
-        }  # fmt: skip
+        }
         self._gathered = self._gather()
 
     def chosen(self, months: Sequence[str] | None) -> list[dict[str, Any]]:
@@ -205,9 +208,7 @@ class _Resolution:
             cluster.invoices.append(invoice)
             cluster.origin = min(cluster.origin, invoice["source_invoice_id"])
             cluster.has_evidence |= self.has_evidence[invoice["id"]]
-        for row in sorted(
-            self.rows, key=lambda r: (r["deleted_at"] is not None, rank_of(r["source"]), r["id"])
-        ):
+        for row in sorted(self.rows, key=lambda r: (r["deleted_at"] is not None, rank_of(r["source"]), r["id"])):
             at = (row["account"], self.clusters[row["account"]].of[row_key(row)])
             if at in gathered and gathered[at].row is None:
                 gathered[at].row = row

@@ -54,11 +54,17 @@ def plan_reminders(context: Context, *, today: date | None = None) -> Planning:
             elif rule["is_enabled"]:
                 rows += [
                     reminders.PlannedRow(
-                        invoice["account"], invoice["id"], invoice["customer_id"], planned.reminder_type,
-                        planned.scheduled_date, rule["channel"], invoice["primary_phone"], planned.status,
+                        invoice["account"],
+                        invoice["id"],
+                        invoice["customer_id"],
+                        planned.reminder_type,
+                        planned.scheduled_date,
+                        rule["channel"],
+                        invoice["primary_phone"],
+                        planned.status,
                         planned.skip_reason,
                     )
                     for planned in plan(invoice["due_date"], rule["days"], today=today)
-                ]  # fmt: skip
+                ]
         counts = reminders.store_plan(connection, rows, settled)
     return Planning(counts, without_customer, without_phone)

@@ -60,7 +60,10 @@ def resolve_conflict(
         conflicts.close_conflict(connection, link.id, name, resolution=use, by=by)
         overlays.show_anew(connection, batch_of_edit(connection, context, link.row), [link.row["id"]])
         audit.record(
-            connection, who=by, action=f"resolve conflict: {use}", target=f"conflict {conflict_id}",
+            connection,
+            who=by,
+            action=f"resolve conflict: {use}",
+            target=f"conflict {conflict_id}",
             details={"field": name, "local": conflict["local_value"], "remote": link.remote.get(name)},
-        )  # fmt: skip
+        )
     return {**conflict, "resolution": use}

@@ -84,9 +84,7 @@ async def _take_over(run: PushRun, plan: PlannedPush, link_id: int, remote_id: s
 
 def _join(run: PushRun, link_id: int, remote_id: str) -> None:
     """Give the origin to the link that knows the SUMIT row; nothing was agreed between the two yet."""
-    existing = links.link_of_remote(
-        run.sync.connection, account=run.sync.account.account, remote_id=remote_id
-    )
+    existing = links.link_of_remote(run.sync.connection, account=run.sync.account.account, remote_id=remote_id)
     if existing is None:
         raise RefusedError(f"SUMIT customer {remote_id} cannot be read", system=run.sync.system.name)
     taken = links.origin_of(run.sync.connection, existing)

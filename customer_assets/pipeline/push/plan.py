@@ -85,9 +85,7 @@ def plan_push(
         if plan is not None and plan.fields:
             plans.append(plan)
         elif plan is not None and plan.conflicts:
-            settled.append(
-                PushRow(link.shown_id, "conflict", in_conflict(plan.conflicts), is_in_conflict=True)
-            )
+            settled.append(PushRow(link.shown_id, "conflict", in_conflict(plan.conflicts), is_in_conflict=True))
         elif link.row is not None and link.row["deleted_at"] is None:
             unchanged += 1
             if ids is not None:
@@ -109,19 +107,13 @@ def plan_push(
         else:
             plans.append(creation_of(row, account))
     failed = {link.shown_id for link in found if link.last_error is not None}
-    plans.sort(
-        key=lambda plan: plan.row_id in failed
-    )  # those that failed before must not use up what the others need
+    plans.sort(key=lambda plan: plan.row_id in failed)  # those that failed before must not use up what the others need
     return plans, settled, unchanged
 
 
 def plan_of(link: Link, account: Account, *, is_named: bool = True) -> PlannedPush | None:
     if link.row is None:
-        if (
-            link.origin is None
-            or link.origin["deleted_at"] is not None
-            or (link.state == "review" and not is_named)
-        ):
+        if link.origin is None or link.origin["deleted_at"] is not None or (link.state == "review" and not is_named):
             return None
         may_be_there = link.state in ("creating", "review")
         return creation_of(link.origin, account, action="look_up" if may_be_there else "create")
@@ -132,11 +124,7 @@ def plan_of(link: Link, account: Account, *, is_named: bool = True) -> PlannedPu
         link.shown_id,
         str(link.row["name"]),
         "update",
-        tuple(
-            PlannedField(s.field, s.remote, s.local, s.why)
-            for s in states
-            if s.decision.outcome is Outcome.PUSH
-        ),
+        tuple(PlannedField(s.field, s.remote, s.local, s.why) for s in states if s.decision.outcome is Outcome.PUSH),
         tuple(s.field for s in states if s.decision.outcome is Outcome.CONFLICT),
     )
 

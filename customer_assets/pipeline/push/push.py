@@ -56,16 +56,23 @@ def push(
 
 
 def push_locked(
-    context: Context, connection: Connection, account: Account, *, ids: Sequence[int] | None, dry_run: bool = False,
+    context: Context,
+    connection: Connection,
+    account: Account,
+    *,
+    ids: Sequence[int] | None,
+    dry_run: bool = False,
     calls_spent: int = 0,
-) -> PushResult:  # fmt: skip
+) -> PushResult:
     """`push` for a caller that holds the system's lock and a connection; `calls_spent` of the run's budget are gone."""
     result = PushResult(account.account, is_dry=dry_run)
     if not dry_run:
         laid = overlays.load_overlays(
-            connection, account=account.account, source=account.system,
+            connection,
+            account=account.account,
+            source=account.system,
             default_region=context.settings.default_region,
-        )  # fmt: skip
+        )
         reconcile(connection, account, Batch(account.account, account.system, laid))
     result.planned, settled, result.unchanged = plan_push(connection, account, ids)
     result.rows += settled
@@ -86,9 +93,7 @@ def push_locked(
 
 def _as_row(plan: PlannedPush) -> PushRow:
     said = "; ".join(f"{field.field}: {field.why}" for field in plan.fields)
-    return PushRow(
-        plan.row_id, "planned", f"{plan.action}: {said}", {f.field: (f.old, f.new) for f in plan.fields}
-    )
+    return PushRow(plan.row_id, "planned", f"{plan.action}: {said}", {f.field: (f.old, f.new) for f in plan.fields})
 
 
 async def _work_through(sync: SyncRun, result: PushResult, calls_spent: int) -> None:
@@ -128,11 +133,13 @@ def _end(sync: SyncRun, result: PushResult) -> None:
     status = "failed" if result.error else "partial" if not result.success else "ok"
     counts = Counts(
         created=result.count("created"), updated=result.count("updated", "adopted"), errors=result.count("failed")
-    )  # fmt: skip
-    runs.add_traffic(
-        sync.connection, sync.id, pages=0, calls=result.calls, received=result.received, quota_left=None
     )
+    runs.add_traffic(sync.connection, sync.id, pages=0, calls=result.calls, received=result.received, quota_left=None)
     runs.end_run(
-        sync.connection, sync.id, status=status, entities={"push": counts}, message=result.message,
+        sync.connection,
+        sync.id,
+        status=status,
+        entities={"push": counts},
+        message=result.message,
         error=str(result.error) if result.error else None,
-    )  # fmt: skip
+    )

@@ -67,8 +67,10 @@ class PushResult:
         said = [f"Pushed {self.pushed} customer{'' if self.pushed == 1 else 's'}"]
         conflicts = sum(1 for row in self.rows if row.is_in_conflict)
         counted = (
-            (self.count("failed"), "failed"), (conflicts, "in conflict"), (self.count("pending"), "left for the next run")
-        )  # fmt: skip
+            (self.count("failed"), "failed"),
+            (conflicts, "in conflict"),
+            (self.count("pending"), "left for the next run"),
+        )
         said += [f"{number} {words}" for number, words in counted if number]
         return ", ".join(said) + (f"; {self.error}" if self.error else "")
 
@@ -84,9 +86,7 @@ class PushResult:
             "pending": self.count("pending"),
             "calls": self.calls,
             "calls_this_month": self.calls_this_month,
-            "rows": [
-                {"id": r.id, "outcome": r.outcome, "reason": r.reason, "fields": r.fields} for r in self.rows
-            ],
+            "rows": [{"id": r.id, "outcome": r.outcome, "reason": r.reason, "fields": r.fields} for r in self.rows],
         }
 
 
@@ -138,22 +138,28 @@ class PushRun:
         return link
 
     def kept(
-        self, plan: PlannedPush, outcome: str, reason: str | None, *, sent: dict[str, tuple[Any, Any]] | None = None,
+        self,
+        plan: PlannedPush,
+        outcome: str,
+        reason: str | None,
+        *,
+        sent: dict[str, tuple[Any, Any]] | None = None,
         is_in_conflict: bool = False,
-    ) -> PushRow:  # fmt: skip
+    ) -> PushRow:
         """The outcome of a row, kept in push_results; a failure is on its link, too."""
         connection, link = self.sync.connection, self.link(plan.row_id)
-        if (
-            link is not None
-            and link.id is not None
-            and outcome == "failed"
-            and link.state in ("linked", "failed")
-        ):
+        if link is not None and link.id is not None and outcome == "failed" and link.state in ("linked", "failed"):
             links.mark_state(connection, link.id, "failed", reason)
         results.store_result(
-            connection, account=self.sync.account.account, sync_run_id=self.sync.id, row_id=plan.row_id,
-            remote_id=link.remote_id if link else None, outcome=outcome, reason=reason, fields=sent or {},
-        )  # fmt: skip
+            connection,
+            account=self.sync.account.account,
+            sync_run_id=self.sync.id,
+            row_id=plan.row_id,
+            remote_id=link.remote_id if link else None,
+            outcome=outcome,
+            reason=reason,
+            fields=sent or {},
+        )
         return PushRow(plan.row_id, outcome, reason, sent or {}, is_in_conflict)
 
     # --- the other side ---
@@ -170,9 +176,13 @@ class PushRun:
     def load(self, remote_id: str, page: Page | None) -> None:
         """Bring it into the cache, where it is merged like any other; None: it is gone."""
         details.land_detail(
-            self.sync.connection, self.sync.key(self.stream.detail), remote_id, version=None,
-            requested_at=page.requested_at if page else now_utc(), body=page.body if page else None,
-        )  # fmt: skip
+            self.sync.connection,
+            self.sync.key(self.stream.detail),
+            remote_id,
+            version=None,
+            requested_at=page.requested_at if page else now_utc(),
+            body=page.body if page else None,
+        )
         load_detail(self.sync, self.stream, remote_id)
 
     def sent(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -198,6 +208,10 @@ class PushRun:
         origin = self.pushes.as_customer(link.origin, self.sync.account.settings) if link.origin else {}
         if link.id is not None:
             links.record_push(
-                connection, link.id, row_id=row_id, remote_id=remote_id, base=values,
+                connection,
+                link.id,
+                row_id=row_id,
+                remote_id=remote_id,
+                base=values,
                 origin_values={n: origin[n] for n in values if n in origin},
-            )  # fmt: skip
+            )

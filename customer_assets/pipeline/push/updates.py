@@ -56,9 +56,13 @@ def _end_edits(run: PushRun, link: Link, fresh: PlannedPush) -> None:
         edit = used.get(planned.field)
         if edit is not None and edit.id not in ended and planned.field not in open_now:
             overlays.store_edit(
-                run.sync.connection, row_id, planned.field, planned.old, planned.new,
+                run.sync.connection,
+                row_id,
+                planned.field,
+                planned.old,
+                planned.new,
                 by=f"{edit.by} (taken back while it was pushed)",
-            )  # fmt: skip
+            )
 
 
 async def _refresh(run: PushRun, link: Link) -> None:
@@ -74,11 +78,7 @@ async def _refresh(run: PushRun, link: Link) -> None:
 def _all_values(run: PushRun, link: Link, changes: dict[str, Any]) -> dict[str, Any]:
     """All mapped values: what SUMIT has, with our changes. Whether it keeps omitted ones is unknown."""
     held = link.remote
-    values = {
-        name: held.get(name)
-        for name in run.pushes.keys(run.sync.account.settings)
-        if held.get(name) is not None
-    }
+    values = {name: held.get(name) for name in run.pushes.keys(run.sync.account.settings) if held.get(name) is not None}
     return values | changes
 
 

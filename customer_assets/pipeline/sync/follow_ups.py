@@ -85,8 +85,6 @@ async def _ask_for(
         else:
             body, requested_at = page.body, page.requested_at
         failures = 0
-        details.land_detail(
-            run.connection, key, source_id, version=version, requested_at=requested_at, body=body
-        )
+        details.land_detail(run.connection, key, source_id, version=version, requested_at=requested_at, body=body)
         landed.pages += 1
         run.context.progress(Progress(run.account.account, run.system.name, key.stream, number, len(asked)))

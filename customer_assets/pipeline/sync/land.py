@@ -46,11 +46,7 @@ async def land(run: SyncRun, streams: Sequence[Stream]) -> None:
             for stream in streams:
                 since = _changes_since(run, stream)
                 landed = await land_stream(run, source, stream, since)
-                if (
-                    since is not None
-                    and landed.status == "failed"
-                    and isinstance(landed.error, ContractError)
-                ):
+                if since is not None and landed.status == "failed" and isinstance(landed.error, ContractError):
                     log.info("%s %s: filter refused (%s)", run.system.name, stream.name, landed.error)
                     landed = await land_stream(run, source, stream, None)
                 run.note_landed(landed)
@@ -91,9 +87,7 @@ async def land_stream(run: SyncRun, source: Source, stream: Stream, since: datet
                 if len(buffer) >= FLUSH_PAGES or sum(len(p.body) for p in buffer) >= FLUSH_BYTES:
                     _flush(run, stream, scan, buffer)
                 run.context.progress(
-                    Progress(
-                        run.account.account, run.system.name, stream.name, landed.pages, page.envelope.pages
-                    )
+                    Progress(run.account.account, run.system.name, stream.name, landed.pages, page.envelope.pages)
                 )
                 if run.options.limit and watch.ids.count + watch.unreadable >= run.options.limit:
                     break
@@ -117,9 +111,7 @@ async def land_one(run: SyncRun, stream: Stream, source_id: str) -> None:
         try:
             page = await source.fetch(key.stream, source_id)
         except GoneError as error:
-            details.land_detail(
-                run.connection, key, source_id, version=None, requested_at=now_utc(), body=None
-            )
+            details.land_detail(run.connection, key, source_id, version=None, requested_at=now_utc(), body=None)
             run.result.error = error
         except SourceError as error:
             run.result.error = error
@@ -140,9 +132,11 @@ def _changes_since(run: SyncRun, stream: Stream) -> datetime | None:
         run.connection, account=run.account.account, source=run.system.name, entity=stream.entity
     )
     return completeness.changes_since(
-        watermark=state.watermark, last_full_at=state.last_full_at, full_scan_every=policy.full_scan_every,
+        watermark=state.watermark,
+        last_full_at=state.last_full_at,
+        full_scan_every=policy.full_scan_every,
         now=now_utc(),
-    )  # fmt: skip
+    )
 
 
 def _begin_or_resume(run: SyncRun, stream: Stream, since: datetime | None) -> scans.Scan:
@@ -168,9 +162,11 @@ def _begin_or_resume(run: SyncRun, stream: Stream, since: datetime | None) -> sc
 
 def _flush(run: SyncRun, stream: Stream, scan: scans.Scan, buffer: list[Page]) -> None:
     raw_pages.land_pages(
-        run.connection, run.key(stream.name), scan.id,
+        run.connection,
+        run.key(stream.name),
+        scan.id,
         [raw_pages.LandedPage(page.position, page.body, page.requested_at) for page in buffer],
-    )  # fmt: skip
+    )
     buffer.clear()
 
 
@@ -187,17 +183,20 @@ def _end(run: SyncRun, stream: Stream, scan: scans.Scan, watch: _Watch, landed: 
     doubt = _doubt(run, stream, scan, seen, is_full=(kind or scan.kind) == "full")
     landed.status = "incomplete" if doubt or scan.kind == "limited" else "complete"
     scans.end_scan(
-        run.connection, scan.id, status=landed.status, kind=kind, records=seen.distinct,
-        total=max(seen.totals, default=None), error=doubt,
-    )  # fmt: skip
+        run.connection,
+        scan.id,
+        status=landed.status,
+        kind=kind,
+        records=seen.distinct,
+        total=max(seen.totals, default=None),
+        error=doubt,
+    )
     if doubt:
         landed.messages.append(f"{stream.name}: {doubt}; nothing is taken for deleted")
     landed.scan = replace(scan, kind=kind or scan.kind, status=landed.status, records=seen.distinct)
 
 
-def _doubt(
-    run: SyncRun, stream: Stream, scan: scans.Scan, seen: completeness.Seen, *, is_full: bool
-) -> str | None:
+def _doubt(run: SyncRun, stream: Stream, scan: scans.Scan, seen: completeness.Seen, *, is_full: bool) -> str | None:
     if not run.options.limit:
         doubt = completeness.miscounted(
             seen, is_counted=stream.is_counted, tolerates_duplicates=stream.tolerates_duplicates
@@ -214,9 +213,7 @@ def _doubt(
 class _Watch:
     """Notes what the pages of a scan show: ids, totals, and whether the filter by time really filtered."""
 
-    def __init__(
-        self, connection: Connection, stream: Stream, mapping: RecordMapping, since: datetime | None
-    ) -> None:
+    def __init__(self, connection: Connection, stream: Stream, mapping: RecordMapping, since: datetime | None) -> None:
         self.ids = SeenIds(connection)
         self.unreadable = 0
         self.is_unfiltered = False
@@ -241,9 +238,7 @@ class _Watch:
 
     def seen(self) -> completeness.Seen:
         """What all pages showed."""
-        return completeness.Seen(
-            self.ids.distinct(), self.ids.count, self.unreadable, frozenset(self._totals)
-        )
+        return completeness.Seen(self.ids.distinct(), self.ids.count, self.unreadable, frozenset(self._totals))
 
     def _shown(self, record: msgspec.Raw) -> SeenRecord | None:
         try:
@@ -263,7 +258,6 @@ def _head_decoder(mapping: RecordMapping, refers_to: str | None) -> msgspec.json
     missing = msgspec.Raw(b"")
     # a key that the stream does not have is read under a name that no record has
     fields = [
-        (name, msgspec.Raw, msgspec.field(name=key or f"no {name}", default=missing))
-        for name, key in keys.items()
+        (name, msgspec.Raw, msgspec.field(name=key or f"no {name}", default=missing)) for name, key in keys.items()
     ]
     return msgspec.json.Decoder(msgspec.defstruct("Head", fields))

@@ -53,9 +53,7 @@ def has_pending(run: SyncRun, stream: Stream) -> bool:
 def load_detail(run: SyncRun, stream: Stream, source_id: str) -> LoadResult:
     """Bring the landed answer for one id into the cache."""
     loading = _Loading(run, stream)
-    answers = details.read_details(
-        run.connection, run.key(stream.detail), pending_only=False, ids=[source_id]
-    )
+    answers = details.read_details(run.connection, run.key(stream.detail), pending_only=False, ids=[source_id])
     with overlaid(run, loading, source_id):
         loading.apply_details(answers, touch=True)
     return loading.result
@@ -81,11 +79,7 @@ def overlaid(run: SyncRun, loading: _Loading, source_id: str | None = None) -> I
         with connection.transaction():
             overlays.reapply_role_overrides(connection, loading.batch)
     if run.system.pushes is not None:
-        ids = (
-            None
-            if source_id is None
-            else absences.row_ids(connection, loading.table, loading.batch, [source_id])
-        )
+        ids = None if source_id is None else absences.row_ids(connection, loading.table, loading.batch, [source_id])
         waiting = reconcile(connection, account, loading.batch_now(), row_ids=ids).open_conflicts
         if waiting:
             loading.result.messages.append(f"{waiting} conflicts wait: `sumit conflicts list`")
@@ -113,18 +107,22 @@ class _Loading:
     @property
     def whose(self) -> dict[str, str]:
         """What its rejects and its watermark are found by."""
-        return {
-            "account": self.run.account.account, "source": self.run.system.name, "entity": self.stream.entity
-        }  # fmt: skip
+        return {"account": self.run.account.account, "source": self.run.system.name, "entity": self.stream.entity}
 
     def batch_now(self, *, touch: bool = False, incremental: bool = False) -> Batch:
         """What rows written now belong to, with overrides and edits as they are now."""
         state = watermarks.stream_state(self.connection, **self.whose)
         return Batch.of_pages(
-            self.run.account.account, self.run.system.name, self.run.overlays(), sync_run_id=self.run.id,
-            whole_metadata=self.reader.mapping.absent == "null", scanned_at=state.last_full_started_at,
-            rederives=self.result.rebuilt, touch=touch, incremental=incremental,
-        )  # fmt: skip
+            self.run.account.account,
+            self.run.system.name,
+            self.run.overlays(),
+            sync_run_id=self.run.id,
+            whole_metadata=self.reader.mapping.absent == "null",
+            scanned_at=state.last_full_started_at,
+            rederives=self.result.rebuilt,
+            touch=touch,
+            incremental=incremental,
+        )
 
     # --- scans ---
 
@@ -201,9 +199,7 @@ class _Loading:
             else:
                 self._count_details(applied, counts)
             self.result.counts.add(counts)
-            details.mark_details_loaded(
-                self.connection, self.run.key(self.stream.detail), [d.source_id for d in part]
-            )
+            details.mark_details_loaded(self.connection, self.run.key(self.stream.detail), [d.source_id for d in part])
 
     def _count_details(self, applied: upsert.Applied, counts: Counts) -> None:
         """The detail of a listed record is no record of its own: at most it turns an unchanged one into an updated one."""
@@ -224,9 +220,7 @@ class _Loading:
         counts.skipped += read.skipped
         counts.rejected += len(read.rejects)
         if read.rejects:
-            rejects.store_rejects(
-                self.connection, **self.whose, sync_run_id=self.run.id, rejects=read.rejects
-            )
+            rejects.store_rejects(self.connection, **self.whose, sync_run_id=self.run.id, rejects=read.rejects)
         return read.sightings, {self.reader.mapper.source_id(reject.record) for reject in read.rejects}
 
     def _settle_rejects(self, good: Sequence[str]) -> None:
@@ -241,18 +235,14 @@ class _Loading:
         sightings: list[Sighting] = []
         resolved: list[int] = []
         for reject in waiting:
-            read = Reader(self.run.account, self.stream).read(
-                [(reject["record"].encode(), reject["seen_at"])]
-            )
+            read = Reader(self.run.account, self.stream).read([(reject["record"].encode(), reject["seen_at"])])
             if not read.rejects:
                 sightings += read.sightings
                 resolved.append(reject["id"])
         if sightings:
             batch = self.batch_now(incremental=True)
             applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
-            self.result.messages.append(
-                f"{len(sightings)} records that were set aside before could be mapped now"
-            )
+            self.result.messages.append(f"{len(sightings)} records that were set aside before could be mapped now")
             self.result.counts.created += applied.counts.created
             self.result.counts.updated += applied.counts.updated
         rejects.resolve_rejects(self.connection, resolved)
@@ -321,10 +311,15 @@ def _settle_absences(loading: _Loading, scan: scans.Scan, batch: Batch, counts: 
     run, stream, result = loading.run, loading.stream, loading.result
     share = run.context.settings.delete_share
     found = absences.settle_absences(
-        run.connection, loading.table, batch,
-        scan_id=scan.id, scan_started_at=scan.started_at, detail_stream=stream.detail or "",
-        most_share=share, allow_mass_delete=run.options.allow_mass_delete,
-    )  # fmt: skip
+        run.connection,
+        loading.table,
+        batch,
+        scan_id=scan.id,
+        scan_started_at=scan.started_at,
+        detail_stream=stream.detail or "",
+        most_share=share,
+        allow_mass_delete=run.options.allow_mass_delete,
+    )
     counts.deactivated += found.deactivated
     result.blocked += found.blocked
     if found.blocked:
@@ -333,9 +328,7 @@ def _settle_absences(loading: _Loading, scan: scans.Scan, batch: Batch, counts: 
             "(DELETE_SHARE); none was marked. --allow-mass-delete confirms them"
         )
     if found.waiting:
-        result.messages.append(
-            f"{stream.entity}: {found.waiting} missing rows wait for the next complete scan"
-        )
+        result.messages.append(f"{stream.entity}: {found.waiting} missing rows wait for the next complete scan")
 
 
 def _record(loading: _Loading, scan: scans.Scan, counts: Counts) -> None:

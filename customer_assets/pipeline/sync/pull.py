@@ -83,9 +83,7 @@ def land_account(context: Context, account: Account, stream: Stream, options: Pu
             system_lock(context.url, account=account.account, system=account.system, what="sync"),
             connect(context.url, name="customer_assets sync") as connection,
         ):
-            run = SyncRun.begin(
-                context, connection, account, "full" if options.full else "incremental", options
-            )
+            run = SyncRun.begin(context, connection, account, "full" if options.full else "incremental", options)
             asyncio.run(land(run, [stream]))
             if run.result.status != "ok":
                 run.end()
@@ -95,9 +93,13 @@ def land_account(context: Context, account: Account, stream: Stream, options: Pu
         result.fail(error)
         with connect(context.url, name="customer_assets sync") as connection:
             runs.record_refusal(
-                connection, account=account.account, source=account.system, trigger=context.trigger,
-                dagster_run_id=context.dagster_run_id, error=str(error),
-            )  # fmt: skip
+                connection,
+                account=account.account,
+                source=account.system,
+                trigger=context.trigger,
+                dagster_run_id=context.dagster_run_id,
+                error=str(error),
+            )
         return result
 
 

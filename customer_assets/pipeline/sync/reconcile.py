@@ -41,9 +41,7 @@ class FieldState:
         """Why the local value differs, for a plan."""
         if self.edit is not None:
             return f"edited by {self.edit.by} at {self.edit.at:%Y-%m-%d %H:%M} UTC"
-        return (
-            "changed in the system it was pushed from" if self.from_origin else "differs from what was agreed"
-        )
+        return "changed in the system it was pushed from" if self.from_origin else "differs from what was agreed"
 
 
 @dataclass
@@ -70,9 +68,15 @@ def field_states(link: Link, account: Account) -> Iterator[FieldState]:
             if not same(name, origin[name], link.origin_values.get(name)):
                 local, local_at = origin[name], link.origin["updated_at"] if link.origin else None
         decision = merge(
-            base, local, there, field=name, policy=settings.conflict_policy, local_at=local_at, remote_at=seen_at,
+            base,
+            local,
+            there,
+            field=name,
+            policy=settings.conflict_policy,
+            local_at=local_at,
+            remote_at=seen_at,
             from_origin=from_origin,
-        )  # fmt: skip
+        )
         yield FieldState(name, base, local, local_at, there, seen_at, edit, from_origin, decision)
 
 

@@ -164,9 +164,13 @@ class SyncRun:
     ) -> Self:
         """Record that a sync of this kind begins."""
         run_id = runs.begin_run(
-            connection, account=account.account, source=account.system, kind=kind, trigger=context.trigger,
+            connection,
+            account=account.account,
+            source=account.system,
+            kind=kind,
+            trigger=context.trigger,
             dagster_run_id=context.dagster_run_id,
-        )  # fmt: skip
+        )
         result = SyncResult(account.account, account.system)
         return cls(context, connection, account, options or PullOptions(), run_id, result)
 
@@ -182,9 +186,11 @@ class SyncRun:
     def overlays(self) -> Overlays:
         """Role overrides and edits of the account's rows, as they are now."""
         return overlays.load_overlays(
-            self.connection, account=self.account.account, source=self.account.system,
+            self.connection,
+            account=self.account.account,
+            source=self.account.system,
             default_region=self.context.settings.default_region,
-        )  # fmt: skip
+        )
 
     @asynccontextmanager
     async def source(self) -> AsyncIterator[Source]:
@@ -200,9 +206,13 @@ class SyncRun:
         self.result.received += meter.received
         self.result.quota_left = meter.quota_left
         runs.add_traffic(
-            self.connection, self.id, pages=self.result.pages, calls=meter.calls, received=meter.received,
+            self.connection,
+            self.id,
+            pages=self.result.pages,
+            calls=meter.calls,
+            received=meter.received,
             quota_left=meter.quota_left,
-        )  # fmt: skip
+        )
 
     def note_landed(self, landed: LandResult) -> None:
         """Add what landing a stream gave."""
@@ -222,22 +232,23 @@ class SyncRun:
         if loaded.counts.rejected or loaded.counts.errors or loaded.blocked:
             self.result.worsen("partial")
         if loaded.counts.rejected:
-            self.result.messages.append(
-                f"{loaded.counts.rejected} {stream.entity} rejected, see ops.rejected_records"
-            )
+            self.result.messages.append(f"{loaded.counts.rejected} {stream.entity} rejected, see ops.rejected_records")
 
     def end(self) -> SyncResult:
         """Record how it ended."""
         result = self.result
         scans = [landed.scan for landed in result.landed if landed.scan is not None]
         runs.end_run(
-            self.connection, self.id, status=result.status, entities=result.entities, message=result.message or None,
-            error=str(result.error) if result.error else None, kind=scans[0].kind if scans else None,
-        )  # fmt: skip
+            self.connection,
+            self.id,
+            status=result.status,
+            entities=result.entities,
+            message=result.message or None,
+            error=str(result.error) if result.error else None,
+            kind=scans[0].kind if scans else None,
+        )
         if result.status != "ok":
-            runs.note_status(
-                self.connection, account=result.account, source=result.system, status=result.status
-            )
+            runs.note_status(self.connection, account=result.account, source=result.system, status=result.status)
         return result
 
 

@@ -100,7 +100,7 @@ def apply_waiting(
 class _Applier:
     """Applies sets of deliveries of one account."""
 
-    def __init__(self, connection: Connection, context: Context, account: str, source: str, mapping: RecordMapping):  # fmt: skip
+    def __init__(self, connection: Connection, context: Context, account: str, source: str, mapping: RecordMapping):
         self._connection, self._account, self._source = connection, account, source
         self._mapper = Mapper(mapping)
         self._overlays = overlays.load_overlays(
@@ -157,9 +157,12 @@ class _Applier:
         counts = row.Counts()
         for one_round in _rounds(of_customer):
             batch = Batch.of_deliveries(
-                self._account, self._source, self._overlays, scanned_at=self._scanned_at,
+                self._account,
+                self._source,
+                self._overlays,
+                scanned_at=self._scanned_at,
                 delivery_ids={s.record.source_id: d.id for d, s in one_round},
-            )  # fmt: skip
+            )
             applied = upsert.apply_batch(self._connection, tables.CUSTOMERS, batch, [s for _, s in one_round])
             counts.add(applied.counts)
             for delivery, sighting in one_round:

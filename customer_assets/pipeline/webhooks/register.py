@@ -70,9 +70,7 @@ def register_webhook(
     if not events:
         raise ConfigurationError("--events: name at least one, such as client.created,client.updated")
     with (
-        system_lock(
-            context.url, account=account.account, system=f"{account.system} webhooks", what="register"
-        ),
+        system_lock(context.url, account=account.account, system=f"{account.system} webhooks", what="register"),
         connect(context.url, name="customer_assets register webhook") as connection,
     ):
         outcome, endpoint, removed = asyncio.run(_register(connection, account, url, events, rotate=rotate))
@@ -81,9 +79,7 @@ def register_webhook(
         if endpoint.secret is not None:
             verified, message = asyncio.run(_verify(connection, url, endpoint.secret))
         if verified:
-            endpoints.mark_verified(
-                connection, account=account.account, source=account.system, endpoint_id=endpoint.id
-            )
+            endpoints.mark_verified(connection, account=account.account, source=account.system, endpoint_id=endpoint.id)
     return Registration(outcome, endpoint.id, url, list(endpoint.events), removed, verified, message)
 
 

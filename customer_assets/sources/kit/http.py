@@ -128,11 +128,7 @@ class Http:
                 throttled += 1
                 wait = error.wait_seconds * error.growth ** (throttled - 1)
                 return throttled < error.tries and wait * random.uniform(1.0, 1.2)  # noqa: S311
-            return (
-                retry
-                and isinstance(error, TransientError)
-                and time.monotonic() - started < self._retry_seconds
-            )
+            return retry and isinstance(error, TransientError) and time.monotonic() - started < self._retry_seconds
 
         attempts = stamina.retry_context(
             on=wait_for, attempts=MOST_TRIES, timeout=None, wait_initial=0.3, wait_max=20.0, wait_jitter=1.0
@@ -161,21 +157,13 @@ class Http:
             self.meter.spend()
         url = f"{(base_url or self._base_url).rstrip('/')}{path}"
         try:
-            response = await self._client.request(
-                method, url, headers=headers() if headers else None, **request
-            )
+            response = await self._client.request(method, url, headers=headers() if headers else None, **request)
         except httpx.TimeoutException:
-            raise TransientError(
-                f"{self._said(method, path)}: no answer in time", system=self.system
-            ) from None
+            raise TransientError(f"{self._said(method, path)}: no answer in time", system=self.system) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise ConfigurationError(
-                f"{self.system}: {base_url or self._base_url} is no web address"
-            ) from None
+            raise ConfigurationError(f"{self.system}: {base_url or self._base_url} is no web address") from None
         except (httpx.RequestError, OSError) as error:
-            raise TransientError(
-                f"{self._said(method, path)}: {type(error).__name__}", system=self.system
-            ) from None
+            raise TransientError(f"{self._said(method, path)}: {type(error).__name__}", system=self.system) from None
         self.meter.received += len(response.content)
         if 300 <= response.status_code < 400:
             raise PermanentError(

@@ -30,7 +30,5 @@ SYSTEM = System(
     rank=0,
     owner_note="Robaws owns these fields. What you write here lies over them until it is given up; a sync never "
     "overwrites it, and Robaws never sees it.",
-    webhooks=Webhooks(
-        client=RobawsWebhooks, mapping=of_deliveries, secrets=lambda settings: settings.webhook_secrets
-    ),
+    webhooks=Webhooks(client=RobawsWebhooks, mapping=of_deliveries, secrets=lambda settings: settings.webhook_secrets),
 )

@@ -64,9 +64,7 @@ class Robaws(Client):
         page_size: int = PAGE_SIZE,
     ) -> None:
         if settings.api_key is None or settings.api_secret is None:
-            raise CredentialsError(
-                "robaws: no credentials (ROBAWS_API_KEY, ROBAWS_API_SECRET)", system=SYSTEM
-            )
+            raise CredentialsError("robaws: no credentials (ROBAWS_API_KEY, ROBAWS_API_SECRET)", system=SYSTEM)
         self._settings = settings
         self._size = min(page_size, PAGE_SIZE)
         self._sort = settings.sort
@@ -84,9 +82,7 @@ class Robaws(Client):
             )
         )
 
-    async def scan(
-        self, stream: str, *, since: datetime | None, landed: frozenset[int]
-    ) -> AsyncGenerator[Page]:
+    async def scan(self, stream: str, *, since: datetime | None, landed: frozenset[int]) -> AsyncGenerator[Page]:
         """Pages of `clients` in the order they arrive, except those in `landed`; page 0 always comes first.
 
         `since` is sent as `updatedFrom`; whether the answer really is filtered is for the caller to check.
@@ -113,8 +109,7 @@ class Robaws(Client):
     async def _concurrently(self, wanted: list[int], since: datetime | None) -> AsyncGenerator[Page]:
         queue = iter(wanted)
         running = {
-            asyncio.create_task(self._page(number, since))
-            for number in islice(queue, self._settings.concurrency)
+            asyncio.create_task(self._page(number, since)) for number in islice(queue, self._settings.concurrency)
         }
         try:
             while running:
@@ -144,9 +139,12 @@ class Robaws(Client):
         for sort in dict.fromkeys((self._sort, "")):
             try:
                 page = await self._http.call(
-                    "GET", "/api/v2/clients", read=read, headers=lambda: headers,
+                    "GET",
+                    "/api/v2/clients",
+                    read=read,
+                    headers=lambda: headers,
                     params=params | ({"sort": sort} if sort else {}),
-                )  # fmt: skip
+                )
             except _BadRequestError:
                 if not sort:
                     raise
@@ -224,9 +222,7 @@ class Robaws(Client):
                 system=SYSTEM,
             )
         wait = header_number(response, "Retry-After") or 1.0
-        raise ThrottledError(
-            f"robaws {what}: HTTP 429, too many calls a second", system=SYSTEM, wait_seconds=wait
-        )
+        raise ThrottledError(f"robaws {what}: HTTP 429, too many calls a second", system=SYSTEM, wait_seconds=wait)
 
     def _unauthorized(self, response: httpx.Response) -> NoReturn:
         if response.headers.get("X-Robaws-Unauthorized-Reason") == "temp-blocked":
@@ -235,9 +231,7 @@ class Robaws(Client):
                 "and start again by hand",
                 system=SYSTEM,
             )
-        raise CredentialsError(
-            "robaws: credentials refused; check ROBAWS_API_KEY and ROBAWS_API_SECRET", system=SYSTEM
-        )
+        raise CredentialsError("robaws: credentials refused; check ROBAWS_API_KEY and ROBAWS_API_SECRET", system=SYSTEM)
 
 
 class _BadRequestError(ContractError):

@@ -45,13 +45,9 @@ class RobawsWebhooks(Robaws):
         def read(response: httpx.Response) -> WebhookEndpoint:
             if response.status_code != 201:
                 self.raise_for(response, "webhook endpoint")
-            created: WebhookEndpoint = decode(
-                response.content, WebhookEndpoint, system=SYSTEM, what="webhook endpoint"
-            )
+            created: WebhookEndpoint = decode(response.content, WebhookEndpoint, system=SYSTEM, what="webhook endpoint")
             if not created.id or not created.secret:
-                raise ContractError(
-                    "robaws webhook endpoint: the answer has no id or no secret", system=SYSTEM
-                )
+                raise ContractError("robaws webhook endpoint: the answer has no id or no secret", system=SYSTEM)
             return created
 
         return await self._http.call(
@@ -73,6 +69,4 @@ class RobawsWebhooks(Robaws):
             self.raise_for(response, f"webhook endpoint {endpoint_id}")
             return True
 
-        return await self._http.call(
-            "DELETE", f"/api/v2/webhook-endpoints/{quote(endpoint_id, safe='')}", read=read
-        )
+        return await self._http.call("DELETE", f"/api/v2/webhook-endpoints/{quote(endpoint_id, safe='')}", read=read)

@@ -39,9 +39,7 @@ SYSTEM = "sumit"
 NO_ANSWER = "No response from SUMIT API"  # what users know from before
 BAD_CREDENTIALS = "Invalid credentials"
 # Status 1 means many things; only these say that there is no such customer. For the others the next scans decide.
-GONE = re.compile(
-    r"archived|empty|not found|not exist|n't exist|no such|deleted|לא נמצא|לא קיים", re.IGNORECASE
-)
+GONE = re.compile(r"archived|empty|not found|not exist|n't exist|no such|deleted|לא נמצא|לא קיים", re.IGNORECASE)
 # Texts that concern every row, not this one: the plan or the user lacks something.
 NOT_ALLOWED = re.compile(r"permission|module|unauthori|הרשא", re.IGNORECASE)
 KNOWN_PROPERTY = "Customers_FullName"  # the one that the documentation orders by
@@ -84,10 +82,13 @@ def status_of(status: bytes) -> str:
         return "unknown"
     folded = str(value).split("(")[0].strip().casefold().replace(" ", "")
     return {
-        "0": "success", "success": "success",
-        "1": "business", "businesserror": "business",
-        "2": "technical", "technicalerror": "technical",
-    }.get(folded, "unknown")  # fmt: skip
+        "0": "success",
+        "success": "success",
+        "1": "business",
+        "businesserror": "business",
+        "2": "technical",
+        "technicalerror": "technical",
+    }.get(folded, "unknown")
 
 
 def open_page(body: bytes) -> Envelope:
@@ -147,9 +148,7 @@ class Sumit(Client):
             )
         )
 
-    async def scan(
-        self, stream: str, *, since: datetime | None, landed: frozenset[int]
-    ) -> AsyncGenerator[Page]:
+    async def scan(self, stream: str, *, since: datetime | None, landed: frozenset[int]) -> AsyncGenerator[Page]:
         """Pages in order to the one without a next. A position is the row offset that the page starts at.
 
         There is no filter by time (sheet, section 3) and `since` is not used; a cut scan begins anew, because offsets
@@ -225,9 +224,7 @@ class Sumit(Client):
         page = self._list  # one paid call, however many are asked for
         for record in page.envelope.records:
             if str(msgspec.json.decode(record).get("CustomerID")) == source_id:
-                return Page(
-                    0, b'{"Customers":[' + bytes(record) + b"]}", page.requested_at, Envelope([record])
-                )
+                return Page(0, b'{"Customers":[' + bytes(record) + b"]}", page.requested_at, Envelope([record]))
         raise GoneError(f"sumit customer {source_id} does not exist", system=SYSTEM)
 
     async def check(self) -> str:

@@ -17,10 +17,7 @@ def _first_values(record: Record) -> Record:
     properties = record.get("Properties")
     flat = {**record, **properties} if isinstance(properties, dict) else dict(record)
     flat.pop("Properties", None)
-    return {
-        key: (value[0] if value else None) if isinstance(value, list) else value
-        for key, value in flat.items()
-    }
+    return {key: (value[0] if value else None) if isinstance(value, list) else value for key, value in flat.items()}
 
 
 # SUMIT sheet, section 5. Company name, state and country do not exist in the real dialect: absent keeps them.

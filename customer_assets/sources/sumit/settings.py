@@ -22,15 +22,9 @@ class SumitSettings(SystemSettings, toml_table="sumit"):
     conflict_policy: Literal["newest", "local", "remote", "review"] = Field(
         "newest", description="Who wins where both sides changed a field"
     )
-    customers_folder: str | None = Field(
-        None, description="Id of the customers folder; unset: found by its name"
-    )
-    folder_names: list[str] = Field(
-        ["לקוחות", "Customers"], description="Names the customers folder may have"
-    )
-    builtin_names: list[str] = Field(
-        ["לקוח כללי", "SUMIT"], description="Built-in records that are no customers"
-    )
+    customers_folder: str | None = Field(None, description="Id of the customers folder; unset: found by its name")
+    folder_names: list[str] = Field(["לקוחות", "Customers"], description="Names the customers folder may have")
+    builtin_names: list[str] = Field(["לקוח כללי", "SUMIT"], description="Built-in records that are no customers")
     order_property: str = Field("ID", description="Property that orders the list; one that no edit changes")
     page_size: int = Field(1000, ge=10, le=1000, description="Rows per page")
     seconds_between_calls: float = Field(0.5, ge=0, description="Pace")

@@ -64,9 +64,7 @@ class SumitWriter(Sumit):
             body = await self._write("/accounting/customers/update/", request, f"customer {source_id}")
         given = _written_id(body)
         if given not in (None, source_id):
-            raise RefusedError(
-                f"sumit customer {source_id}: SUMIT wrote customer {given} instead", system=SYSTEM
-            )
+            raise RefusedError(f"sumit customer {source_id}: SUMIT wrote customer {given} instead", system=SYSTEM)
 
     async def search(self, name: str, value: str) -> list[Page]:
         """Customers that have this value, each as `fetch` gives it. The caller compares what it got.

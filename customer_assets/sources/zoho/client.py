@@ -115,9 +115,7 @@ class Zoho(Client):
         )
         self._access = AccessToken(settings, tokens, self._http)
 
-    async def scan(
-        self, stream: str, *, since: datetime | None, landed: frozenset[int]
-    ) -> AsyncGenerator[Page]:
+    async def scan(self, stream: str, *, since: datetime | None, landed: frozenset[int]) -> AsyncGenerator[Page]:
         """Pages in order, from the first that is not in `landed` (positions from 0) to the one that says "no more".
 
         `since` is sent as `last_modified_time`; whether the answer really is filtered is for the caller to check.
@@ -143,9 +141,7 @@ class Zoho(Client):
             **STABLE_ORDER,
         }
         if since is not None:
-            params["last_modified_time"] = since.strftime(
-                "%Y-%m-%dT%H:%M:%S%z"
-            )  # the only form that is taken
+            params["last_modified_time"] = since.strftime("%Y-%m-%dT%H:%M:%S%z")  # the only form that is taken
         requested_at = now_utc()
 
         def read(response: httpx.Response) -> Page:
@@ -177,9 +173,7 @@ class Zoho(Client):
 
         return await self._get("/contacts", read, {"page": 1, "per_page": 1})
 
-    async def _get(
-        self, path: str, read: Callable[[httpx.Response], Answer], params: dict[str, Any]
-    ) -> Answer:
+    async def _get(self, path: str, read: Callable[[httpx.Response], Answer], params: dict[str, Any]) -> Answer:
         token = await self._access.valid()
         for is_fresh in (False, True):
             headers = {"Authorization": f"Zoho-oauthtoken {token}"}

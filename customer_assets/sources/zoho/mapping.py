@@ -21,8 +21,7 @@ def _with_primary_flagged(record: Record) -> Record:
     if any(is_flagged(p) for p in people):
         return record
     flagged = [
-        {**p, "is_primary_contact": True} if str(p.get("contact_person_id")) == str(primary) else p
-        for p in people
+        {**p, "is_primary_contact": True} if str(p.get("contact_person_id")) == str(primary) else p for p in people
     ]
     return {**record, "contact_persons": flagged}
 
@@ -36,9 +35,14 @@ ZOHO_CONTACT = RecordMapping(
     skip=lambda record: "not a customer" if record.get("contact_type") == "vendor" else None,
     volatile=frozenset(
         {
-            "outstanding_receivable_amount", "outstanding_receivable_amount_bcy", "outstanding_payable_amount",
-            "outstanding_payable_amount_bcy", "unused_credits_receivable_amount", "unused_credits_payable_amount",
-            "last_modified_time_formatted", "created_time_formatted",
+            "outstanding_receivable_amount",
+            "outstanding_receivable_amount_bcy",
+            "outstanding_payable_amount",
+            "outstanding_payable_amount_bcy",
+            "unused_credits_receivable_amount",
+            "unused_credits_payable_amount",
+            "last_modified_time_formatted",
+            "created_time_formatted",
         }
     ),
     fields=(
@@ -59,7 +63,7 @@ ZOHO_CONTACT = RecordMapping(
         Field("contact_persons", ("contact_persons",), persons),
         Field("is_active", ("status",), active_status, default=True),
     ),
-)  # fmt: skip
+)
 
 
 # Zoho sheet, section 5. Customer fields of an invoice are deliberately not read: they come by join.

@@ -43,9 +43,7 @@ class AccessToken:
 
     def __init__(self, settings: ZohoSettings, tokens: TokenStore, http: Http) -> None:
         self._settings, self._tokens, self._http = settings, tokens, http
-        self._secrets = {
-            name: _revealed(settings, name) for name in ("client_id", "client_secret", "refresh_token")
-        }
+        self._secrets = {name: _revealed(settings, name) for name in ("client_id", "client_secret", "refresh_token")}
         grant = "/".join([settings.accounts_url, *self._secrets.values()])
         self._fingerprint = hashlib.sha256(grant.encode()).hexdigest()[:24]
         self._token: str | None = None
@@ -107,9 +105,7 @@ class AccessToken:
             "ZOHO_ACCOUNTS_URL, or give consent anew",
             "invalid_client": "check ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET and ZOHO_ACCOUNTS_URL",
         }.get(answer.error, "check the ZOHO_ settings")
-        raise CredentialsError(
-            f"zoho: no access token ({answer.error or 'no reason given'}): {mend}", system=SYSTEM
-        )
+        raise CredentialsError(f"zoho: no access token ({answer.error or 'no reason given'}): {mend}", system=SYSTEM)
 
 
 def _revealed(settings: ZohoSettings, name: str) -> str:

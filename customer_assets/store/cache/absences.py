@@ -106,9 +106,7 @@ def _forget_those_seen(connection: Connection, table: CacheTable, parameters: Ma
     )
 
 
-def _missing(
-    connection: Connection, table: CacheTable, parameters: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def _missing(connection: Connection, table: CacheTable, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Live rows that the scan did not see, and whether each is certain to be gone."""
     return connection.execute(
         f"""

@@ -43,9 +43,7 @@ def link_invoices(connection: Connection, *, account: str, source: str) -> int:
 
 def load_overlays(connection: Connection, *, account: str, source: str, default_region: str) -> Overlays:
     """Role overrides and open local edits of one account and source."""
-    roles = connection.execute(
-        "select name_contains, role from ops.role_overrides order by name_contains"
-    ).fetchall()
+    roles = connection.execute("select name_contains, role from ops.role_overrides order by name_contains").fetchall()
     edits: dict[int, dict[str, Any]] = {}
     for row in connection.execute(
         """
@@ -76,9 +74,7 @@ def extra_field_names(connection: Connection, *, account: str, source: str) -> d
     return {row["field_id"]: row["name"] for row in rows}
 
 
-def learn_extra_fields(
-    connection: Connection, names: Mapping[str, str], *, account: str, source: str
-) -> None:
+def learn_extra_fields(connection: Connection, names: Mapping[str, str], *, account: str, source: str) -> None:
     """Keep ids and names of extra fields that records told."""
     connection.execute(
         """
@@ -147,9 +143,7 @@ def _shown_anew(connection: Connection, batch: Batch, rows: Sequence[dict[str, A
 # --- local edits ------------------------------------------------------------------------------------------------------
 
 
-def store_edit(
-    connection: Connection, row_id: int, field: str, value: Any, base_value: Any, *, by: str
-) -> None:
+def store_edit(connection: Connection, row_id: int, field: str, value: Any, base_value: Any, *, by: str) -> None:
     """Keep an edit as a fact: what, over what, by whom, when. Any earlier one of the field must be closed."""
     connection.execute(
         "insert into ops.field_edits (row_id, field, value, base_value, edited_by) values (%s, %s, %s, %s, %s)",

@@ -70,9 +70,7 @@ def unchanged_records(
     return [stored.get(source_id) == digest for source_id, digest in records]
 
 
-def apply_batch(
-    connection: Connection, table: CacheTable, batch: Batch, sightings: Sequence[Sighting]
-) -> Applied:
+def apply_batch(connection: Connection, table: CacheTable, batch: Batch, sightings: Sequence[Sighting]) -> Applied:
     """Bring a batch of records into the cache, newest wins; retried on deadlock, in one transaction each time.
 
     Raises:
@@ -213,9 +211,7 @@ def write_updates(connection: Connection, table: CacheTable, rows: Sequence[Mapp
     if not rows:
         return
     staging = f"staged_{table.name}"
-    connection.execute(
-        f"create temporary table if not exists {staging} as select * from {table.name} with no data"
-    )
+    connection.execute(f"create temporary table if not exists {staging} as select * from {table.name} with no data")
     connection.execute(f"truncate {staging}")
     columns = (*table.columns, "updated_at")
     rows = [{"updated_at": None, **row} for row in rows]

@@ -9,9 +9,7 @@ from customer_assets.store.database import Connection
 
 def aliases(connection: Connection) -> dict[int, list[int]]:
     """Ids that were merged into others -> the cache rows that had them."""
-    return {
-        r["old_id"]: r["row_ids"] for r in connection.execute("select old_id, row_ids from customer_aliases")
-    }
+    return {r["old_id"]: r["row_ids"] for r in connection.execute("select old_id, row_ids from customer_aliases")}
 
 
 def store_aliases(

@@ -118,12 +118,8 @@ def _stage(
         values[-1] = msgspec.json.encode(values[-1], order="sorted").decode()
         writer.writerow(values)
     own = ", ".join(COLUMNS)
-    connection.execute(
-        "create temporary table if not exists staged_customers as select * from customers with no data"
-    )
-    connection.execute(
-        "create temporary table if not exists staged_assignments (row_id bigint, customer_id bigint)"
-    )
+    connection.execute("create temporary table if not exists staged_customers as select * from customers with no data")
+    connection.execute("create temporary table if not exists staged_assignments (row_id bigint, customer_id bigint)")
     connection.execute("truncate staged_customers, staged_assignments")
     with connection.cursor().copy(
         f"copy pg_temp.staged_customers (id, account, {own}) from stdin (format csv)"

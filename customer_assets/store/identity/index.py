@@ -139,9 +139,7 @@ def found_by(
 
 def said_of(connection: Connection, row_ids: Collection[int]) -> dict[int, str]:
     """Hashes of what rows said when they were resolved last."""
-    rows = connection.execute(
-        "select row_id, said from ops.identity_index where row_id = any(%s)", [sorted(row_ids)]
-    )
+    rows = connection.execute("select row_id, said from ops.identity_index where row_id = any(%s)", [sorted(row_ids)])
     return {row["row_id"]: row["said"] for row in rows}
 
 
@@ -161,9 +159,7 @@ def with_their_customers(connection: Connection, row_ids: Collection[int]) -> se
 
 def rows_of_customers(connection: Connection, customer_ids: Collection[int]) -> set[int]:
     """All rows of these customers."""
-    rows = connection.execute(
-        "select id from customer_rows where customer_id = any(%s)", [sorted(customer_ids)]
-    )
+    rows = connection.execute("select id from customer_rows where customer_id = any(%s)", [sorted(customer_ids)])
     return {row["id"] for row in rows}
 
 

@@ -136,9 +136,7 @@ def list_reviews(
     ).fetchall()
 
 
-def decide(
-    connection: Connection, *, account: str, one_ref: str, other_ref: str, decision: str, by: str
-) -> None:
+def decide(connection: Connection, *, account: str, one_ref: str, other_ref: str, decision: str, by: str) -> None:
     """Keep what somebody decided of a pair, whether it was asked about or not."""
     one_ref, other_ref = sorted((one_ref, other_ref))
     connection.execute(

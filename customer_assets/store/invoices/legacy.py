@@ -11,10 +11,24 @@ from typing import Any
 from customer_assets.store.database import Connection, scalar
 
 COLUMNS = (
-    "source_invoice_id", "source_system", "source_customer_id", "customer_name", "customer_phone", "customer_email",
-    "customer_vat_number", "customer_address", "customer_country", "invoice_number", "invoice_date", "due_date",
-    "total", "balance", "currency_code", "status", "month",
-)  # fmt: skip
+    "source_invoice_id",
+    "source_system",
+    "source_customer_id",
+    "customer_name",
+    "customer_phone",
+    "customer_email",
+    "customer_vat_number",
+    "customer_address",
+    "customer_country",
+    "invoice_number",
+    "invoice_date",
+    "due_date",
+    "total",
+    "balance",
+    "currency_code",
+    "status",
+    "month",
+)
 
 
 @dataclass(frozen=True, slots=True)

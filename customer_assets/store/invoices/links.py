@@ -32,9 +32,7 @@ def write_links(connection: Connection, links: Iterable[Link]) -> int:
         connection.execute("truncate staged_links")
         with connection.cursor().copy("copy pg_temp.staged_links from stdin") as copy:
             for link in links:
-                copy.write_row(
-                    (link.invoice_id, link.customer_id, link.rule, link.score, link.unlinked_reason)
-                )
+                copy.write_row((link.invoice_id, link.customer_id, link.rule, link.score, link.unlinked_reason))
         connection.execute("analyze pg_temp.staged_links")
         return connection.execute(
             """

@@ -79,19 +79,24 @@ def store_plan(
         connection.execute(
             "create temporary table if not exists staged_reminders as select * from payment_reminders with no data"
         )
-        connection.execute(
-            "create temporary table if not exists settled_invoices (invoice_id bigint, reason text)"
-        )
+        connection.execute("create temporary table if not exists settled_invoices (invoice_id bigint, reason text)")
         connection.execute("truncate staged_reminders, settled_invoices")
         columns = "account, invoice_id, customer_id, reminder_type, scheduled_date, channel, phone, status, skip_reason"
         with connection.cursor().copy(f"copy pg_temp.staged_reminders ({columns}) from stdin") as copy:
             for row in plan:
                 copy.write_row(
                     (
-                        row.account, row.invoice_id, row.customer_id, row.reminder_type, row.scheduled_date,
-                        row.channel, row.phone, row.status, row.skip_reason,
+                        row.account,
+                        row.invoice_id,
+                        row.customer_id,
+                        row.reminder_type,
+                        row.scheduled_date,
+                        row.channel,
+                        row.phone,
+                        row.status,
+                        row.skip_reason,
                     )
-                )  # fmt: skip
+                )
         with connection.cursor().copy("copy pg_temp.settled_invoices from stdin") as copy:
             for item in settled:
                 copy.write_row(item)
@@ -141,9 +146,7 @@ def _settle(connection: Connection) -> ReminderCounts:
         order by invoice_id, scheduled_date
         """
     ).rowcount
-    row = connection.execute(
-        "select count(*) as pending from payment_reminders where status = 'pending'"
-    ).fetchone()
+    row = connection.execute("select count(*) as pending from payment_reminders where status = 'pending'").fetchone()
     return ReminderCounts(created, updated, cancelled, removed, row["pending"] if row else 0)
 
 

@@ -24,15 +24,19 @@ class Conflict:
     remote_at: datetime | None
 
 
-def store_conflict(
-    connection: Connection, conflict: Conflict, *, resolution: str | None, by: str | None
-) -> None:
+def store_conflict(connection: Connection, conflict: Conflict, *, resolution: str | None, by: str | None) -> None:
     """Keep a conflict: open (it waits), or resolved by the policy (so that nobody's edit vanishes without a trace)."""
     parameters = {
-        "link": conflict.link_id, "field": conflict.field, "base": Jsonb(conflict.base_value),
-        "local": Jsonb(conflict.local_value), "local_at": conflict.local_at, "remote": Jsonb(conflict.remote_value),
-        "remote_at": conflict.remote_at, "resolution": resolution, "by": by,
-    }  # fmt: skip
+        "link": conflict.link_id,
+        "field": conflict.field,
+        "base": Jsonb(conflict.base_value),
+        "local": Jsonb(conflict.local_value),
+        "local_at": conflict.local_at,
+        "remote": Jsonb(conflict.remote_value),
+        "remote_at": conflict.remote_at,
+        "resolution": resolution,
+        "by": by,
+    }
     if resolution is not None:
         close_conflict(connection, conflict.link_id, conflict.field, resolution="superseded", by=by)
     connection.execute(
@@ -54,9 +58,7 @@ def store_conflict(
     )
 
 
-def close_conflict(
-    connection: Connection, link_id: int, field_name: str, *, resolution: str, by: str | None
-) -> None:
+def close_conflict(connection: Connection, link_id: int, field_name: str, *, resolution: str, by: str | None) -> None:
     """An open conflict has been decided, or is none any more."""
     connection.execute(
         """

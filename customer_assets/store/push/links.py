@@ -115,9 +115,18 @@ def _link(account: str, row: Mapping[str, Any]) -> Link:
     }
     conflicts = {name: (local, remote) for name, (local, remote) in (row["conflicts"] or {}).items()}
     return Link(
-        row["id"], account, row["remote_id"], row["state"] or "linked", row["base"] or {}, row["origin_values"] or {},
-        own, origin, row["last_error"], edits, conflicts,
-    )  # fmt: skip
+        row["id"],
+        account,
+        row["remote_id"],
+        row["state"] or "linked",
+        row["base"] or {},
+        row["origin_values"] or {},
+        own,
+        origin,
+        row["last_error"],
+        edits,
+        conflicts,
+    )
 
 
 def create_links(connection: Connection, links: Sequence[Link]) -> None:
@@ -149,9 +158,7 @@ def want_link(connection: Connection, *, account: str, origin_id: int) -> int:
     return int(scalar(connection, "select id from ops.sumit_links where origin_id = %s", [origin_id]))
 
 
-def write_base(
-    connection: Connection, link_id: int, base: Mapping[str, Any], origin_values: Mapping[str, Any]
-) -> None:
+def write_base(connection: Connection, link_id: int, base: Mapping[str, Any], origin_values: Mapping[str, Any]) -> None:
     """Store what both sides now agree on, after a pull."""
     connection.execute(
         """
@@ -172,15 +179,18 @@ def write_base(
 
 def mark_state(connection: Connection, link_id: int, state: str, error: str | None) -> None:
     """Note where a link stands, and why."""
-    connection.execute(
-        "update ops.sumit_links set state = %s, last_error = %s where id = %s", [state, error, link_id]
-    )
+    connection.execute("update ops.sumit_links set state = %s, last_error = %s where id = %s", [state, error, link_id])
 
 
 def record_push(
-    connection: Connection, link_id: int, *, row_id: int, remote_id: str, base: Mapping[str, Any],
+    connection: Connection,
+    link_id: int,
+    *,
+    row_id: int,
+    remote_id: str,
+    base: Mapping[str, Any],
     origin_values: Mapping[str, Any],
-) -> None:  # fmt: skip
+) -> None:
     """Note that SUMIT took it: the id, and what is agreed now."""
     connection.execute(
         """
@@ -197,10 +207,13 @@ def record_push(
         where id = %(id)s
         """,
         {
-            "id": link_id, "row_id": row_id, "remote_id": remote_id, "base": Jsonb(dict(base)),
+            "id": link_id,
+            "row_id": row_id,
+            "remote_id": remote_id,
+            "base": Jsonb(dict(base)),
             "origin_values": Jsonb(dict(origin_values)),
         },
-    )  # fmt: skip
+    )
 
 
 def join_links(connection: Connection, *, wanted: int, existing: int) -> None:

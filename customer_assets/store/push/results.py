@@ -11,9 +11,16 @@ from customer_assets.store.database import Connection, scalar
 
 
 def store_result(
-    connection: Connection, *, account: str, sync_run_id: int | None, row_id: int, remote_id: str | None, outcome: str,
-    reason: str | None, fields: Mapping[str, Any],
-) -> None:  # fmt: skip
+    connection: Connection,
+    *,
+    account: str,
+    sync_run_id: int | None,
+    row_id: int,
+    remote_id: str | None,
+    outcome: str,
+    reason: str | None,
+    fields: Mapping[str, Any],
+) -> None:
     """Keep what became of a row."""
     connection.execute(
         """

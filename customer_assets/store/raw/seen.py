@@ -48,9 +48,7 @@ class SeenIds:
         self._connection.execute("analyze pg_temp.seen_ids")
         return int(scalar(self._connection, "select count(distinct source_id) from pg_temp.seen_ids"))
 
-    def missing_from(
-        self, table: str, id_column: str, *, account: str, source: str, before: datetime
-    ) -> list[str]:
+    def missing_from(self, table: str, id_column: str, *, account: str, source: str, before: datetime) -> list[str]:
         """Ids of live rows, stored or seen before that time, that the scan did not see; oldest first."""
         rows = self._connection.execute(
             f"""

@@ -55,12 +55,8 @@ def page(
 
     unknown = filters.keys() - set(FILTERS[name])
     if unknown:
-        raise UnknownFilterError(
-            f"no filter {', '.join(sorted(unknown))}; there are {', '.join(FILTERS[name])}"
-        )
-    conditions = [
-        sql.SQL("q.{} = {}").format(sql.Identifier(column), sql.Placeholder(column)) for column in filters
-    ]
+        raise UnknownFilterError(f"no filter {', '.join(sorted(unknown))}; there are {', '.join(FILTERS[name])}")
+    conditions = [sql.SQL("q.{} = {}").format(sql.Identifier(column), sql.Placeholder(column)) for column in filters]
     query = sql.SQL("select * from ({}) q where q.id > %(after)s {} order by q.id limit %(limit)s").format(
         sql.SQL(QUERIES[name]),
         sql.SQL("").join(sql.SQL("and {} ").format(condition) for condition in conditions),

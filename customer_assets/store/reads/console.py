@@ -195,9 +195,7 @@ def matching_customers(connection: Connection, filters: Mapping[str, str], *, mo
         return []
     joined, wanted = narrowed
     found = connection.execute(
-        sql.SQL(
-            f"select c.id from customer_rows c {f'where {joined}' if joined else ''} order by c.id limit %(most)s"
-        ),
+        sql.SQL(f"select c.id from customer_rows c {f'where {joined}' if joined else ''} order by c.id limit %(most)s"),
         {**wanted, "most": most},
     ).fetchall()
     return [row["id"] for row in found]

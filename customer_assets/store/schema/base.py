@@ -39,9 +39,7 @@ def id_column() -> Column[int]:
 
 
 def account() -> Column[str]:
-    return Column(
-        "account", Text, nullable=False, server_default=text("'default'"), comment="account of the system"
-    )
+    return Column("account", Text, nullable=False, server_default=text("'default'"), comment="account of the system")
 
 
 def texts(*names: str) -> Iterable[Column[str]]:
@@ -49,9 +47,7 @@ def texts(*names: str) -> Iterable[Column[str]]:
 
 
 def instant(name: str, comment: str, *, default: bool = False) -> Column[object]:
-    return Column(
-        name, INSTANT, nullable=not default, server_default=NOW if default else None, comment=comment
-    )
+    return Column(name, INSTANT, nullable=not default, server_default=NOW if default else None, comment=comment)
 
 
 TYPES: dict[str, Any] = {

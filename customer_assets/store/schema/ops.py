@@ -95,9 +95,7 @@ raw_details = Table(
         comment="version that the list showed; differs from landed_version: to be asked for",
     ),
     Column("landed_version", Text, comment="version the list showed when the detail was asked for"),
-    Column(
-        "page_id", BigInteger, ForeignKey("ops.raw_pages.id"), comment="the answer; null: none yet, or gone"
-    ),
+    Column("page_id", BigInteger, ForeignKey("ops.raw_pages.id"), comment="the answer; null: none yet, or gone"),
     instant("requested_at", "when it was asked for"),
     instant("gone_at", "when the system said that it does not exist"),
     instant("failed_at", "when it could not be fetched last; such ones come after the others"),
@@ -258,9 +256,7 @@ field_edits = Table(
     Column("edited_by", Text, nullable=False),
     instant("edited_at", "", default=True),
     instant("released_at", "the edit no longer holds"),
-    Index(
-        "field_edits_open_key", "row_id", "field", unique=True, postgresql_where=text("released_at is null")
-    ),
+    Index("field_edits_open_key", "row_id", "field", unique=True, postgresql_where=text("released_at is null")),
     schema="ops",
     comment="Local edits, laid over the source record.",
 )
@@ -377,13 +373,9 @@ identity_index = Table(
     Column("row_id", BigInteger, primary_key=True, autoincrement=False, comment="customers_cache.id"),
     Column("account", Text, nullable=False),
     Column("ref", Text, nullable=False, comment="system:id"),
-    Column(
-        "said", Text, nullable=False, comment="hash of the row and of the engine when it was resolved last"
-    ),
+    Column("said", Text, nullable=False, comment="hash of the row and of the engine when it was resolved last"),
     Column("customer_id", BigInteger, nullable=False, comment="customers.id that it was resolved to"),
-    Column(
-        "keys", ARRAY(Text), nullable=False, comment="what it is found by: phones, mailboxes, address, names"
-    ),
+    Column("keys", ARRAY(Text), nullable=False, comment="what it is found by: phones, mailboxes, address, names"),
     instant("resolved_at", "", default=True),
     Index(None, "keys", postgresql_using="gin"),
     schema="ops",

@@ -37,14 +37,10 @@ customers = Table(
     id_column(),
     account(),
     *(
-        Column(
-            c.golden_name, Text, nullable=c.blank is None, comment=c.blank and f"surviving {c.golden_name}"
-        )
+        Column(c.golden_name, Text, nullable=c.blank is None, comment=c.blank and f"surviving {c.golden_name}")
         for c in SURVIVING
     ),
-    Column(
-        "is_active", Boolean, nullable=False, server_default=text("true"), comment="any of its rows is active"
-    ),
+    Column("is_active", Boolean, nullable=False, server_default=text("true"), comment="any of its rows is active"),
     Column("row_count", Integer, nullable=False, server_default=text("0"), comment="cache rows behind it"),
     Column(
         "provenance",
@@ -106,9 +102,7 @@ match_reviews = Table(
     id_column(),
     account(),
     Column("scope", Text, nullable=False, comment="customers (cache rows) or invoices (old invoices, too)"),
-    Column(
-        "one_ref", Text, nullable=False, comment="system:id of a cache row, or legacy:id of an old invoice"
-    ),
+    Column("one_ref", Text, nullable=False, comment="system:id of a cache row, or legacy:id of an old invoice"),
     Column("other_ref", Text, nullable=False),
     Column("score", Numeric(5, 4), comment="how sure it is that they are one, 0 to 1"),
     Column("weight", Numeric(6, 2), comment="sum of the weights"),
@@ -274,9 +268,7 @@ reminder_settings = Table(
         server_default=text("'{7,3,1,0,-1,-3}'"),
         comment="days before (after: negative) the due date",
     ),
-    Column(
-        "channel", Text, nullable=False, server_default=text("'whatsapp'"), comment="how a reminder goes out"
-    ),
+    Column("channel", Text, nullable=False, server_default=text("'whatsapp'"), comment="how a reminder goes out"),
     Column("is_enabled", Boolean, nullable=False, server_default=text("true")),
     instant("updated_at", "last change", default=True),
     comment="When reminders are due, per account.",
@@ -383,13 +375,8 @@ sync_runs = Table(
     instant("started_at", "", default=True),
     instant("finished_at", "null while it runs"),
     *(Column(name, BigInteger, nullable=False, server_default=text("0")) for name in ("synced", *COUNTS)),
-    *(
-        Column(name, BigInteger, nullable=False, server_default=text("0"))
-        for name in ("pages", "calls", "bytes")
-    ),
-    Column(
-        "entities", JSONB, nullable=False, server_default=text("'{}'"), comment="the counts of each entity"
-    ),
+    *(Column(name, BigInteger, nullable=False, server_default=text("0")) for name in ("pages", "calls", "bytes")),
+    Column("entities", JSONB, nullable=False, server_default=text("'{}'"), comment="the counts of each entity"),
     Column("quota_left", BigInteger, comment="calls left today, as the system said"),
     Column("dagster_run_id", Text),
     Column("message", Text),

@@ -70,9 +70,7 @@ def claim(connection: Connection, *, limit: int) -> list[Delivery]:
 
 def is_stored(connection: Connection, delivery_id: str) -> bool:
     """Whether a delivery of this id arrived."""
-    return bool(
-        scalar(connection, "select exists (select from ops.webhook_deliveries where id = %s)", [delivery_id])
-    )
+    return bool(scalar(connection, "select exists (select from ops.webhook_deliveries where id = %s)", [delivery_id]))
 
 
 def newest(connection: Connection, *, status: str | None, limit: int) -> list[dict[str, Any]]:
@@ -105,9 +103,7 @@ def put_back(connection: Connection, *, ids: Sequence[str] | None) -> int:
     ).rowcount
 
 
-def received_between(
-    connection: Connection, since: datetime, until: datetime, *, status: str | None
-) -> list[str]:
+def received_between(connection: Connection, since: datetime, until: datetime, *, status: str | None) -> list[str]:
     """Ids of deliveries received in a range of time (until excluded), in their order; of one status, where it is given."""
     rows = connection.execute(
         """
@@ -163,9 +159,7 @@ def prune(connection: Connection, *, keep_days: float) -> int:
     ).rowcount
 
 
-def settle(
-    connection: Connection, settled: Sequence[Settled], *, started_at: datetime, most_attempts: int
-) -> None:
+def settle(connection: Connection, settled: Sequence[Settled], *, started_at: datetime, most_attempts: int) -> None:
     """Record outcomes. A failed one is tried again after 10 s, doubling, until it is parked."""
     connection.execute(
         """

@@ -42,9 +42,7 @@ def live_secrets(connection: Connection, *, source: str) -> list[tuple[str, str]
     return [(row["account"], row["secret"]) for row in rows]
 
 
-def known_endpoints(
-    connection: Connection, *, account: str, source: str, url: str | None = None
-) -> list[Endpoint]:
+def known_endpoints(connection: Connection, *, account: str, source: str, url: str | None = None) -> list[Endpoint]:
     """Endpoints in use, newest first, all or those that deliver to one address."""
     rows = connection.execute(
         """
@@ -62,9 +60,15 @@ def known_endpoints(
 
 
 def store_endpoint(
-    connection: Connection, *, account: str, source: str, endpoint_id: str, url: str, events: Sequence[str],
+    connection: Connection,
+    *,
+    account: str,
+    source: str,
+    endpoint_id: str,
+    url: str,
+    events: Sequence[str],
     secret: str,
-) -> None:  # fmt: skip
+) -> None:
     """Keep a new endpoint with its secret."""
     connection.execute(
         """

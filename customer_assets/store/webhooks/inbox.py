@@ -52,9 +52,12 @@ async def connect_landing(url: str, *, seconds: float) -> psycopg.AsyncConnectio
         psycopg.OperationalError: the database cannot be reached.
     """
     return await psycopg.AsyncConnection.connect(
-        url, autocommit=True, **tuned("customer_assets receiver", timeout=2), prepare_threshold=2,
+        url,
+        autocommit=True,
+        **tuned("customer_assets receiver", timeout=2),
+        prepare_threshold=2,
         options=f"-c timezone=UTC -c statement_timeout={int(seconds * 1000)}",
-    )  # fmt: skip
+    )
 
 
 async def land(connection: psycopg.AsyncConnection, deliveries: Sequence[Landed]) -> int:

@@ -71,10 +71,21 @@ class Customers(Lists):
         ]
         actions = [(f"/actions/{name}", kind.title) for name, kind in kinds().items()]
         return await self._show(
-            request, session, "list.html", title="Customers", rows=found, filters=filters,
-            columns=chosen_columns("customers", request), all_columns=COLUMNS["customers"], actions=actions,
-            bulk="/push/plan", matching=request.url.query, page=page, more=more, link=link_of(request),
-        )  # fmt: skip
+            request,
+            session,
+            "list.html",
+            title="Customers",
+            rows=found,
+            filters=filters,
+            columns=chosen_columns("customers", request),
+            all_columns=COLUMNS["customers"],
+            actions=actions,
+            bulk="/push/plan",
+            matching=request.url.query,
+            page=page,
+            more=more,
+            link=link_of(request),
+        )
 
     def _choices(self, connection: Connection) -> dict[str, list[str]]:
         """What the filters offer, worked out once a minute: on a million customers it takes half a second."""
@@ -99,9 +110,7 @@ class Customers(Lists):
         if found is None:
             return PlainTextResponse("no such customer", status_code=404)
         row = found["row"]
-        sections = [
-            (title, [Column(name, heading(name)) for name in names]) for title, names in sections_of().items()
-        ]
+        sections = [(title, [Column(name, heading(name)) for name in names]) for title, names in sections_of().items()]
         persons = [p for p in row["contact_persons"] or [] if isinstance(p, dict)]
         people = [
             {
@@ -116,10 +125,18 @@ class Customers(Lists):
             *((title, found[key], columns) for title, key, columns in DETAIL_TABLES),
         ]
         return await self._show(
-            request, session, "customer.html", row=row, sections=sections, tables=tables, same=found["same"],
+            request,
+            session,
+            "customer.html",
+            row=row,
+            sections=sections,
+            tables=tables,
+            same=found["same"],
             edited={e["field"]: e for e in found["edits"]},
-            metadata=json.dumps({**row["metadata"], "extra_fields": row["extra_fields"]}, ensure_ascii=False, indent=1, default=str),
-        )  # fmt: skip
+            metadata=json.dumps(
+                {**row["metadata"], "extra_fields": row["extra_fields"]}, ensure_ascii=False, indent=1, default=str
+            ),
+        )
 
     def _customer(self, customer_id: int) -> dict[str, Any] | None:
         with self._connect() as connection:
@@ -162,15 +179,11 @@ class Customers(Lists):
             except StaleEditError as error:
                 stale = str(error)
                 versions = [
-                    (n, str(form[n]), text(row[n]))
-                    for n in EDITABLE
-                    if n in form and str(form[n]) != text(row[n])
+                    (n, str(form[n]), text(row[n])) for n in EDITABLE if n in form and str(form[n]) != text(row[n])
                 ]
             except (RecordError, ValueError) as error:
                 failed = str(error)
-                seen_at = str(
-                    form.get("seen_at", seen_at)
-                )  # what this page was made from, not what is there now
+                seen_at = str(form.get("seen_at", seen_at))  # what this page was made from, not what is there now
                 row = {
                     **row,
                     **{n: str(form[n]) for n in EDITABLE if n in form and COLUMN_OF[n].kind != "boolean"},
@@ -180,22 +193,31 @@ class Customers(Lists):
             for title, names in sections_of().items()
         ]
         return await self._show(
-            request, session, "edit.html",             row=row, seen_at=seen_at, sections=sections, owner=owner_note(row["source"]), stale=stale,
-            versions=versions, edited={e["field"]: e for e in found["edits"]}, failed=failed,
+            request,
+            session,
+            "edit.html",
+            row=row,
+            seen_at=seen_at,
+            sections=sections,
+            owner=owner_note(row["source"]),
+            stale=stale,
+            versions=versions,
+            edited={e["field"]: e for e in found["edits"]},
+            failed=failed,
             status=409 if stale else 422 if failed else 200,
-        )  # fmt: skip
+        )
 
     def _edit(self, row: Mapping[str, Any], form: Any, by: str) -> None:
         release = [str(name) for name in form.getlist("release")]
-        changes = {
-            n: str(form[n])
-            for n in EDITABLE
-            if n in form and n not in release and str(form[n]) != text(row[n])
-        }
+        changes = {n: str(form[n]) for n in EDITABLE if n in form and n not in release and str(form[n]) != text(row[n])}
         edits.edit_customer(
-            self._runtime.context(trigger="web"), row["id"], changes, by=by,
-            seen_at=datetime.fromisoformat(str(form.get("seen_at", ""))), release=release,
-        )  # fmt: skip
+            self._runtime.context(trigger="web"),
+            row["id"],
+            changes,
+            by=by,
+            seen_at=datetime.fromisoformat(str(form.get("seen_at", ""))),
+            release=release,
+        )
 
     async def intake(self, request: Request, session: Session) -> Response:
         """A form that a chosen customer fills, and never overwrites what was typed."""
@@ -217,9 +239,7 @@ class Customers(Lists):
                 )
             stored = {
                 **values,
-                "customer_id": int(chosen)
-                if chosen.isascii() and chosen.isdigit() and len(chosen) < 18
-                else None,
+                "customer_id": int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 18 else None,
             }
             await run_in_threadpool(self._add_intake, stored, session.user)
             return RedirectResponse("/intakes?said=The+intake+is+saved", status_code=303)

@@ -27,9 +27,13 @@ from customer_assets.web.console.tables import (
 def _as_row(invoice: Mapping[str, Any] | None) -> dict[str, Any]:
     """What an old invoice says of its customer, under the names of a row."""
     named = {
-        "name": "customer_name", "vat_number": "customer_vat_number", "phone": "customer_phone", "general_email": "customer_email",
-        "street": "customer_address", "country": "customer_country",
-    }  # fmt: skip
+        "name": "customer_name",
+        "vat_number": "customer_vat_number",
+        "phone": "customer_phone",
+        "general_email": "customer_email",
+        "street": "customer_address",
+        "country": "customer_country",
+    }
     return {ours: invoice[theirs] for ours, theirs in named.items()} if invoice else {}
 
 
@@ -49,13 +53,19 @@ class Decisions(Screen):
 
         pairs = [
             {
-                "heading": f"{c['name']}: {heading(c['field'])}", "one": "here", "other": "in SUMIT",
-                "lines": [("value", c["local_value"], c["remote_value"]), ("since", text(c["local_at"]), text(c["remote_at"]))],
+                "heading": f"{c['name']}: {heading(c['field'])}",
+                "one": "here",
+                "other": "in SUMIT",
+                "lines": [
+                    ("value", c["local_value"], c["remote_value"]),
+                    ("since", text(c["local_at"]), text(c["remote_at"])),
+                ],
                 "hint": f"Last agreed: {c['base_value'] if c['base_value'] is not None else 'nothing'}. The next sync carries the decision out.",
-                "action": f"/conflicts/{c['id']}", "buttons": [("local", "Keep ours"), ("remote", "Keep SUMIT's")],
+                "action": f"/conflicts/{c['id']}",
+                "buttons": [("local", "Keep ours"), ("remote", "Keep SUMIT's")],
             }
             for c in await run_in_threadpool(read)
-        ]  # fmt: skip
+        ]
         return await self._show(
             request, session, "pairs.html", title="Conflicts with SUMIT", pairs=pairs, page=0, more=False
         )
@@ -69,9 +79,12 @@ class Decisions(Screen):
         def settle() -> None:
             conflict_id = request.path_params["id"]
             resolve_conflict(
-                self._runtime.context(trigger="web"), conflict_id, use="local" if decision == "local" else "remote",
-                by=session.user, find_account=self._runtime.account_without_calls,
-            )  # fmt: skip
+                self._runtime.context(trigger="web"),
+                conflict_id,
+                use="local" if decision == "local" else "remote",
+                by=session.user,
+                find_account=self._runtime.account_without_calls,
+            )
 
         return await self._decided(settle, "/conflicts")
 
@@ -90,21 +103,33 @@ class Decisions(Screen):
             for r in found:
                 one = known.get(r["one_row_id"]) or _as_row(r["one_invoice"])
                 other = known.get(r["other_row_id"]) or _as_row(r["other_invoice"])
-                lines = [
-                    (heading(n), one.get(n), other.get(n)) for n in COMPARED if one.get(n) or other.get(n)
-                ]
-                pairs.append({
-                    "heading": f"{r['one_name']} / {r['other_name']}", "one": r["one_ref"], "other": r["other_ref"], "lines": lines,
-                    "hint": f"Weight {r['weight']}: " + ", ".join(f"{n} {w:+g}" for n, w in r["reasons"]) + ". Not deciding leaves it for later.",
-                    "action": f"/reviews/{r['id']}", "buttons": [("same", "Merge: the same customer"), ("different", "Not the same")],
-                })  # fmt: skip
+                lines = [(heading(n), one.get(n), other.get(n)) for n in COMPARED if one.get(n) or other.get(n)]
+                pairs.append(
+                    {
+                        "heading": f"{r['one_name']} / {r['other_name']}",
+                        "one": r["one_ref"],
+                        "other": r["other_ref"],
+                        "lines": lines,
+                        "hint": f"Weight {r['weight']}: "
+                        + ", ".join(f"{n} {w:+g}" for n, w in r["reasons"])
+                        + ". Not deciding leaves it for later.",
+                        "action": f"/reviews/{r['id']}",
+                        "buttons": [("same", "Merge: the same customer"), ("different", "Not the same")],
+                    }
+                )
             return pairs
 
         pairs = await run_in_threadpool(read)
         return await self._show(
-            request, session, "pairs.html", title="Match reviews", pairs=pairs[:REVIEWS], page=page,
-            more=len(pairs) > REVIEWS, link=link_of(request),
-        )  # fmt: skip
+            request,
+            session,
+            "pairs.html",
+            title="Match reviews",
+            pairs=pairs[:REVIEWS],
+            page=page,
+            more=len(pairs) > REVIEWS,
+            link=link_of(request),
+        )
 
     async def decide(self, request: Request, session: Session) -> Response:
         """Decide a review."""

@@ -117,22 +117,16 @@ class Guard:
                     return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
                 return PlainTextResponse("log in first", status_code=401)
             if not session.may(role):
-                return PlainTextResponse(
-                    f"this needs the role {role}; yours is {session.role}", status_code=403
-                )
+                return PlainTextResponse(f"this needs the role {role}; yours is {session.role}", status_code=403)
             if request.method not in ("GET", "HEAD"):
                 form = await request.form()
                 if not hmac.compare_digest(str(form.get("csrf", "")).encode(), session.csrf.encode()):
-                    return PlainTextResponse(
-                        "this form is not of this login; open the page again", status_code=403
-                    )
+                    return PlainTextResponse("this form is not of this login; open the page again", status_code=403)
             return await handler(request, session)
 
         return guarded
 
-    def api(
-        self, handler: Callable[[Request], Awaitable[Response]]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def api(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """An address of the JSON API: a token, a login, or, where no token is set, this machine."""
 
         async def guarded(request: Request) -> Response:

@@ -33,25 +33,33 @@ class Health(Screen):
                 }
 
         settings = [
-            (f"{system.upper()}_{name.upper()}", "set" if any(a.system == system and getattr(a.settings, name) for a in self._runtime.configuration.accounts) else "not set")
+            (
+                f"{system.upper()}_{name.upper()}",
+                "set"
+                if any(a.system == system and getattr(a.settings, name) for a in self._runtime.configuration.accounts)
+                else "not set",
+            )
             for system, declared in SYSTEMS.items()
             for name, info in declared.settings.model_fields.items()
             if "SecretStr" in str(info.annotation) or name in declared.credentials
-        ]  # fmt: skip
+        ]
         own = self._runtime.configuration.settings
         return await self._show(
-            request, session, "health.html", settings=settings, timezone=own.timezone,
-            schedules=timetable(sumit_nightly=self._runtime.configuration.pushes_nightly), **await run_in_threadpool(read),
-        )  # fmt: skip
+            request,
+            session,
+            "health.html",
+            settings=settings,
+            timezone=own.timezone,
+            schedules=timetable(sumit_nightly=self._runtime.configuration.pushes_nightly),
+            **await run_in_threadpool(read),
+        )
 
     async def reminder_settings(self, request: Request, session: Session) -> Response:
         """When reminders are due."""
         form = await request.form()
         account = str(form.get("account", "default"))
         try:
-            days = sorted(
-                {int(part) for part in str(form.get("days", "")).split(",") if part.strip()}, reverse=True
-            )
+            days = sorted({int(part) for part in str(form.get("days", "")).split(",") if part.strip()}, reverse=True)
         except ValueError:
             return PlainTextResponse("days are whole numbers, with commas between", status_code=422)
         if not days or any(abs(day) > 365 for day in days):

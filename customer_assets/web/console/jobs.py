@@ -59,9 +59,7 @@ class Job:
             return self.outcome
         if not self.steps:
             return "starting in Dagster" if self.page else "starting"
-        parts = [
-            f"{name}: {p.done}" + (f" of {p.total}" if p.total else "") for name, p in self.steps.items()
-        ]
+        parts = [f"{name}: {p.done}" + (f" of {p.total}" if p.total else "") for name, p in self.steps.items()]
         return "running; " + ", ".join(parts) + (f"; {self.spent}" if self.spent else "")
 
     def as_dict(self) -> dict[str, Any]:
@@ -169,8 +167,7 @@ class Worker:
             else:
                 unheard = 0
                 job.steps = {
-                    f"{_named(r)} pages": Progress(r["account"], r["source"], "pages", r["pages"], None)
-                    for r in found
+                    f"{_named(r)} pages": Progress(r["account"], r["source"], "pages", r["pages"], None) for r in found
                 }
                 job.spent = ", ".join(_spent(r) for r in found if r["calls"])
                 if ended is not None:
@@ -212,9 +209,7 @@ def _pull(runtime: Runtime, context: Context, *, systems: Sequence[str]) -> Done
             continue
         counts = result.counts.as_dict()
         _add(metadata, counts)
-        said.append(
-            f"{account.system}: {_counted(counts)}" + (f" ({result.message})" if result.message else "")
-        )
+        said.append(f"{account.system}: {_counted(counts)}" + (f" ({result.message})" if result.message else ""))
     return "; ".join(said) or "no system is configured for it", metadata
 
 

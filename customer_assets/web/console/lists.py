@@ -51,10 +51,20 @@ class Lists(Screen):
         async def show(request: Request, session: Session) -> Response:
             page, found, more = await run_in_threadpool(self._page, name, request)
             return await self._show(
-                request, session, "list.html", title=title, rows=found, columns=chosen_columns(name, request),
-                all_columns=COLUMNS[name], filters=filters, actions=actions, bulk=None, page=page, more=more,
+                request,
+                session,
+                "list.html",
+                title=title,
+                rows=found,
+                columns=chosen_columns(name, request),
+                all_columns=COLUMNS[name],
+                filters=filters,
+                actions=actions,
+                bulk=None,
+                page=page,
+                more=more,
                 link=link_of(request),
-            )  # fmt: skip
+            )
 
         return show
 

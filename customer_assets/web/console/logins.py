@@ -26,9 +26,7 @@ class Logins(Screen):
     async def login(self, request: Request) -> Response:
         """A form; five wrong ones, and it is one a minute."""
         if request.method != "POST":
-            return await self._show(
-                request, None, "login.html", next=allowed_next(request.query_params.get("next"))
-            )
+            return await self._show(request, None, "login.html", next=allowed_next(request.query_params.get("next")))
         if is_foreign(request):
             return PlainTextResponse("this form is not of this site", status_code=403)
 

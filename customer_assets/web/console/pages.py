@@ -32,18 +32,52 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
     )
     page = guard.page
     reads = {
-        "/customers": customers.customers, "/customers/search": customers.search, "/customers/{id:row}": customers.customer,
-        "/invoices": lists.listing("invoices", "Invoices", [choice("status", "Status", ["sent", "overdue", "partially_paid", "paid", "draft", "void"]), HAS_CUSTOMER, HAS_PHONE]),
-        "/reminders": lists.listing("reminders", "Reminders", [choice("status", "Status", ["pending", "skipped", "cancelled", "sent"]), HAS_CUSTOMER, HAS_PHONE]),
-        "/runs": lists.listing("runs", "Sync runs", [choice("status", "Status", ["running", "ok", "partial", "failed"]), choice("source", "System", list(SYSTEMS))], [("/rejects", "Rejected records")]),
+        "/customers": customers.customers,
+        "/customers/search": customers.search,
+        "/customers/{id:row}": customers.customer,
+        "/invoices": lists.listing(
+            "invoices",
+            "Invoices",
+            [
+                choice("status", "Status", ["sent", "overdue", "partially_paid", "paid", "draft", "void"]),
+                HAS_CUSTOMER,
+                HAS_PHONE,
+            ],
+        ),
+        "/reminders": lists.listing(
+            "reminders",
+            "Reminders",
+            [choice("status", "Status", ["pending", "skipped", "cancelled", "sent"]), HAS_CUSTOMER, HAS_PHONE],
+        ),
+        "/runs": lists.listing(
+            "runs",
+            "Sync runs",
+            [
+                choice("status", "Status", ["running", "ok", "partial", "failed"]),
+                choice("source", "System", list(SYSTEMS)),
+            ],
+            [("/rejects", "Rejected records")],
+        ),
         "/rejects": lists.listing("rejects", "Rejected records", []),
-        "/webhooks": lists.listing("deliveries", "Webhook deliveries", [choice("status", "Status", ["waiting", "applied", "ignored", "stale", "failed"])], [("/webhooks/refusals", "Refusals"), ("/webhooks/retry", "Retry failed…"), ("/webhooks/range", "Replay a range…")]),
+        "/webhooks": lists.listing(
+            "deliveries",
+            "Webhook deliveries",
+            [choice("status", "Status", ["waiting", "applied", "ignored", "stale", "failed"])],
+            [
+                ("/webhooks/refusals", "Refusals"),
+                ("/webhooks/retry", "Retry failed…"),
+                ("/webhooks/range", "Replay a range…"),
+            ],
+        ),
         "/webhooks/refusals": lists.listing("refusals", "Refused deliveries", []),
         "/webhooks/deliveries/{id:path}": webhooks.delivery,
         "/intakes": lists.listing("intakes", "Intakes", [], [("/intakes/new", "New intake")]),
         "/audit": lists.listing("audit", "Audit", []),
-        "/conflicts": decisions.conflicts, "/reviews": decisions.reviews, "/health": health.health, "/jobs/{id}": syncs.job,
-    }  # fmt: skip
+        "/conflicts": decisions.conflicts,
+        "/reviews": decisions.reviews,
+        "/health": health.health,
+        "/jobs/{id}": syncs.job,
+    }
     return [
         Route("/", home),
         Route("/login", logins.login, methods=["GET", "POST"]),

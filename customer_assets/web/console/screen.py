@@ -24,11 +24,17 @@ from customer_assets.web.console.tables import ago, cell, text, value_of
 
 HERE = Path(__file__).parent
 SCREENS = (
-    ("/customers", "Customers", None), ("/intakes", "Intakes", None), ("/invoices", "Invoices", None),
-    ("/reminders", "Reminders", None), ("/runs", "Sync runs", "running"), ("/webhooks", "Webhooks", "deliveries"),
-    ("/conflicts", "Conflicts", "conflicts"), ("/reviews", "Match reviews", "reviews"), ("/audit", "Audit", None),
+    ("/customers", "Customers", None),
+    ("/intakes", "Intakes", None),
+    ("/invoices", "Invoices", None),
+    ("/reminders", "Reminders", None),
+    ("/runs", "Sync runs", "running"),
+    ("/webhooks", "Webhooks", "deliveries"),
+    ("/conflicts", "Conflicts", "conflicts"),
+    ("/reviews", "Match reviews", "reviews"),
+    ("/audit", "Audit", None),
     ("/health", "Health", None),
-)  # fmt: skip
+)
 
 
 class RowConvertor(Convertor[int]):
@@ -75,10 +81,17 @@ class Screen:
         numbers = await run_in_threadpool(self._numbers) if session else {}
         screens = [(path, label, numbers.get(key or "", 0)) for path, label, key in SCREENS]
         token = Markup('<input type="hidden" name="csrf" value="{}">').format(session.csrf) if session else ""
-        page = _templates().get_template(template).render(
-            {"said": request.query_params.get("said"), "failed": None, **values},
-            request=request, session=session, screens=screens, token=token,
-        )  # fmt: skip
+        page = (
+            _templates()
+            .get_template(template)
+            .render(
+                {"said": request.query_params.get("said"), "failed": None, **values},
+                request=request,
+                session=session,
+                screens=screens,
+                token=token,
+            )
+        )
         return HTMLResponse(page, status_code=status)
 
     def _numbers(self) -> dict[str, int]:

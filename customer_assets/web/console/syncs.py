@@ -43,9 +43,17 @@ class Syncs(Screen):
             return PlainTextResponse("no such action", status_code=404)
         if request.method != "POST":
             return await self._show(
-                request, session, "confirm.html", title=kinds()[kind].title, lines=[kinds()[kind].warning],
-                action=f"/actions/{kind}", ids=[], go="Start", back="/customers", disabled=False,
-            )  # fmt: skip
+                request,
+                session,
+                "confirm.html",
+                title=kinds()[kind].title,
+                lines=[kinds()[kind].warning],
+                action=f"/actions/{kind}",
+                ids=[],
+                go="Start",
+                back="/customers",
+                disabled=False,
+            )
         job = self._worker.start(kind, session.user)
         await run_in_threadpool(self._audit, session.user, "start", kinds()[kind].title, {"job": job.id})
         return RedirectResponse(f"/jobs/{job.id}", status_code=303)
@@ -74,15 +82,21 @@ class Syncs(Screen):
         except CustomerAssetsError as error:
             return RedirectResponse(f"/customers?{urlencode({'said': str(error)})}", status_code=303)
         others = [
-            f"{r.id}: {r.outcome}{f' ({r.reason})' if r.reason else ''}"
-            for r in result.rows
-            if r.outcome != "planned"
+            f"{r.id}: {r.outcome}{f' ({r.reason})' if r.reason else ''}" for r in result.rows if r.outcome != "planned"
         ]
         return await self._show(
-            request, session, "confirm.html", title=f"Push {len(ids)} customer{'' if len(ids) == 1 else 's'} to SUMIT",
-            lines=["This is what would be sent. Each customer is read again before it is written.", *others], action="/push",
-            ids=ids, plan=result.planned, go=f"Push {len(result.planned)}", back="/customers", disabled=not result.planned,
-        )  # fmt: skip
+            request,
+            session,
+            "confirm.html",
+            title=f"Push {len(ids)} customer{'' if len(ids) == 1 else 's'} to SUMIT",
+            lines=["This is what would be sent. Each customer is read again before it is written.", *others],
+            action="/push",
+            ids=ids,
+            plan=result.planned,
+            go=f"Push {len(result.planned)}",
+            back="/customers",
+            disabled=not result.planned,
+        )
 
     async def push(self, request: Request, session: Session) -> Response:
         """Push, and say what became of each."""
@@ -120,6 +134,8 @@ class Syncs(Screen):
         with self._connect() as connection:
             wanted = {row["account"] for row in rows.read_rows(connection, ids).values()}
         if len(wanted) > 1:
-            raise CustomerAssetsError(f"these customers are of several accounts ({', '.join(sorted(wanted))}): push each by itself")  # fmt: skip
+            raise CustomerAssetsError(
+                f"these customers are of several accounts ({', '.join(sorted(wanted))}): push each by itself"
+            )
         account = next((a for a in accounts if a.account in wanted), accounts[0])
         return push(self._runtime.context(trigger="web"), account, ids=ids, dry_run=dry_run)

@@ -32,24 +32,125 @@ def columns(*described: str) -> list[Column]:
 
 
 COLUMNS = {
-    "customers": columns("name:Name:customer", "role:Role:role", "source:System:badge", "vat_number:VAT", "general_email:E-mail", "primary_phone:Phone", "city:City", "country:Country", "is_active:Active:boolean", "last_synced_at:Synced:ago"),
-    "invoices": columns("invoice_number:Number", "invoice_date:Date", "due_date:Due", "total:Total:money", "balance:Open:money", "currency_code:", "status:Status:badge", "customer_name:Customer:owner", "customer_phone:Phone:phone"),
-    "reminders": columns("scheduled_date:On", "reminder_type:Kind", "status:Status:badge", "skip_reason:Why not", "invoice_number:Invoice", "balance:Open:money", "currency_code:", "customer_name:Customer:owner", "customer_phone:Phone:phone"),
-    "deliveries": columns("received_at:Received:ago", "id:Delivery:delivery", "event:Event", "status:Status:badge", "source_customer_id:Customer", "attempts:Attempts:number", "duration_ms:ms:number", "error:Error"),
+    "customers": columns(
+        "name:Name:customer",
+        "role:Role:role",
+        "source:System:badge",
+        "vat_number:VAT",
+        "general_email:E-mail",
+        "primary_phone:Phone",
+        "city:City",
+        "country:Country",
+        "is_active:Active:boolean",
+        "last_synced_at:Synced:ago",
+    ),
+    "invoices": columns(
+        "invoice_number:Number",
+        "invoice_date:Date",
+        "due_date:Due",
+        "total:Total:money",
+        "balance:Open:money",
+        "currency_code:",
+        "status:Status:badge",
+        "customer_name:Customer:owner",
+        "customer_phone:Phone:phone",
+    ),
+    "reminders": columns(
+        "scheduled_date:On",
+        "reminder_type:Kind",
+        "status:Status:badge",
+        "skip_reason:Why not",
+        "invoice_number:Invoice",
+        "balance:Open:money",
+        "currency_code:",
+        "customer_name:Customer:owner",
+        "customer_phone:Phone:phone",
+    ),
+    "deliveries": columns(
+        "received_at:Received:ago",
+        "id:Delivery:delivery",
+        "event:Event",
+        "status:Status:badge",
+        "source_customer_id:Customer",
+        "attempts:Attempts:number",
+        "duration_ms:ms:number",
+        "error:Error",
+    ),
     "refusals": columns("refused_at:When:ago", "reason:Reason:badge", "address:From", "size:Bytes:number"),
-    "runs": columns("started_at:Started:ago", "source:System:badge", "kind:Kind", "trigger:By", "status:Status:badge", "created:Created:number", "updated:Updated:number", "unchanged:Unchanged:number", "rejected:Rejected:number", "errors:Errors:number", "pages:Pages:number", "calls:Calls:number", "quota_left:Quota left:number", "seconds:Seconds:seconds", "message:Message"),
-    "rejects": columns("last_seen_at:Seen:ago", "source:System:badge", "entity:What", "source_id:Id", "reason:Reason", "record:Record"),
-    "intakes": columns("created_at:When:ago", "customer_name:Customer:owner", "role:Role:role", "contact_email:E-mail", "contact_phone:Phone", "note:Note", "created_by:By"),
+    "runs": columns(
+        "started_at:Started:ago",
+        "source:System:badge",
+        "kind:Kind",
+        "trigger:By",
+        "status:Status:badge",
+        "created:Created:number",
+        "updated:Updated:number",
+        "unchanged:Unchanged:number",
+        "rejected:Rejected:number",
+        "errors:Errors:number",
+        "pages:Pages:number",
+        "calls:Calls:number",
+        "quota_left:Quota left:number",
+        "seconds:Seconds:seconds",
+        "message:Message",
+    ),
+    "rejects": columns(
+        "last_seen_at:Seen:ago", "source:System:badge", "entity:What", "source_id:Id", "reason:Reason", "record:Record"
+    ),
+    "intakes": columns(
+        "created_at:When:ago",
+        "customer_name:Customer:owner",
+        "role:Role:role",
+        "contact_email:E-mail",
+        "contact_phone:Phone",
+        "note:Note",
+        "created_by:By",
+    ),
     "audit": columns("at:When:ago", "who:Who", "action:What", "target:To what", "details:Details"),
-}  # fmt: skip
+}
 DETAIL_TABLES = (
-    ("Why these are one customer", "evidence", columns("one_ref:One", "other_ref:Other", "rule:Evidence", "weight:Weight:number")),
-    ("Invoices", "invoices", columns("invoice_number:Number", "invoice_date:Date", "due_date:Due", "total:Total:money", "balance:Open:money", "currency_code:", "status:Status:badge")),
-    ("Old invoices", "legacy", columns("source_invoice_id:Number", "invoice_date:Date", "total:Total:money", "currency_code:", "match_rule:Linked by", "match_score:Score:number")),
-    ("Reminders", "reminders", columns("scheduled_date:On", "reminder_type:Kind", "status:Status:badge", "skip_reason:Why not")),
+    (
+        "Why these are one customer",
+        "evidence",
+        columns("one_ref:One", "other_ref:Other", "rule:Evidence", "weight:Weight:number"),
+    ),
+    (
+        "Invoices",
+        "invoices",
+        columns(
+            "invoice_number:Number",
+            "invoice_date:Date",
+            "due_date:Due",
+            "total:Total:money",
+            "balance:Open:money",
+            "currency_code:",
+            "status:Status:badge",
+        ),
+    ),
+    (
+        "Old invoices",
+        "legacy",
+        columns(
+            "source_invoice_id:Number",
+            "invoice_date:Date",
+            "total:Total:money",
+            "currency_code:",
+            "match_rule:Linked by",
+            "match_score:Score:number",
+        ),
+    ),
+    (
+        "Reminders",
+        "reminders",
+        columns("scheduled_date:On", "reminder_type:Kind", "status:Status:badge", "skip_reason:Why not"),
+    ),
     ("Pushed to SUMIT", "pushes", columns("pushed_at:When:ago", "outcome:Outcome:badge", "reason:Reason")),
-    ("What changed", "changes", columns("changed_at:When:ago", "field:Field", "old_value:Before", "new_value:After", "origin:By:badge")),
-)  # fmt: skip
+    (
+        "What changed",
+        "changes",
+        columns("changed_at:When:ago", "field:Field", "old_value:Before", "new_value:After", "origin:By:badge"),
+    ),
+)
 
 
 def heading(name: str) -> str:
@@ -123,13 +224,9 @@ def cell(row: Mapping[str, Any], column: Column) -> Any:  # noqa: PLR0911 (one l
         case "ago":
             return ago(value)
         case "boolean":
-            return Markup('<span class="badge {}">{}</span>').format(
-                "ok" if value else "", "yes" if value else "no"
-            )
+            return Markup('<span class="badge {}">{}</span>').format("ok" if value else "", "yes" if value else "no")
         case "badge" | "role" if value:
-            return Markup('<span class="badge {}">{}</span>').format(
-                "role" if column.kind == "role" else value, value
-            )
+            return Markup('<span class="badge {}">{}</span>').format("role" if column.kind == "role" else value, value)
     if value is None:
         return ""
     return Markup("<bdi>{}</bdi>").format(value)

@@ -43,9 +43,17 @@ class Webhooks(Screen):
         """Apply all failed deliveries once more."""
         if request.method != "POST":
             return await self._show(
-                request, session, "confirm.html", title="Retry failed deliveries", lines=["All failed deliveries are applied once more, parked ones too."],
-                action="/webhooks/retry", ids=[], go="Retry", back="/webhooks", disabled=False,
-            )  # fmt: skip
+                request,
+                session,
+                "confirm.html",
+                title="Retry failed deliveries",
+                lines=["All failed deliveries are applied once more, parked ones too."],
+                action="/webhooks/retry",
+                ids=[],
+                go="Retry",
+                back="/webhooks",
+                disabled=False,
+            )
         return await self._apply_again(None, session)
 
     async def replay_range(self, request: Request, session: Session) -> Response:
@@ -58,7 +66,9 @@ class Webhooks(Screen):
             span = _instant(since), _instant(until)
         except ValueError:
             failed = "From and to are instants, like 2031-05-01T08:00."
-            return await self._show(request, session, "range.html", since=since, until=until, only=status, number=None, failed=failed)  # fmt: skip
+            return await self._show(
+                request, session, "range.html", since=since, until=until, only=status, number=None, failed=failed
+            )
 
         def read() -> list[str]:
             with self._connect() as connection:
@@ -67,18 +77,14 @@ class Webhooks(Screen):
         ids = await run_in_threadpool(read)
         if form.get("go") and ids:
             return await self._apply_again(ids, session)
-        return await self._show(
-            request, session, "range.html", since=since, until=until, only=status, number=len(ids)
-        )
+        return await self._show(request, session, "range.html", since=since, until=until, only=status, number=len(ids))
 
     async def _apply_again(self, ids: list[str] | None, session: Session) -> Response:
         def again() -> str:
             with self._connect() as connection, connection.transaction():
                 number = deliveries.put_back(connection, ids=ids)
                 named = "all failed" if ids is None else f"{len(ids)} deliveries"
-                audit.record(
-                    connection, who=session.user, action="replay", target=named, details={"ids": ids}
-                )
+                audit.record(connection, who=session.user, action="replay", target=named, details={"ids": ids})
             applied = apply_deliveries(self._runtime.context(trigger="web"), self._runtime.receiving)
             return f"{number} put back; " + (
                 ", ".join(f"{n} {s}" for s, n in applied.statuses.items()) or "applied by another"

@@ -59,9 +59,7 @@ class Applier:
     def _run(self) -> None:
         while not self._stopping:
             try:
-                with connect(
-                    self._context.url, name="customer_assets apply webhooks", timeout=2
-                ) as connection:
+                with connect(self._context.url, name="customer_assets apply webhooks", timeout=2) as connection:
                     hold_presence(connection, APPLIER)
                     self._apply_until_stopped(connection)
             except (psycopg.Error, CustomerAssetsError) as error:
@@ -90,10 +88,6 @@ class Applier:
         if not self._batch.total:
             return
         clock = time.monotonic()
-        if (
-            now
-            or clock - self._batch_until >= QUIET_SECONDS
-            or clock - self._batch_from >= LONGEST_BATCH_SECONDS
-        ):
+        if now or clock - self._batch_until >= QUIET_SECONDS or clock - self._batch_from >= LONGEST_BATCH_SECONDS:
             batch, self._batch, self._batch_from = self._batch, AppliedDeliveries(), 0.0
             self._report(batch)

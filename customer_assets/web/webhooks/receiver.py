@@ -137,9 +137,7 @@ class Receiver:
         try:
             await self._deliveries.put(delivery)
         except NotStoredError:
-            await _answer(
-                send, 503, b'{"error":"could not be stored; send it again"}', (b"retry-after", b"5")
-            )
+            await _answer(send, 503, b'{"error":"could not be stored; send it again"}', (b"retry-after", b"5"))
             return
         if delivery.status == "waiting":
             self._landed()
@@ -163,9 +161,7 @@ class Receiver:
         account = await self._account_of(signature, body)
         opened = open_delivery(body, signature.t)
         status = "failed" if opened.error else "waiting" if opened.event in EVENTS else "ignored"
-        return Landed(
-            opened.id, account, SOURCE, opened.event, body, signature.signed_at, status, opened.error
-        )
+        return Landed(opened.id, account, SOURCE, opened.event, body, signature.signed_at, status, opened.error)
 
     async def _account_of(self, signature: Signature, body: bytes) -> str:
         """Whose secret signed it.
@@ -197,9 +193,7 @@ class Receiver:
         if not self._allowance.take(address):
             if self._allowance.is_news(address):
                 await self._note(Refusal("throttled", address, refused.size, None))
-            await _answer(
-                send, 429, b'{"error":"too many refused deliveries"}', (b"retry-after", b"60"), close
-            )
+            await _answer(send, 429, b'{"error":"too many refused deliveries"}', (b"retry-after", b"60"), close)
             return
         body_hash = hashlib.sha256(refused.body).digest() if refused.body is not None else None
         await self._note(Refusal(refused.reason, address, refused.size, body_hash))

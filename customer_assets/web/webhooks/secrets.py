@@ -64,9 +64,7 @@ class Secrets:
         self.held = _held([*self._configured, *registered])
 
     def _registered(self) -> list[tuple[str, str]]:
-        with connect(
-            self._url, name="customer_assets receiver secrets", timeout=2, statement_seconds=1
-        ) as connection:
+        with connect(self._url, name="customer_assets receiver secrets", timeout=2, statement_seconds=1) as connection:
             return live_secrets(connection, source=self._source)
 
 

@@ -39,17 +39,13 @@ def test_a_total_that_moves_is_never_complete(distinct: int, totals: set[int]) -
 
 
 @given(distinct=COUNTS, twice=st.integers(0, 50), tolerates=st.booleans())
-def test_without_a_total_only_records_that_came_twice_raise_doubt(
-    distinct: int, twice: int, tolerates: bool
-) -> None:
+def test_without_a_total_only_records_that_came_twice_raise_doubt(distinct: int, twice: int, tolerates: bool) -> None:
     doubt = miscounted(Seen(distinct, distinct + twice), is_counted=False, tolerates_duplicates=tolerates)
     assert (doubt is None) == (tolerates or twice == 0)
 
 
 @given(before=COUNTS, share=SHARES, distinct=COUNTS)
-def test_a_larger_scan_is_never_more_doubtful_than_a_smaller_one(
-    before: int, share: float, distinct: int
-) -> None:
+def test_a_larger_scan_is_never_more_doubtful_than_a_smaller_one(before: int, share: float, distinct: int) -> None:
     if shrunk(distinct, before=before, share=share) is None:
         assert shrunk(distinct + 1, before=before, share=share) is None
     assert shrunk(before, before=before, share=share) is None
@@ -64,9 +60,7 @@ def test_by_a_tenth_rounded_up_a_scan_may_shrink(before: int) -> None:
 
 
 @given(missing=st.lists(st.text(min_size=1), max_size=80), live=COUNTS, share=SHARES, most=st.integers(0, 60))
-def test_either_few_enough_are_asked_for_or_nobody(
-    missing: list[str], live: int, share: float, most: int
-) -> None:
+def test_either_few_enough_are_asked_for_or_nobody(missing: list[str], live: int, share: float, most: int) -> None:
     asked = to_confirm(missing, live=live, share=share, most=most)
     assert asked == missing[: len(asked)]
     assert len(asked) <= most
