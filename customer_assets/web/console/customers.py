@@ -25,10 +25,10 @@ from customer_assets.store.database import Connection
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
-from customer_assets.web.console.lists import HAS_PHONE, Lists, choice, chosen_columns
+from customer_assets.web.console.listings import CUSTOMERS, HAS_PHONE, choice
+from customer_assets.web.console.lists import Lists, chosen_columns
 from customer_assets.web.console.screen import link_of
 from customer_assets.web.console.tables import (
-    COLUMNS,
     DETAIL_TABLES,
     Column,
     columns,
@@ -77,8 +77,8 @@ class Customers(Lists):
             title="Customers",
             rows=found,
             filters=filters,
-            columns=chosen_columns("customers", request),
-            all_columns=COLUMNS["customers"],
+            columns=chosen_columns(CUSTOMERS, request),
+            all_columns=CUSTOMERS,
             actions=actions,
             bulk="/push/plan",
             matching=request.url.query,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -11,23 +10,15 @@ from starlette.responses import Response
 
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
+from customer_assets.web.console.listings import ListPage
 from customer_assets.web.console.screen import Screen, link_of
-from customer_assets.web.console.tables import COLUMNS, Column
+from customer_assets.web.console.tables import Column
 
 
-def choice(name: str, label: str, values: Sequence[Any]) -> dict[str, Any]:
-    """A filter with these values, or (value, label) pairs."""
-    return {"name": name, "label": label, "choices": [v if isinstance(v, tuple) else (v, v) for v in values]}
-
-
-HAS_PHONE = choice("phone", "Phone", [("none", "no phone"), ("some", "with a phone")])
-HAS_CUSTOMER = choice("customer", "Customer", [("none", "no customer"), ("some", "with a customer")])
-
-
-def chosen_columns(name: str, request: Request) -> list[Column]:
-    """The columns that the address names; all for none."""
+def chosen_columns(columns: list[Column], request: Request) -> list[Column]:
+    """Of these columns those that the address names; all for none."""
     wanted = set(request.query_params.getlist("column"))
-    return [column for column in COLUMNS[name] if column.name in wanted] or COLUMNS[name]
+    return [column for column in columns if column.name in wanted] or columns
 
 
 def page_number(request: Request) -> int:
@@ -39,27 +30,21 @@ def page_number(request: Request) -> int:
 class Lists(Screen):
     """Any list that is declared."""
 
-    def listing(
-        self,
-        name: str,
-        title: str,
-        filters: Sequence[Mapping[str, Any]],
-        actions: Sequence[tuple[str, str]] = (),
-    ) -> Any:
+    def listing(self, listed: ListPage) -> Any:
         """A list with filters and pages; all of its state is in its address."""
 
         async def show(request: Request, session: Session) -> Response:
-            page, found, more = await run_in_threadpool(self._page, name, request)
+            page, found, more = await run_in_threadpool(self._page, listed.name, request)
             return await self._show(
                 request,
                 session,
                 "list.html",
-                title=title,
+                title=listed.title,
                 rows=found,
-                columns=chosen_columns(name, request),
-                all_columns=COLUMNS[name],
-                filters=filters,
-                actions=actions,
+                columns=chosen_columns(listed.columns, request),
+                all_columns=listed.columns,
+                filters=listed.filters,
+                actions=listed.actions,
                 bulk=None,
                 page=page,
                 more=more,

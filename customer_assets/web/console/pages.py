@@ -8,13 +8,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.sources.registry import SYSTEMS
 from customer_assets.web.console.customers import Customers
 from customer_assets.web.console.decisions import Decisions
 from customer_assets.web.console.guard import Guard
 from customer_assets.web.console.health import Health
 from customer_assets.web.console.jobs import Worker
-from customer_assets.web.console.lists import HAS_CUSTOMER, HAS_PHONE, Lists, choice
+from customer_assets.web.console.listings import list_pages
+from customer_assets.web.console.lists import Lists
 from customer_assets.web.console.logins import Logins
 from customer_assets.web.console.screen import HERE
 from customer_assets.web.console.syncs import Syncs
@@ -35,44 +35,8 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
         "/customers": customers.customers,
         "/customers/search": customers.search,
         "/customers/{id:row}": customers.customer,
-        "/invoices": lists.listing(
-            "invoices",
-            "Invoices",
-            [
-                choice("status", "Status", ["sent", "overdue", "partially_paid", "paid", "draft", "void"]),
-                HAS_CUSTOMER,
-                HAS_PHONE,
-            ],
-        ),
-        "/reminders": lists.listing(
-            "reminders",
-            "Reminders",
-            [choice("status", "Status", ["pending", "skipped", "cancelled", "sent"]), HAS_CUSTOMER, HAS_PHONE],
-        ),
-        "/runs": lists.listing(
-            "runs",
-            "Sync runs",
-            [
-                choice("status", "Status", ["running", "ok", "partial", "failed"]),
-                choice("source", "System", list(SYSTEMS)),
-            ],
-            [("/rejects", "Rejected records")],
-        ),
-        "/rejects": lists.listing("rejects", "Rejected records", []),
-        "/webhooks": lists.listing(
-            "deliveries",
-            "Webhook deliveries",
-            [choice("status", "Status", ["waiting", "applied", "ignored", "stale", "failed"])],
-            [
-                ("/webhooks/refusals", "Refusals"),
-                ("/webhooks/retry", "Retry failed…"),
-                ("/webhooks/range", "Replay a range…"),
-            ],
-        ),
-        "/webhooks/refusals": lists.listing("refusals", "Refused deliveries", []),
+        **{listed.path: lists.listing(listed) for listed in list_pages()},
         "/webhooks/deliveries/{id:path}": webhooks.delivery,
-        "/intakes": lists.listing("intakes", "Intakes", [], [("/intakes/new", "New intake")]),
-        "/audit": lists.listing("audit", "Audit", []),
         "/conflicts": decisions.conflicts,
         "/reviews": decisions.reviews,
         "/health": health.health,
