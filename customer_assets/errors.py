@@ -1,4 +1,21 @@
-"""The one exception tree.
+"""The one exception tree, by what follows from an error; in brackets the exit status of a command that ends with it.
+
+    CustomerAssetsError [1]
+    ├── ConfigurationError [2]   a setting or an argument is wrong; nothing was called
+    ├── BusyError                somebody else does it already
+    ├── NotFoundError            there is no such row here
+    ├── StaleEditError           somebody was faster
+    ├── RecordError              one record is bad; the others go on
+    └── SourceError [3]          an API could not do what was asked
+        ├── PermanentError       repeating cannot help
+        │   └── CredentialsError stop at the first
+        ├── TransientError       repeated with jitter inside a budget
+        │   └── ThrottledError   repeated after the wait that was asked for, a few times
+        ├── QuotaError           what landed stays; the next run resumes there
+        ├── GoneError            the record does not exist there
+        ├── ContractError        not what the API promises
+        ├── UnknownOutcomeError  a write may have happened: look before writing again
+        └── RefusedError [1]     understood and refused: this row fails, the others go on
 
 A message says what happened, to which record or page, and what mends it. It never carries a credential: messages are
 built from addresses and ids, never from request bodies or headers.
@@ -94,10 +111,6 @@ class NotFoundError(CustomerAssetsError):
 
 class StaleEditError(CustomerAssetsError):
     """The row was changed since the editor saw it: nothing is written, both versions are there to be looked at."""
-
-
-class IncompleteScanError(SourceError):
-    """A full scan ended without all records. What it landed may be loaded; nothing may be deleted by it."""
 
 
 class RecordError(CustomerAssetsError):

@@ -22,10 +22,10 @@ app = typer.Typer(help="The database: schema, address, shell, read-only roles.",
 @app.command("upgrade")
 def db_upgrade(as_json: JsonOption = False) -> None:
     """Bring the schema to this version."""
-    from customer_assets.store.database import shown
+    from customer_assets.store.database import redacted
 
     runtime = opened_runtime()
-    say(f"{shown(runtime.url)} is at the newest schema")
+    say(f"{redacted(runtime.url)} is at the newest schema")
     if as_json:
         print_json({"status": "ok"})
 

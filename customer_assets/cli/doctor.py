@@ -40,7 +40,7 @@ def examine(open_runtime: Callable[[], Runtime]) -> list[Finding]:
         runtime = open_runtime()
     except CustomerAssetsError as error:
         return [Finding("database", False, str(error), error.exit_code)]
-    findings = [Finding("database", True, f"{database.shown(runtime.url)}, schema up to date")]
+    findings = [Finding("database", True, f"{database.redacted(runtime.url)}, schema up to date")]
     working = runtime.working
     for system in SYSTEMS:
         accounts = working.of(system)

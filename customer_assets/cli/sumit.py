@@ -124,7 +124,7 @@ def edit(
     """Change a customer here; laid over what its system says, audited, and pushed where it is SUMIT's."""
     from customer_assets.pipeline.edit import edit_customer
 
-    wanted, held = pairs_of(changes, "FIELD=VALUE"), pairs_of(seen, "FIELD=VALUE")
+    wanted, seen_values = pairs_of(changes, "FIELD=VALUE"), pairs_of(seen, "FIELD=VALUE")
     if not wanted and not release:
         raise ConfigurationError("edit: write FIELD=VALUE, or --release FIELD")
     try:
@@ -133,7 +133,7 @@ def edit(
             customer_id,
             wanted,
             by=getpass.getuser(),
-            seen=held,
+            seen=seen_values,
             seen_at=seen_at,
             release=release or (),
         )

@@ -7,7 +7,8 @@ import dagster as dg
 from customer_assets.pipeline.identity.resolve import disagreeing_rows
 from customer_assets.runtime.alerts import post_alert
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.store.database import connect, scalar
+from customer_assets.store.database import connect
+from customer_assets.store.reads import integrity
 from customer_assets.store.reads.integrity import RULES, Rule
 
 # Which asset each rule of the integrity report speaks of, by the beginning of its name.
@@ -33,9 +34,7 @@ def _rules_of(asset: str) -> list[Rule]:
     """The integrity rules of an asset, and that its keys are unique."""
     found = [rule for rule in RULES if next(a for part, a in ASSET_OF.items() if rule.name.startswith(part)) == asset]
     if asset in KEYS:
-        table, keys = KEYS[asset]
-        doubled = f"select 1 as example from {table} group by {keys} having count(*) > 1"
-        found.append(Rule("unique_keys", f"({keys}) is unique", doubled))
+        found.append(integrity.unique_keys(*KEYS[asset]))
     return found
 
 
@@ -50,7 +49,7 @@ def _integrity_checks(asset: str) -> dg.AssetChecksDefinition:
     def check(runtime: dg.ResourceParam[Runtime]) -> Iterator[dg.AssetCheckResult]:
         with connect(runtime.url) as connection:
             for rule in rules:
-                found = scalar(connection, f"select count(*) from ({rule.query}) violations")
+                found = integrity.count_violations(connection, rule)
                 yield dg.AssetCheckResult(
                     asset_key=asset, check_name=rule.name, passed=found == 0, metadata={"violations": found}
                 )
@@ -64,14 +63,9 @@ def _integrity_checks(asset: str) -> dg.AssetChecksDefinition:
 def null_rates(runtime: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
     """Blank shares as metadata, for a look at what a source stopped giving."""
     columns = ("name", "vat_number", "primary_phone", "general_email", "city", "country", "role")
-    shares = ", ".join(f"round(avg(({c} is null)::int), 4)::float as {c}" for c in columns)
     with connect(runtime.url) as connection:
-        rows = connection.execute(
-            f"select source, {shares} from customer_rows where deleted_at is null group by source order by source"
-        ).fetchall()
-    return dg.AssetCheckResult(
-        passed=all(row["name"] == 0 for row in rows), metadata={row.pop("source"): row for row in rows}
-    )
+        rates = integrity.null_rates(connection, columns)
+    return dg.AssetCheckResult(passed=all(rate["name"] == 0 for rate in rates.values()), metadata=dict(rates))
 
 
 @dg.asset_check(

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from customer_assets.errors import CustomerAssetsError
-from customer_assets.store.database import connect, scalar
+from customer_assets.store.database import connect
+from customer_assets.store.reads.integrity import count_rows
 
 OWNERS = ["team:data"]
 # A night and a half: one missed nightly sync is seen the next afternoon.
@@ -91,8 +92,7 @@ def table_metadata(
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     described = metadata.tables[table]
     with connect(url) as connection:
-        condition = " and ".join(f"{column} = %({column})s" for column in where or {}) or "true"
-        rows = scalar(connection, f"select count(*) from {table} where {condition}", where)
+        rows = count_rows(connection, table, where)
     columns = [
         dg.TableColumn(
             column.name,

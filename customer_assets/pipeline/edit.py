@@ -86,16 +86,16 @@ def _refuse_stale(row: Mapping[str, Any], seen: Mapping[str, Any] | None, seen_a
             f"customer {row['id']} was changed at {row['updated_at']:%Y-%m-%d %H:%M:%S} UTC, after you saw it: look again"
         )
     for name, text in (seen or {}).items():
-        held, value = overlays.as_json(row[name]), parse_edit(name, text) if text not in (None, "") else None
-        if held != value:
-            raise StaleEditError(f"customer {row['id']}: {name} is {held!r} now, not {value!r} as you saw it")
+        current, value = overlays.as_json(row[name]), parse_edit(name, text) if text not in (None, "") else None
+        if current != value:
+            raise StaleEditError(f"customer {row['id']}: {name} is {current!r} now, not {value!r} as you saw it")
 
 
 def batch_of_edit(connection: Connection, context: Context, row: Mapping[str, Any]) -> Batch:
-    laid = overlays.load_overlays(
+    overlay = overlays.load_overlays(
         connection,
         account=row["account"],
         source=row["source"],
         default_region=context.settings.default_region,
     )
-    return Batch.of_edit(row["account"], row["source"], laid)
+    return Batch.of_edit(row["account"], row["source"], overlay)

@@ -90,8 +90,8 @@ def run_job(
                 systems_failed |= check.check_name == ALL_SYNCED
         if event.event_type == dg.DagsterEventType.STEP_FAILURE:
             failure = event.step_failure_data
-            said = failure.user_failure_data.description if failure.user_failure_data else None
-            error = error or said or (failure.error.message.strip() if failure.error else "a step failed")
+            description = failure.user_failure_data.description if failure.user_failure_data else None
+            error = error or description or (failure.error.message.strip() if failure.error else "a step failed")
     return JobRun(job, result.run_id, result.success, list(materialized.values()), error, failed_checks, systems_failed)
 
 

@@ -9,13 +9,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from customer_assets.accounts import Configuration
 from customer_assets.errors import ConfigurationError
 from customer_assets.runtime.dagster_reports import dagster_instance
 from customer_assets.runtime.dagster_runs import close_dead_runs
 from customer_assets.runtime.processes import end_family
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.runtime.sandbox import running_sandbox
-from customer_assets.settings import project_root
+from customer_assets.settings import Settings, project_root
 from customer_assets.store import database, embedded
 
 if TYPE_CHECKING:
@@ -32,46 +33,14 @@ def run_dev(runtime: Runtime, *, say: Say) -> None:
     require_systems(runtime)
     settings = runtime.configuration.settings
     was_up = running_sandbox(runtime.home) is not None
-    working = runtime.working
+    working = runtime.working  # starts the sandbox where that is meant
     with dagster_instance() as instance:
         close_dead_runs(instance)
-    dagster = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(settings.dagster_port),
-        "--workspace",
-        "workspace.yaml",
-    ]
-    web = [sys.executable, "-m", "customer_assets", "serve", "--port", str(settings.web_port)]
-    dagster_url = f"http://127.0.0.1:{settings.dagster_port}"
-    # a group of their own: Ctrl-C reaches us, and we end them in order
-    children = [
-        subprocess.Popen(  # noqa: S603
-            command,
-            cwd=project_root(),
-            start_new_session=True,
-            env={**os.environ, "DAGSTER_HOME": str(project_root()), "DAGSTER_URL": dagster_url},
-        )
-        for command in (dagster, web)
-    ]
+    children = _start(settings)
     # a shell starts background jobs with SIGINT ignored: both are taken by hand
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
-    say(f"Dagster UI    {dagster_url}")
-    say(f"console       http://127.0.0.1:{settings.web_port}/")
-    say(f"JSON API      http://127.0.0.1:{settings.web_port}/api/customers")
-    say(f"health        http://127.0.0.1:{settings.web_port}/healthz")
-    say(f"webhooks      http://127.0.0.1:{settings.web_port}/api/webhooks/robaws/customers")
-    say(f"database      {database.shown(runtime.url)} (customer-assets db psql)")
-    if working.sandbox:
-        state = running_sandbox(runtime.home) or {}
-        say(f"sandbox       {state.get('base')} (made-up data: nothing is configured)")
-    say("Ctrl-C stops all of it")
+    _say_addresses(runtime, working, say)
     ended: subprocess.Popen[bytes] | None = None
     try:
         while ended is None:
@@ -89,6 +58,34 @@ def run_dev(runtime: Runtime, *, say: Say) -> None:
         raise ConfigurationError(f"a part ended by itself with status {ended.returncode}: {ended.args!s}")
 
 
+def _start(settings: Settings) -> list[subprocess.Popen[bytes]]:
+    """Dagster and the web app, each in a group of its own: Ctrl-C reaches us, and we end them in order."""
+    port = str(settings.dagster_port)
+    dagster = ["-m", "dagster", "dev", "--host", "127.0.0.1", "--port", port, "--workspace", "workspace.yaml"]
+    web = ["-m", "customer_assets", "serve", "--port", str(settings.web_port)]
+    environment = {**os.environ, "DAGSTER_HOME": str(project_root()), "DAGSTER_URL": f"http://127.0.0.1:{port}"}
+    return [
+        subprocess.Popen(  # noqa: S603
+            [sys.executable, *arguments], cwd=project_root(), start_new_session=True, env=environment
+        )
+        for arguments in (dagster, web)
+    ]
+
+
+def _say_addresses(runtime: Runtime, working: Configuration, say: Say) -> None:
+    settings = runtime.configuration.settings
+    say(f"Dagster UI    http://127.0.0.1:{settings.dagster_port}")
+    say(f"console       http://127.0.0.1:{settings.web_port}/")
+    say(f"JSON API      http://127.0.0.1:{settings.web_port}/api/customers")
+    say(f"health        http://127.0.0.1:{settings.web_port}/healthz")
+    say(f"webhooks      http://127.0.0.1:{settings.web_port}/api/webhooks/robaws/customers")
+    say(f"database      {database.redacted(runtime.url)} (customer-assets db psql)")
+    if working.sandbox:
+        state = running_sandbox(runtime.home) or {}
+        say(f"sandbox       {state.get('base')} (made-up data: nothing is configured)")
+    say("Ctrl-C stops all of it")
+
+
 def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
@@ -98,9 +95,6 @@ def _stop_server_if_unused(runtime: Runtime) -> None:
     if runtime.configuration.settings.database_url is not None or embedded.running_server(runtime.home) is None:
         return
     with database.connect(runtime.url) as connection:
-        others = database.scalar(
-            connection,
-            "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
-        )
+        others = database.other_clients(connection)
     if not others:
         embedded.stop_server(runtime.home)

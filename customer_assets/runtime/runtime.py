@@ -24,7 +24,7 @@ from customer_assets.pipeline.context import Context, Progress
 from customer_assets.runtime.dagster_reports import JOINED_URL, Reporter
 from customer_assets.runtime.sandbox import ensure_sandbox, sandbox_configuration
 from customer_assets.sources.registry import SYSTEMS
-from customer_assets.store import database, embedded
+from customer_assets.store import database, embedded, marks
 from customer_assets.store.webhooks import endpoints
 
 PREFIXES = ", ".join(f"{name.upper()}_" for name in SYSTEMS)
@@ -187,33 +187,21 @@ def _plain(url: str) -> str:
 def _refuse_real_data(url: str) -> None:
     """The sandbox goes into an empty database, or one that it filled itself."""
     with database.connect(url) as connection:
-        tables = database.scalar(
-            connection,
-            "select count(*) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
-        )
-        if not tables:
-            return
-        known = database.scalar(connection, "select to_regclass('ops.database_marks')")
-        mark = (
-            database.scalar(connection, "select value from ops.database_marks where mark = 'data'") if known else None
-        )
-        if mark != "sandbox":
+        if not marks.is_empty(connection) and marks.data_mark(connection) != "sandbox":
             raise ConfigurationError(
-                f"{database.shown(url)} is not empty: the sandbox's made-up data goes only into an empty database "
+                f"{database.redacted(url)} is not empty: the sandbox's made-up data goes only into an empty database "
                 "(DATABASE_URL)"
             )
 
 
 def _mark(url: str, data: str, *, only_with_systems: bool) -> None:
-    """Remember what the database is for; the first to fill it decides."""
+    """Remember what the database is for."""
     if data == "real" and not only_with_systems:
         return
     with database.connect(url) as connection:
-        held = database.scalar(connection, "select value from ops.database_marks where mark = 'data'")
-        if held is None:
-            connection.execute("insert into ops.database_marks values ('data', %s) on conflict do nothing", [data])
-        elif held != data:
+        marks.mark_data(connection, data)
+        if marks.data_mark(connection) != data:
             raise ConfigurationError(
-                f"{database.shown(url)} holds the sandbox's made-up data: use another database for real customers "
+                f"{database.redacted(url)} holds the sandbox's made-up data: use another database for real customers "
                 "(DATABASE_URL)"
             )

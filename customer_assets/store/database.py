@@ -52,11 +52,13 @@ def connect(
             "characters of the password percent-encoded"
         ) from None
     except psycopg.OperationalError as error:
-        raise ConfigurationError(f"cannot connect to {shown(url)}: {_first_line(error)}; check DATABASE_URL") from None
+        raise ConfigurationError(
+            f"cannot connect to {redacted(url)}: {_first_line(error)}; check DATABASE_URL"
+        ) from None
     if connection.info.server_version < OLDEST_SERVER:
         version = connection.info.server_version // 10000
         connection.close()
-        raise ConfigurationError(f"{shown(url)} is PostgreSQL {version}; 15 or newer is needed (DATABASE_URL)")
+        raise ConfigurationError(f"{redacted(url)} is PostgreSQL {version}; 15 or newer is needed (DATABASE_URL)")
     return connection
 
 
@@ -65,7 +67,7 @@ def tuned(name: str, *, timeout: int) -> dict[str, Any]:
     return {"application_name": f"{name} pid {os.getpid()}"[:63], "connect_timeout": timeout}
 
 
-def shown(url: str) -> str:
+def redacted(url: str) -> str:
     """The URL without its password and query, fit for a message."""
     try:
         parts = urlsplit(url)
@@ -98,7 +100,7 @@ def ensure_database(server_url: str, database: str) -> None:
             pass  # another process was faster
         except psycopg.errors.InsufficientPrivilege:
             raise ConfigurationError(
-                f"{shown(server_url)}: this role may not create the database {database!r}; create it, or grant CREATEDB"
+                f"{redacted(server_url)}: this role may not create the database {database!r}; create it, or grant CREATEDB"
             ) from None
 
 
@@ -264,3 +266,14 @@ def scalar(connection: Connection, query: str, parameters: Any = None) -> Any:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def other_clients(connection: Connection) -> int:
+    """How many others are connected to the server."""
+    query = "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+    return int(scalar(connection, query))
+
+
+def ping(connection: Connection) -> None:
+    """One question that costs nothing; raises what the database raises where it cannot answer."""
+    connection.execute("select")

@@ -27,10 +27,10 @@ from customer_assets.runtime.dagster_reports import Reporter
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.system import WebhookSettings
 from customer_assets.store import users
-from customer_assets.store.database import connect
+from customer_assets.store.database import connect, ping
 from customer_assets.store.reads import api, console
 from customer_assets.store.webhooks import endpoints
-from customer_assets.store.webhooks.inbox import land, store_refusals
+from customer_assets.store.webhooks.inbox import store_new, store_refusals
 from customer_assets.web.api import api_routes, as_json, connect_to_read
 from customer_assets.web.console.guard import Guard, SecureHeaders
 from customer_assets.web.console.jobs import Worker
@@ -59,7 +59,7 @@ class App:
 def build_app(runtime: Runtime) -> App:
     """The ASGI app of one runtime. Its lifespan runs the writers and the applier of deliveries."""
     secrets = Secrets(runtime.url, runtime.receiving, source=SOURCE)
-    landing = GroupWriter(runtime.url, land, lanes=2)
+    writer = GroupWriter(runtime.url, store_new, lanes=2)
     refusals = GroupWriter(runtime.url, store_refusals, lanes=1)
     reporter = Reporter(runtime.dagster_url)
     applier = Applier(runtime.context(trigger="web"), runtime.receiving, partial(_report, runtime, reporter))
@@ -67,7 +67,7 @@ def build_app(runtime: Runtime) -> App:
     first: WebhookSettings = next(a.settings for a in runtime.receiving if a.system == SOURCE)
     receiver = Receiver(
         secrets,
-        landing,
+        writer,
         refusals,
         applier.wake,
         tolerance_seconds=first.webhook_tolerance_seconds,
@@ -85,7 +85,7 @@ def build_app(runtime: Runtime) -> App:
                 "or ROBAWS_WEBHOOK_SECRET is set"
             )
         await run_in_threadpool(_ensure_admin, runtime)
-        tasks = [asyncio.create_task(part.run()) for part in (landing, refusals, secrets)]
+        tasks = [asyncio.create_task(part.run()) for part in (writer, refusals, secrets)]
         applier.start()
         threading.Thread(target=_ensure_search, args=(runtime,), name="search index", daemon=True).start()
         try:
@@ -124,7 +124,7 @@ def _report(runtime: Runtime, reporter: Reporter, batch: AppliedDeliveries) -> N
 def _health_routes(runtime: Runtime, secrets: Secrets, applier: Applier) -> list[Route]:
     async def health(request: Request) -> Response:  # noqa: ARG001
         state = await run_in_threadpool(_health, runtime)
-        state["webhooks"] |= {"secrets": len(secrets.held.values), "applier": applier.is_alive}
+        state["webhooks"] |= {"secrets": len(secrets.known.values), "applier": applier.is_alive}
         return as_json({"status": "ok", **state})
 
     async def ready(request: Request) -> Response:  # noqa: ARG001
@@ -158,7 +158,7 @@ def _ensure_search(runtime: Runtime) -> None:
 
 def _ask_database(runtime: Runtime) -> None:
     with connect_to_read(runtime) as connection:
-        connection.execute("select")
+        ping(connection)
 
 
 def _health(runtime: Runtime) -> dict[str, Any]:
@@ -171,8 +171,8 @@ def _health(runtime: Runtime) -> dict[str, Any]:
 
 
 def _unavailable(_request: Request, error: Exception) -> Response:
-    said = str(error).splitlines()[0] if isinstance(error, CustomerAssetsError) else "the database does not answer"
-    return JSONResponse({"status": "failed", "error": said}, status_code=503, headers={"Retry-After": "5"})
+    message = str(error).splitlines()[0] if isinstance(error, CustomerAssetsError) else "the database does not answer"
+    return JSONResponse({"status": "failed", "error": message}, status_code=503, headers={"Retry-After": "5"})
 
 
 def _unusable(_request: Request, _error: Exception) -> Response:

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from stdnum.be import vat as be_vat
 
-from customer_assets.pipeline.identity.affected import find_region
+from customer_assets.pipeline.identity.affected import find_affected
 from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.pipeline.identity.resolve import (
     _engine,
@@ -190,7 +190,7 @@ def test_a_row_that_a_sync_changes_during_the_resolution_is_looked_at_again(comp
     engine = _engine(company.context)
     with connect(company.url) as connection, connection.transaction():
         changes = identity_index.changes(connection, engine=engine)
-        region = find_region(connection, changes, engine=engine, full=False)
+        region = find_affected(connection, changes, engine=engine, full=False)
         company.do("update customer_rows set primary_phone = '+3235550100' where id = %s", one)
         _resolve_region(connection, company.context, region, engine)
         again = identity_index.changes(connection, engine=engine)

@@ -15,7 +15,7 @@ import pytest
 
 from customer_assets.pipeline.webhooks.apply import AppliedDeliveries
 from customer_assets.store.database import connect
-from customer_assets.store.webhooks.inbox import Landed, connect_landing, land
+from customer_assets.store.webhooks.inbox import NewDelivery, connect_inbox, store_new
 from customer_assets.web.webhooks.applier import Applier
 from customer_assets.web.webhooks.receiver import LARGEST_BODY, PATH, Allowance
 from customer_assets_tests.conftest import Company
@@ -246,12 +246,12 @@ def test_extra_fields_by_id_are_read_by_what_list_pages_taught(web: Web) -> None
 def test_repeated_ids_in_any_order_do_not_hold_each_other_up(company: Company) -> None:
     async def both(prefix: int) -> list[Any]:
         items = [
-            Landed(f"{prefix}-{n}", "default", "robaws", "x", b"{}", datetime.now(UTC), "ignored", None)
+            NewDelivery(f"{prefix}-{n}", "default", "robaws", "x", b"{}", datetime.now(UTC), "ignored", None)
             for n in range(3000)
         ]
-        one, other = [await connect_landing(company.url, seconds=5) for _ in range(2)]
+        one, other = [await connect_inbox(company.url, seconds=5) for _ in range(2)]
         async with one, other:
-            return await asyncio.gather(land(one, items), land(other, items[::-1]), return_exceptions=True)
+            return await asyncio.gather(store_new(one, items), store_new(other, items[::-1]), return_exceptions=True)
 
     for prefix in range(5):
         assert sum(asyncio.run(both(prefix))) == 3000

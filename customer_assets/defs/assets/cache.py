@@ -152,5 +152,5 @@ def sync_outcome(context: dg.AssetCheckExecutionContext, runtime: dg.ResourcePar
         metadata={"failed": failed},
     )
     if failed:
-        said = "; ".join(f"{where}: {why}" for where, why in sorted(failed.items()))
-        raise dg.Failure(f"not synced: {said}", metadata={"failed": failed}, allow_retries=False)
+        reasons = "; ".join(f"{where}: {why}" for where, why in sorted(failed.items()))
+        raise dg.Failure(f"not synced: {reasons}", metadata={"failed": failed}, allow_retries=False)

@@ -48,7 +48,7 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
         for result in results:
             if result.message:
                 context.log.info(f"{system.name} ({result.account}): {result.message}")
-        said = "; ".join(result.message for result in results if result.message)
+        messages = "; ".join(result.message for result in results if result.message)
         return table.result(
             {
                 "accounts": len(results),
@@ -58,7 +58,7 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
                 "records": sum(done.scan.records or 0 for r in results for done in r.landed if done.scan),
             },
             checks=[_complete_scan(results)],
-            message=said or ("ok" if results else "not configured"),
+            message=messages or ("ok" if results else "not configured"),
         )
 
     return landed

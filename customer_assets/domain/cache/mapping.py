@@ -197,10 +197,10 @@ class Mapper:
         conflicts = 0
         for spec, paths, extra_names, is_plain in self._fields:
             found: Any = None
-            said = False
+            is_given = False
             for name in extra_names:
                 if name in extras:
-                    said = True
+                    is_given = True
                     if found is None:
                         found = spec.convert(extras[name], spec.column, warnings)
             for path in paths:
@@ -212,7 +212,7 @@ class Mapper:
                     value = value.get(key, _MISSING) if isinstance(value, dict) and value else None
                 if value is _MISSING:
                     continue
-                said = True
+                is_given = True
                 if value is None or value == "":
                     continue
                 converted = spec.convert(value, spec.column, warnings)
@@ -223,7 +223,7 @@ class Mapper:
             if found is None:
                 found = spec.default
                 if not is_plain and self._keeps(
-                    spec, said=said, unresolved=unresolved and bool(extra_names), insert_values=insert_values
+                    spec, is_given=is_given, unresolved=unresolved and bool(extra_names), insert_values=insert_values
                 ):
                     continue
             values[spec.column] = found
@@ -242,14 +242,14 @@ class Mapper:
             metadata["extraFields"] = record["extraFields"]
         return metadata
 
-    def _keeps(self, spec: Field, *, said: bool, unresolved: bool, insert_values: dict[str, Any]) -> bool:
+    def _keeps(self, spec: Field, *, is_given: bool, unresolved: bool, insert_values: dict[str, Any]) -> bool:
         """Whether a blank leaves the stored value alone; notes what a new row gets instead."""
         if spec.required:
             raise RecordError(f"no {spec.column}")
         if spec.insert_default is not None:
             insert_values[spec.column] = spec.insert_default
             return True
-        if spec.hold or unresolved or (not said and self._keep_absent):
+        if spec.hold or unresolved or (not is_given and self._keep_absent):
             if spec.default is not None:
                 insert_values[spec.column] = spec.default
             return True
@@ -335,12 +335,12 @@ def content_hash(values: Mapping[str, Any], blanks: Mapping[str, Any]) -> bytes:
     Blank columns (null, empty, or what `blanks` says an unsaid column holds) do not count: a record that does not speak
     of them hashes like one that says so, and a column added later changes no hash.
     """
-    said = {
+    given = {
         column: value
         for column, value in values.items()
         if value is not None and value not in ([], {}) and value != blanks.get(column)
     }
-    return blake2b(_encoder.encode(said), digest_size=16).digest()
+    return blake2b(_encoder.encode(given), digest_size=16).digest()
 
 
 _decoder = msgspec.json.Decoder()

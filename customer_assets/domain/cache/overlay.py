@@ -39,23 +39,23 @@ def visible_values(
         row_id: id of the stored row, None for a new one.
         deleted: the record is gone at the source.
     """
-    laid: dict[str, Any] = {}
+    over: dict[str, Any] = {}
     if source.get("contact_persons"):
-        laid["general_email"] = primary_email(source)
+        over["general_email"] = primary_email(source)
     if overlays.role_overrides:
         name = str(source.get("name") or "").casefold()
         for part, role in overlays.role_overrides.items():
             if part in name:
-                laid["role"] = role
+                over["role"] = role
                 break
     if row_id is not None and row_id in overlays.edits:
-        laid |= overlays.edits[row_id]
+        over |= overlays.edits[row_id]
     if deleted:
-        laid["is_active"] = False
-    shown = {**source, **laid}
-    shown["primary_phone"] = primary_phone(shown, overlays.default_region)
-    covered = {column: source.get(column) for column, value in laid.items() if value != source.get(column)}
-    return shown, covered or None
+        over["is_active"] = False
+    visible = {**source, **over}
+    visible["primary_phone"] = primary_phone(visible, overlays.default_region)
+    covered = {column: source.get(column) for column, value in over.items() if value != source.get(column)}
+    return visible, covered or None
 
 
 def source_values(row: Mapping[str, Any], columns: tuple[str, ...]) -> dict[str, Any]:

@@ -160,10 +160,10 @@ def newest_of_each(sightings: Sequence[Sighting]) -> tuple[list[Sighting], int]:
     """One sighting per id, the newest (the later one of equals), in key order; and how many were dropped."""
     newest: dict[str, Sighting] = {}
     for sighting in sightings:
-        held = newest.get(sighting.record.source_id)
-        if held is None or supersedes(
-            stored_at=held.record.modified_at or held.seen_at,
-            stored_given=held.record.modified_at is not None,
+        best = newest.get(sighting.record.source_id)
+        if best is None or supersedes(
+            stored_at=best.record.modified_at or best.seen_at,
+            stored_given=best.record.modified_at is not None,
             modified_at=sighting.record.modified_at,
             seen_at=sighting.seen_at,
         ):

@@ -71,8 +71,8 @@ ENGINE = 1  # to be raised with the code of normalization and weighing: everythi
 
 def engine_version() -> str:
     """What results depend on besides the records: code, weights and word lists."""
-    said = f"{ENGINE} {sorted(WEIGHTS.items())} {COMMON_WORD} {MOST_NAMES} {all_entries()}"
-    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+    described = f"{ENGINE} {sorted(WEIGHTS.items())} {COMMON_WORD} {MOST_NAMES} {all_entries()}"
+    return hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from customer_assets.domain.identity.evidence import (
     weigh,
     weigh_profiles,
 )
-from customer_assets.domain.identity.union_find import Union
+from customer_assets.domain.identity.union_find import UnionFind
 
 LARGEST_BLOCK = 60  # of what shares a value; more of them share it by accident
 
@@ -186,7 +186,7 @@ class _Resolution:
         self.naming = {p.names_customer: self.number_of[p.key] for p in ordered if p.names_customer}
         self.named = [(p.named_after, self.number_of[p.key]) for p in ordered if p.named_after]
         self.shared = Shared.of(self.traits)
-        self.union = Union(self.nodes)
+        self.union = UnionFind(self.nodes)
         self.edges: list[Edge] = []
         self.decisions = decisions
         known = {key for group in settled for key in group}

@@ -1,4 +1,4 @@
-"""Union-find that knows what must not come together."""
+"""UnionFind-find that knows what must not come together."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from customer_assets.domain.identity.evidence import Profile, differ
 
 
-class Union:
-    """Union-find that refuses to bring two VAT ids, or what somebody told apart, together."""
+class UnionFind:
+    """UnionFind-find that refuses to bring two VAT ids, or what somebody told apart, together."""
 
     def __init__(self, nodes: Sequence[Profile]) -> None:
         self.parent = list(range(len(nodes)))

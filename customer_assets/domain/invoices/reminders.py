@@ -11,7 +11,7 @@ SETTLED = {"paid": "paid", "void": "void", "draft": "not sent yet"}  # status ->
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedReminder:
     """One reminder as it should be."""
 
     reminder_type: str
@@ -27,7 +27,7 @@ def no_reminder_because(status: str | None, balance: Decimal | None) -> str | No
     return "nothing left to pay" if balance is not None and balance <= 0 else None
 
 
-def plan(due_date: date, days: Sequence[int], *, today: date) -> list[Planned]:
+def plan(due_date: date, days: Sequence[int], *, today: date) -> list[PlannedReminder]:
     """The reminders of one unpaid invoice.
 
     Args:
@@ -41,7 +41,7 @@ def plan(due_date: date, days: Sequence[int], *, today: date) -> list[Planned]:
         kind = "before_due" if day > 0 else "due" if day == 0 else "overdue"
         is_past = scheduled < today
         planned.append(
-            Planned(
+            PlannedReminder(
                 kind,
                 scheduled,
                 "skipped" if is_past else "pending",

@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class MergeDecision:
     """The outcome for a field, and whether both sides had changed it."""
 
     outcome: Outcome
@@ -42,7 +42,7 @@ def merge(
     local_at: datetime | None,
     remote_at: datetime | None,
     from_origin: bool = False,
-) -> Decision:
+) -> MergeDecision:
     """Compare a field with what was last agreed.
 
     Args:
@@ -57,20 +57,20 @@ def merge(
             any policy but `local`.
     """
     if same(field, local, remote):
-        return Decision(Outcome.SETTLED)
+        return MergeDecision(Outcome.SETTLED)
     if same(field, base, remote):
-        return Decision(Outcome.PUSH)
+        return MergeDecision(Outcome.PUSH)
     if policy == "local" and (from_origin or not same(field, base, local)):
-        return Decision(Outcome.PUSH, both_changed=True)
+        return MergeDecision(Outcome.PUSH, both_changed=True)
     if from_origin:
-        return Decision(Outcome.CONFLICT, both_changed=True)
+        return MergeDecision(Outcome.CONFLICT, both_changed=True)
     if same(field, base, local):
-        return Decision(Outcome.PULL)
+        return MergeDecision(Outcome.PULL)
     if policy == "review":
-        return Decision(Outcome.CONFLICT, both_changed=True)
+        return MergeDecision(Outcome.CONFLICT, both_changed=True)
     if policy == "newest" and local_at is not None and (remote_at is None or local_at > remote_at):
-        return Decision(Outcome.PUSH, both_changed=True)
-    return Decision(Outcome.PULL, both_changed=True)
+        return MergeDecision(Outcome.PUSH, both_changed=True)
+    return MergeDecision(Outcome.PULL, both_changed=True)
 
 
 def same(field: str, one: Any, other: Any) -> bool:

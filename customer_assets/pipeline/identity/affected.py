@@ -17,7 +17,7 @@ LARGEST_SHARE = 0.3  # of all rows: with more than that to look at, everything i
 
 
 @dataclass(frozen=True)
-class Region:
+class Affected:
     """Cache rows to resolve.
 
     Attributes:
@@ -33,7 +33,7 @@ class Region:
 
     looked_at: set[int]
     settled: set[int]
-    said: Mapping[int, str] = field(default_factory=dict)
+    fingerprints: Mapping[int, str] = field(default_factory=dict)
     removed_refs: tuple[tuple[str, str], ...] = ()
     is_all: bool = False
 
@@ -43,14 +43,14 @@ class Region:
         return here + [ref for owner, ref in self.removed_refs if owner == account]
 
 
-def find_region(connection: Connection, changes: index.Changes, *, engine: str, full: bool) -> Region:
+def find_affected(connection: Connection, changes: index.Changes, *, engine: str, full: bool) -> Affected:
     """The region of these changes; everything, where they concern too much of it."""
     removed = tuple((one.account, one.ref) for one in changes.removed)
     most = changes.total * LARGEST_SHARE
     if full or len(changes.rows) > most:
-        return Region(index.all_rows(connection), set(), removed_refs=removed, is_all=True)
+        return Affected(index.all_rows(connection), set(), removed_refs=removed, is_all=True)
     if not changes.rows and not changes.removed:
-        return Region(set(), set())
+        return Affected(set(), set())
     changed = golden.rows_to_resolve(connection, changes.rows, engine=engine)
     affected = index.keys_of(connection, changes.rows)
     affected |= {key for row in changed for key in index_keys(row)}
@@ -64,9 +64,11 @@ def find_region(connection: Connection, changes: index.Changes, *, engine: str, 
     )
     settled = index.with_their_customers(connection, few | some_of_many) - looked_at
     if len(looked_at | settled) > most:
-        return Region(index.all_rows(connection), set(), removed_refs=removed, is_all=True)
-    said = index.said_of(connection, looked_at | settled) | {row["id"]: row["said"] for row in changed}
-    return Region(looked_at, settled, said, removed)
+        return Affected(index.all_rows(connection), set(), removed_refs=removed, is_all=True)
+    fingerprints = index.fingerprints_of(connection, looked_at | settled) | {
+        row["id"]: row["fingerprint"] for row in changed
+    }
+    return Affected(looked_at, settled, fingerprints, removed)
 
 
 # Kinds of keys in the index besides those that records are compared by.

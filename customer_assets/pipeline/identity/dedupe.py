@@ -92,9 +92,9 @@ def _write(out: Path, ids: list[str], profiles: list[Profile], clusters: Cluster
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "customer_key", "rule", "score"])
-        for own_id, said in zip(ids, profiles, strict=True):
-            _, name, order = clusters.of[said.key]
-            evidence = clusters.rule.get(said.key)
+        for own_id, row_profile in zip(ids, profiles, strict=True):
+            _, name, order = clusters.of[row_profile.key]
+            evidence = clusters.rule.get(row_profile.key)
             # where rows share an id, the id alone would name two customers
             customer = f"{name}#{int(order)}" if name in doubled else name
             rule, score = (evidence.rule, evidence.score) if evidence else ("alone", 1.0)

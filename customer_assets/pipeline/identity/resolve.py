@@ -10,7 +10,7 @@ from typing import Any
 from customer_assets.domain.identity.evidence import Key, Profile, engine_version
 from customer_assets.domain.identity.resolution import Clusters, Decisions, Edge, Review, resolve
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.identity.affected import Region, find_region, index_keys
+from customer_assets.pipeline.identity.affected import Affected, find_affected, index_keys
 from customer_assets.pipeline.identity.collector import collector_held
 from customer_assets.pipeline.identity.profiles import key_of, ref_of, row_key, row_profile
 from customer_assets.pipeline.identity.survivorship import contacts_of, golden_record, shared_values
@@ -52,12 +52,12 @@ def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
     ):
         index.wait_for_turn(connection)
         changes = index.changes(connection, engine=engine)
-        region = find_region(connection, changes, engine=engine, full=full)
+        affected = find_affected(connection, changes, engine=engine, full=full)
         counts = NOTHING
-        if region.looked_at or region.removed_refs:
-            counts = _resolve_region(connection, context, region, engine)
+        if affected.looked_at or affected.removed_refs:
+            counts = _resolve_affected(connection, context, affected, engine)
         customers, to_review = golden.count(connection), reviews.count_open(connection, scope="customers")
-    return Resolved(customers, changes.total, to_review, len(region.looked_at), counts)
+    return Resolved(customers, changes.total, to_review, len(affected.looked_at), counts)
 
 
 def disagreeing_rows(context: Context) -> tuple[int, int]:
@@ -78,17 +78,17 @@ def disagreeing_rows(context: Context) -> tuple[int, int]:
     return differing, len(rows)
 
 
-def _resolve_region(connection: Connection, context: Context, region: Region, engine: str) -> golden.GoldenCounts:
-    ids_looked_at = None if region.is_all else region.looked_at | region.settled
+def _resolve_affected(connection: Connection, context: Context, affected: Affected, engine: str) -> golden.GoldenCounts:
+    ids_looked_at = None if affected.is_all else affected.looked_at | affected.settled
     rows = golden.rows_to_resolve(connection, ids_looked_at, engine=engine)
     by_key = {(row["account"], *row_key(row)): row for row in rows}
-    clusters = _clusters(connection, context, rows, region.settled)
+    clusters = _clusters(connection, context, rows, affected.settled)
     everybody = [
         [by_key[account, *key] for key in keys]
         for account, found in clusters.items()
         for keys in found.members.values()
     ]
-    parts = [part for part in everybody if any(row["id"] in region.looked_at for row in part)]
+    parts = [part for part in everybody if any(row["id"] in affected.looked_at for row in part)]
     ids, merged, given_back = stable_ids(parts, aliases.aliases(connection))
     fresh = iter(golden.new_ids(connection, ids.count(None)))
     shared = shared_values(everybody)
@@ -102,14 +102,14 @@ def _resolve_region(connection: Connection, context: Context, region: Region, en
     aliases.store_aliases(connection, merged, given_back)
     removed = golden.remove_unused(connection)
     contacts.store_contacts(connection, reached_at, of=[record["id"] for record in records])
-    for account in sorted({*clusters, *(owner for owner, _ in region.removed_refs)}):
+    for account in sorted({*clusters, *(owner for owner, _ in affected.removed_refs)}):
         found = clusters.get(account, Clusters())
-        of = None if region.is_all else region.refs(rows, account)
+        of = None if affected.is_all else affected.refs(rows, account)
         reviews.store_reviews(
             connection, [as_review(r) for r in found.reviews], account=account, scope="customers", of=of
         )
         edges.store_edges(connection, [as_edge(e) for e in found.edges], account=account, of=of)
-    index.store(connection, _indexed(rows, dict(assignments), region.said))
+    index.store(connection, _indexed(rows, dict(assignments), affected.fingerprints))
     reviews.remove_answered(connection)
     return replace(counts, removed=removed)
 
@@ -183,9 +183,13 @@ def _indexed(
     for row in rows:
         if (customer_id := customers.get(row["id"])) is not None:
             # what changed since the region was found is to be looked at again, with its new neighbours
-            said = row["said"] if expected.get(row["id"], row["said"]) == row["said"] else "changed meanwhile"
+            fingerprint = (
+                row["fingerprint"]
+                if expected.get(row["id"], row["fingerprint"]) == row["fingerprint"]
+                else "changed meanwhile"
+            )
             ref = ref_of(row_key(row))
-            yield index.Indexed(row["id"], row["account"], ref, customer_id, said, index_keys(row))
+            yield index.Indexed(row["id"], row["account"], ref, customer_id, fingerprint, index_keys(row))
 
 
 def stable_ids(

@@ -74,7 +74,7 @@ def migrate(context: Context, months: Sequence[str] | None = None, *, dry_run: b
 
 def migrate_customers(context: Context, connection: Connection, months: Sequence[str] | None) -> Migration:
     """Write the customers that only old invoices know, for clusters with an invoice of the chosen months."""
-    resolution = _Resolution(connection, context.settings)
+    resolution = MigrationPlan(connection, context.settings)
     chosen = resolution.chosen(months)
     result = Migration(sorted({invoice["month"] for invoice in chosen}), invoices=len(chosen))
     by_account: dict[str, dict[str, MappedRecord]] = {}
@@ -84,10 +84,10 @@ def migrate_customers(context: Context, connection: Connection, months: Sequence
             born = by_account.setdefault(invoice["account"], {})
             born.setdefault(cluster.origin, cluster.record())
     for account, records in sorted(by_account.items()):
-        laid = overlays.load_overlays(
+        overlay = overlays.load_overlays(
             connection, account=account, source=INVOICE, default_region=context.settings.default_region
         )
-        batch = Batch.of_migration(account, INVOICE, laid)
+        batch = Batch.of_migration(account, INVOICE, overlay)
         sightings = [Sighting(record, now_utc()) for record in records.values()]
         result.customers.add(upsert.apply_batch(connection, tables.CUSTOMERS, batch, sightings).counts)
     return result
@@ -95,7 +95,7 @@ def migrate_customers(context: Context, connection: Connection, months: Sequence
 
 def relink_invoices(context: Context, connection: Connection, months: Sequence[str] | None) -> Migration:
     """Write the links of the chosen months' invoices, and fill empty links of the invoice cache."""
-    resolution = _Resolution(connection, context.settings)
+    resolution = MigrationPlan(connection, context.settings)
     chosen = resolution.chosen(months)
     result = Migration(sorted({invoice["month"] for invoice in chosen}), invoices=len(chosen))
     links = [resolution.link(invoice) for invoice in chosen]
@@ -108,13 +108,12 @@ def relink_invoices(context: Context, connection: Connection, months: Sequence[s
         tally = result.linked if link.rule else result.unlinked
         name = link.rule or link.unlinked_reason or ""
         tally[name] = tally.get(name, 0) + 1
-    for row in connection.execute("select distinct account, source from invoice_rows").fetchall():
-        overlays.link_invoices(connection, account=row["account"], source=row["source"])
+    overlays.link_all_invoices(connection)
     return result
 
 
 @dataclass
-class _Cluster:
+class MigratedCluster:
     """One customer as the resolution sees it.
 
     Attributes:
@@ -149,7 +148,7 @@ class _Cluster:
         return MappedRecord(self.origin, None, values, {}, {})
 
 
-class _Resolution:
+class MigrationPlan:
     """All invoices and cache rows, resolved."""
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
@@ -159,9 +158,9 @@ class _Resolution:
         profiles: dict[str, list[Profile]] = {}
         self.has_evidence: dict[int, bool] = {}
         for invoice in self.invoices:
-            said = invoice_profile(invoice)
-            profiles.setdefault(invoice["account"], []).append(said)
-            self.has_evidence[invoice["id"]] = said.has_evidence
+            found_profile = invoice_profile(invoice)
+            profiles.setdefault(invoice["account"], []).append(found_profile)
+            self.has_evidence[invoice["id"]] = found_profile.has_evidence
         for row in self.rows:
             profiles.setdefault(row["account"], []).append(migrating_profile(row))
         # accounts stay apart: the same id in two organizations is two customers
@@ -184,27 +183,27 @@ class _Resolution:
         wanted = set(months)
         return [invoice for invoice in self.invoices if invoice["month"] in wanted]
 
-    def cluster(self, invoice: dict[str, Any]) -> _Cluster:
+    def cluster(self, invoice: dict[str, Any]) -> MigratedCluster:
         account = invoice["account"]
         return self._gathered[account, self.clusters[account].of[invoice_key(invoice)]]
 
-    def link(self, invoice: dict[str, Any]) -> invoice_links.Link:
+    def link(self, invoice: dict[str, Any]) -> invoice_links.InvoiceLink:
         """The row of the invoice's own system and source id, else its cluster's row by rank; else why there is none."""
         account = invoice["account"]
         own = self.by_source.get((account, invoice["source_system"], invoice["source_customer_id"]))
         if own is not None and (row_key(own), invoice_key(invoice)) not in self.decisions[account].different:
-            return invoice_links.Link(invoice["id"], own["id"], SOURCE_ID.rule, SOURCE_ID.score, None)
+            return invoice_links.InvoiceLink(invoice["id"], own["id"], SOURCE_ID.rule, SOURCE_ID.score, None)
         cluster = self.cluster(invoice)
         if cluster.row is None:
-            return invoice_links.Link(invoice["id"], None, None, None, _why_unlinked(invoice, cluster))
+            return invoice_links.InvoiceLink(invoice["id"], None, None, None, _why_unlinked(invoice, cluster))
         rule = self.clusters[invoice["account"]].rule.get(invoice_key(invoice), NEW_CUSTOMER)
-        return invoice_links.Link(invoice["id"], cluster.row["id"], rule.rule, rule.score, None)
+        return invoice_links.InvoiceLink(invoice["id"], cluster.row["id"], rule.rule, rule.score, None)
 
-    def _gather(self) -> dict[tuple[str, Key], _Cluster]:
-        gathered: dict[tuple[str, Key], _Cluster] = {}
+    def _gather(self) -> dict[tuple[str, Key], MigratedCluster]:
+        gathered: dict[tuple[str, Key], MigratedCluster] = {}
         for invoice in sorted(self.invoices, key=_newest_first):
             at = (invoice["account"], self.clusters[invoice["account"]].of[invoice_key(invoice)])
-            cluster = gathered.setdefault(at, _Cluster(None, [], invoice["source_invoice_id"]))
+            cluster = gathered.setdefault(at, MigratedCluster(None, [], invoice["source_invoice_id"]))
             cluster.invoices.append(invoice)
             cluster.origin = min(cluster.origin, invoice["source_invoice_id"])
             cluster.has_evidence |= self.has_evidence[invoice["id"]]
@@ -218,7 +217,7 @@ class _Resolution:
         return gathered
 
 
-def _why_unlinked(invoice: dict[str, Any], cluster: _Cluster) -> str:
+def _why_unlinked(invoice: dict[str, Any], cluster: MigratedCluster) -> str:
     if not invoice["customer_name"]:
         known = (
             "customer_phone",

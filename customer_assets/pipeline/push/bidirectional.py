@@ -38,11 +38,11 @@ class BothWays:
     @property
     def message(self) -> str:
         """Both halves in one line."""
-        said = [p.message for p in self.pulls if p.message]
+        messages = [p.message for p in self.pulls if p.message]
         if self.push is None:
-            return "; ".join(["Pull failed: nothing was pushed", *said])
+            return "; ".join(["Pull failed: nothing was pushed", *messages])
         pulled = sum(p.counts.synced for p in self.pulls)
-        return "; ".join([f"Pulled {pulled} customers", self.push.message, *said])
+        return "; ".join([f"Pulled {pulled} customers", self.push.message, *messages])
 
     def as_dict(self) -> dict[str, Any]:
         """As users of the earlier plugin know it."""

@@ -15,7 +15,7 @@ from customer_assets.sources.system import Pushes, PushSettings
 from customer_assets.store.cache import rows
 from customer_assets.store.database import Connection
 from customer_assets.store.push import links
-from customer_assets.store.push.links import Link
+from customer_assets.store.push.links import SumitLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def plan_push(
     return plans, settled, unchanged
 
 
-def plan_of(link: Link, account: Account, *, is_named: bool = True) -> PlannedPush | None:
+def plan_of(link: SumitLink, account: Account, *, is_named: bool = True) -> PlannedPush | None:
     if link.row is None:
         if link.origin is None or link.origin["deleted_at"] is not None or (link.state == "review" and not is_named):
             return None

@@ -67,13 +67,13 @@ def push_locked(
     """`push` for a caller that holds the system's lock and a connection; `calls_spent` of the run's budget are gone."""
     result = PushResult(account.account, is_dry=dry_run)
     if not dry_run:
-        laid = overlays.load_overlays(
+        overlay = overlays.load_overlays(
             connection,
             account=account.account,
             source=account.system,
             default_region=context.settings.default_region,
         )
-        reconcile(connection, account, Batch(account.account, account.system, laid))
+        reconcile(connection, account, Batch(account.account, account.system, overlay))
     result.planned, settled, result.unchanged = plan_push(connection, account, ids)
     result.rows += settled
     if dry_run:
@@ -92,8 +92,8 @@ def push_locked(
 
 
 def _as_row(plan: PlannedPush) -> PushRow:
-    said = "; ".join(f"{field.field}: {field.why}" for field in plan.fields)
-    return PushRow(plan.row_id, "planned", f"{plan.action}: {said}", {f.field: (f.old, f.new) for f in plan.fields})
+    reasons = "; ".join(f"{field.field}: {field.why}" for field in plan.fields)
+    return PushRow(plan.row_id, "planned", f"{plan.action}: {reasons}", {f.field: (f.old, f.new) for f in plan.fields})
 
 
 async def _work_through(sync: SyncRun, result: PushResult, calls_spent: int) -> None:

@@ -18,7 +18,7 @@ from customer_assets.sources.kit.pages import Page
 from customer_assets.sources.system import Pushes, PushSettings, Stream, Writer
 from customer_assets.store.cache import overlays, rows, upsert
 from customer_assets.store.push import links, results
-from customer_assets.store.push.links import Link
+from customer_assets.store.push.links import SumitLink
 from customer_assets.store.raw import details
 
 
@@ -64,15 +64,15 @@ class PushResult:
         """One line in the words that users know."""
         if self.is_dry:
             return f"Dry run: {len(self.planned)} customers would be pushed"
-        said = [f"Pushed {self.pushed} customer{'' if self.pushed == 1 else 's'}"]
+        parts = [f"Pushed {self.pushed} customer{'' if self.pushed == 1 else 's'}"]
         conflicts = sum(1 for row in self.rows if row.is_in_conflict)
         counted = (
             (self.count("failed"), "failed"),
             (conflicts, "in conflict"),
             (self.count("pending"), "left for the next run"),
         )
-        said += [f"{number} {words}" for number, words in counted if number]
-        return ", ".join(said) + (f"; {self.error}" if self.error else "")
+        parts += [f"{number} {words}" for number, words in counted if number]
+        return ", ".join(parts) + (f"; {self.error}" if self.error else "")
 
     def as_dict(self) -> dict[str, Any]:
         """As scripts and the console read it."""
@@ -124,13 +124,13 @@ class PushRun:
 
     # --- links ---
 
-    def link(self, row_id: int) -> Link | None:
+    def link(self, row_id: int) -> SumitLink | None:
         """The link that a customer has, by its own row or its origin."""
         account = self.sync.account.account
         found = links.load_links(self.sync.connection, account=account, row_ids=[row_id])
         return found[0] if found else None
 
-    def required(self, row_id: int) -> Link:
+    def required(self, row_id: int) -> SumitLink:
         """The same; raises `GoneError` where there is none."""
         link = self.link(row_id)
         if link is None:
@@ -191,7 +191,7 @@ class PushRun:
         blank = "" if self.settings.cleared_value == "empty" else None
         return {keys[name]: blank if value is None else value for name, value in values.items()}
 
-    def store(self, link: Link, remote_id: str, values: dict[str, Any]) -> None:
+    def store(self, link: SumitLink, remote_id: str, values: dict[str, Any]) -> None:
         """The system's row and the link, as of what was sent; its own spelling comes with the next pull."""
         connection, account, system = self.sync.connection, self.sync.account.account, self.sync.system.name
         batch = Batch.of_push(account, system, self.sync.overlays(), sync_run_id=self.sync.id)

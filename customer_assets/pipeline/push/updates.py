@@ -11,7 +11,7 @@ from customer_assets.pipeline.push.run import PushRun
 from customer_assets.sources.kit.pages import Page
 from customer_assets.store.cache import overlays, rows
 from customer_assets.store.push import links
-from customer_assets.store.push.links import Link
+from customer_assets.store.push.links import SumitLink
 
 _NOTHING_SENT = {"updated": "unchanged", "created": "created", "adopted": "adopted"}
 
@@ -45,7 +45,7 @@ async def update(run: PushRun, plan: PlannedPush, *, outcome: str = "updated") -
     return run.kept(plan, outcome, reason, sent=sent, is_in_conflict=bool(fresh.conflicts))
 
 
-def _end_edits(run: PushRun, link: Link, fresh: PlannedPush) -> None:
+def _end_edits(run: PushRun, link: SumitLink, fresh: PlannedPush) -> None:
     """Edits end when they are pushed; one that was taken back meanwhile is a new edit, back to what was there."""
     row_id = int(link.row["id"]) if link.row is not None else 0
     rows.lock_rows(run.sync.connection, [row_id])
@@ -65,7 +65,7 @@ def _end_edits(run: PushRun, link: Link, fresh: PlannedPush) -> None:
             )
 
 
-async def _refresh(run: PushRun, link: Link) -> None:
+async def _refresh(run: PushRun, link: SumitLink) -> None:
     """What SUMIT has now, into the cache; a remote edit since the last pull is merged like any other."""
     remote_id = str(link.remote_id)
     try:
@@ -75,15 +75,17 @@ async def _refresh(run: PushRun, link: Link) -> None:
     run.load(remote_id, page)
 
 
-def _all_values(run: PushRun, link: Link, changes: dict[str, Any]) -> dict[str, Any]:
+def _all_values(run: PushRun, link: SumitLink, changes: dict[str, Any]) -> dict[str, Any]:
     """All mapped values: what SUMIT has, with our changes. Whether it keeps omitted ones is unknown."""
-    held = link.remote
-    values = {name: held.get(name) for name in run.pushes.keys(run.sync.account.settings) if held.get(name) is not None}
+    there = link.remote
+    values = {
+        name: there.get(name) for name in run.pushes.keys(run.sync.account.settings) if there.get(name) is not None
+    }
     return values | changes
 
 
 async def _holds(run: PushRun, remote_id: str, changes: dict[str, Any]) -> bool:
     """Whether SUMIT has these values now."""
     page = await run.fetch(remote_id)
-    held = run.read(page)
-    return all(same(name, held.values.get(name), value) for name, value in changes.items())
+    there = run.read(page)
+    return all(same(name, there.values.get(name), value) for name, value in changes.items())

@@ -12,14 +12,14 @@ from typing import Any
 
 from customer_assets.accounts import Account
 from customer_assets.domain.cache.row import Batch
-from customer_assets.domain.push.three_way_merge import Decision, Outcome, merge, same
+from customer_assets.domain.push.three_way_merge import MergeDecision, Outcome, merge, same
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Pushes, PushSettings
 from customer_assets.store.cache import overlays, rows
 from customer_assets.store.database import Connection
 from customer_assets.store.push import conflicts, links
 from customer_assets.store.push.conflicts import Conflict
-from customer_assets.store.push.links import Edit, Link
+from customer_assets.store.push.links import Edit, SumitLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class FieldState:
     remote_at: datetime | None
     edit: Edit | None
     from_origin: bool
-    decision: Decision
+    decision: MergeDecision
 
     @property
     def why(self) -> str:
@@ -52,7 +52,7 @@ class Reconciled:
     shown_anew: list[int] = field(default_factory=list)
 
 
-def field_states(link: Link, account: Account) -> Iterator[FieldState]:
+def field_states(link: SumitLink, account: Account) -> Iterator[FieldState]:
     """Every field that the system takes, compared. The link has a row."""
     pushes, settings = _pushes(account), _settings(account)
     origin = pushes.as_customer(link.origin, account.settings) if link.origin else {}
@@ -118,21 +118,21 @@ def reconcile(
         if released:
             rows.lock_rows(connection, result.shown_anew)
             links.release_edits(connection, released)
-            laid = overlays.load_overlays(
+            overlay = overlays.load_overlays(
                 connection,
                 account=account.account,
                 source=account.system,
                 default_region=batch.overlays.default_region,
             )
-            overlays.show_anew(connection, replace(batch, overlays=laid), result.shown_anew)
+            overlays.show_anew(connection, replace(batch, overlays=overlay), result.shown_anew)
     return result
 
 
-def _is_alive(link: Link) -> bool:
+def _is_alive(link: SumitLink) -> bool:
     return link.row is not None and link.row["deleted_at"] is None
 
 
-def _reconcile(connection: Connection, link: Link, account: Account, result: Reconciled) -> list[int]:
+def _reconcile(connection: Connection, link: SumitLink, account: Account, result: Reconciled) -> list[int]:
     """One link; returns ids of edits that do not hold any more."""
     assert link.id is not None  # noqa: S101 (asked before)
     base, origin_values = dict(link.base), dict(link.origin_values)

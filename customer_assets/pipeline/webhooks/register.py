@@ -87,21 +87,21 @@ async def _register(
     connection: Connection, account: Account, url: str, events: Sequence[str], *, rotate: bool
 ) -> tuple[str, WebhookEndpoint, list[str]]:
     ours = {"account": account.account, "source": account.system}
-    held = {e.id: e for e in endpoints.known_endpoints(connection, **ours, url=url)}
+    known = {e.id: e for e in endpoints.known_endpoints(connection, **ours, url=url)}
     async with _webhooks(account).client(account.settings) as client:
         listed = await client.endpoints()
         if listed is None:  # this tenant does not list them: what we registered ourselves is all we know
-            there = [WebhookEndpoint(e.id, e.url, list(e.events)) for e in held.values()]
+            there = [WebhookEndpoint(e.id, e.url, list(e.events)) for e in known.values()]
         else:
             there = [e for e in listed if e.url == url]
-            gone = held.keys() - {e.id for e in there}
+            gone = known.keys() - {e.id for e in there}
             endpoints.retire_endpoints(connection, **ours, ids=sorted(gone))
-        good = [e for e in there if e.id in held and set(events) <= set(e.events or held[e.id].events)]
-        good.sort(key=lambda e: held[e.id].registered_at, reverse=True)
+        good = [e for e in there if e.id in known and set(events) <= set(e.events or known[e.id].events)]
+        good.sort(key=lambda e: known[e.id].registered_at, reverse=True)
         if good and not rotate:
             kept, outcome = good[0], "already"
-            kept.secret, kept.events = held[kept.id].secret, kept.events or held[kept.id].events
-        elif there and not rotate and not held and _webhooks(account).secrets(account.settings):
+            kept.secret, kept.events = known[kept.id].secret, kept.events or known[kept.id].events
+        elif there and not rotate and not known and _webhooks(account).secrets(account.settings):
             if len(there) > 1:
                 raise ConfigurationError(
                     f"{len(there)} endpoints deliver to {url} ({', '.join(e.id for e in there)}), and nobody knows whose "
@@ -115,7 +115,7 @@ async def _register(
             kept, outcome = there[0], "adopted"
         elif len(good) > 1:  # an earlier rotation could not delete the old one: not yet another
             kept, outcome = good[0], "rotated"
-            kept.secret, kept.events = held[kept.id].secret, kept.events or held[kept.id].events
+            kept.secret, kept.events = known[kept.id].secret, kept.events or known[kept.id].events
         else:
             kept, outcome = await client.create_endpoint(url, events), "rotated" if there else "registered"
             kept.events = kept.events or list(events)

@@ -223,17 +223,17 @@ class Zoho(Client):
             return _Code()
 
     def _raise_for_code(self, answer: _Code, status: int, response: httpx.Response, what: str) -> NoReturn:
-        said = f"zoho {what}: code {answer.code} ({answer.message or snippet(response)})"
+        message = f"zoho {what}: code {answer.code} ({answer.message or snippet(response)})"
         match answer.code:
             case 57 | 14:
-                raise _DeadTokenError(said, system=SYSTEM)
+                raise _DeadTokenError(message, system=SYSTEM)
             case 1002:
-                raise GoneError(said, system=SYSTEM)
+                raise GoneError(message, system=SYSTEM)
             case 43 | 44:
                 wait = header_number(response, "Retry-After") or 60.0
-                raise ThrottledError(said, system=SYSTEM, wait_seconds=wait, growth=1.0, tries=3)
+                raise ThrottledError(message, system=SYSTEM, wait_seconds=wait, growth=1.0, tries=3)
             case 1070:
-                raise ThrottledError(said, system=SYSTEM, wait_seconds=2.0)
+                raise ThrottledError(message, system=SYSTEM, wait_seconds=2.0)
             case 45:
                 reset = header_number(response, "X-Rate-Limit-Reset") or 3600.0
                 raise QuotaError(
@@ -242,18 +242,18 @@ class Zoho(Client):
                     system=SYSTEM,
                 )
             case 6041:
-                raise PermanentError(f"{said}; check ZOHO_ORGANIZATION_ID", system=SYSTEM)
+                raise PermanentError(f"{message}; check ZOHO_ORGANIZATION_ID", system=SYSTEM)
             case 5:
-                raise PermanentError(f"{said}; check ZOHO_API_URL and ZOHO_BOOKS_PATH", system=SYSTEM)
+                raise PermanentError(f"{message}; check ZOHO_API_URL and ZOHO_BOOKS_PATH", system=SYSTEM)
             case 1000:
-                raise TransientError(said, system=SYSTEM)
+                raise TransientError(message, system=SYSTEM)
         if status == 401:
-            raise _DeadTokenError(said, system=SYSTEM)
+            raise _DeadTokenError(message, system=SYSTEM)
         if status == 404:
-            raise GoneError(said, system=SYSTEM)
+            raise GoneError(message, system=SYSTEM)
         if status == 429:
-            raise ThrottledError(said, system=SYSTEM, wait_seconds=60.0, growth=1.0, tries=3)
-        raise ContractError(said, system=SYSTEM)
+            raise ThrottledError(message, system=SYSTEM, wait_seconds=60.0, growth=1.0, tries=3)
+        raise ContractError(message, system=SYSTEM)
 
 
 class _DeadTokenError(PermanentError):

@@ -41,6 +41,12 @@ def link_invoices(connection: Connection, *, account: str, source: str) -> int:
     return done.rowcount
 
 
+def link_all_invoices(connection: Connection) -> None:
+    """The same for every account and source that has invoices."""
+    for row in connection.execute("select distinct account, source from invoice_rows").fetchall():
+        link_invoices(connection, account=row["account"], source=row["source"])
+
+
 def load_overlays(connection: Connection, *, account: str, source: str, default_region: str) -> Overlays:
     """Role overrides and open local edits of one account and source."""
     roles = connection.execute("select name_contains, role from ops.role_overrides order by name_contains").fetchall()

@@ -46,7 +46,7 @@ def rows_to_resolve(
         f"""
         select
             r.id, r.account, r.source, r.source_customer_id, r.customer_id, {LOOKED_AT}, {EDITED} as edited,
-            {FINGERPRINT} as said
+            {FINGERPRINT} as fingerprint
         from customer_rows r
         where %(ids)s::bigint[] is null
             or r.id = any(%(ids)s)

@@ -25,7 +25,7 @@ class Indexed:
     account: str
     ref: str
     customer_id: int
-    said: str
+    fingerprint: str
     keys: Sequence[str]
 
 
@@ -137,7 +137,7 @@ def found_by(
     return few, {row["row_id"] for row in rows} - few
 
 
-def said_of(connection: Connection, row_ids: Collection[int]) -> dict[int, str]:
+def fingerprints_of(connection: Connection, row_ids: Collection[int]) -> dict[int, str]:
     """Hashes of what rows said when they were resolved last."""
     rows = connection.execute("select row_id, said from ops.identity_index where row_id = any(%s)", [sorted(row_ids)])
     return {row["row_id"]: row["said"] for row in rows}
@@ -173,7 +173,7 @@ def store(connection: Connection, indexed: Iterable[Indexed]) -> None:
         "copy pg_temp.staged_index (row_id, account, ref, said, customer_id, keys) from stdin"
     ) as copy:
         for one in indexed:
-            copy.write_row((one.row_id, one.account, one.ref, one.said, one.customer_id, list(one.keys)))
+            copy.write_row((one.row_id, one.account, one.ref, one.fingerprint, one.customer_id, list(one.keys)))
     connection.execute(
         """
         insert into ops.identity_index as i (row_id, account, ref, said, customer_id, keys)

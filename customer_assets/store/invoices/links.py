@@ -9,7 +9,7 @@ from customer_assets.store.database import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class InvoiceLink:
     """The link of one old invoice, or why it has none."""
 
     invoice_id: int
@@ -19,7 +19,7 @@ class Link:
     unlinked_reason: str | None
 
 
-def write_links(connection: Connection, links: Iterable[Link]) -> int:
+def write_links(connection: Connection, links: Iterable[InvoiceLink]) -> int:
     """Write links that differ from the stored ones; returns how many."""
     with connection.transaction():
         connection.execute(

@@ -25,7 +25,7 @@ class Edit:
 
 
 @dataclass
-class Link:
+class SumitLink:
     """One link with all that a merge looks at.
 
     Attributes:
@@ -61,7 +61,7 @@ class Link:
         return int(row["id"]) if row is not None else 0
 
 
-def load_links(connection: Connection, *, account: str, row_ids: Sequence[int] | None = None) -> list[Link]:
+def load_links(connection: Connection, *, account: str, row_ids: Sequence[int] | None = None) -> list[SumitLink]:
     """Links of an account, and its SUMIT rows that have none yet.
 
     Args:
@@ -103,7 +103,7 @@ def load_links(connection: Connection, *, account: str, row_ids: Sequence[int] |
     return [_link(account, row) for row in rows]
 
 
-def _link(account: str, row: Mapping[str, Any]) -> Link:
+def _link(account: str, row: Mapping[str, Any]) -> SumitLink:
     own, origin = row["row"], row["origin"]
     if own is not None:
         own["source_modified_at"] = row["source_modified_at"]
@@ -114,7 +114,7 @@ def _link(account: str, row: Mapping[str, Any]) -> Link:
         for name, (edit_id, value, by, at) in (row["edits"] or {}).items()
     }
     conflicts = {name: (local, remote) for name, (local, remote) in (row["conflicts"] or {}).items()}
-    return Link(
+    return SumitLink(
         row["id"],
         account,
         row["remote_id"],
@@ -129,7 +129,7 @@ def _link(account: str, row: Mapping[str, Any]) -> Link:
     )
 
 
-def create_links(connection: Connection, links: Sequence[Link]) -> None:
+def create_links(connection: Connection, links: Sequence[SumitLink]) -> None:
     """Store links of SUMIT rows that had none, with what was pulled as their base."""
     connection.cursor().executemany(
         """

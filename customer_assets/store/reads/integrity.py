@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from customer_assets.store.database import Connection
+from customer_assets.store.database import Connection, scalar
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,32 @@ def violations(connection: Connection) -> list[Violation]:
         if rows:
             found.append(Violation(rule.name, rule.meaning, len(rows), [row["example"] for row in rows[:5]]))
     return found
+
+
+def unique_keys(table: str, keys: str) -> Rule:
+    """The rule that no two rows of a table have the same keys."""
+    doubled = f"select 1 as example from {table} group by {keys} having count(*) > 1"
+    return Rule("unique_keys", f"({keys}) is unique", doubled)
+
+
+def count_violations(connection: Connection, rule: Rule) -> int:
+    """How often a rule does not hold."""
+    return int(scalar(connection, f"select count(*) from ({rule.query}) violations"))
+
+
+def null_rates(connection: Connection, columns: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Share of blanks in columns of live customer rows: source -> column -> share from 0 to 1."""
+    shares = ", ".join(f"round(avg(({c} is null)::int), 4)::float as {c}" for c in columns)
+    rows = connection.execute(
+        f"select source, {shares} from customer_rows where deleted_at is null group by source order by source"
+    )
+    return {row.pop("source"): row for row in rows}
+
+
+def count_rows(connection: Connection, table: str, where: Mapping[str, str] | None = None) -> int:
+    """Rows of a table that have these values."""
+    condition = " and ".join(f"{column} = %({column})s" for column in where or {}) or "true"
+    return int(scalar(connection, f"select count(*) from {table} where {condition}", where))
 
 
 def sums(connection: Connection) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ MOST_REFUSALS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class NewDelivery:
     """A verified delivery to be stored.
 
     Attributes:
@@ -45,7 +45,7 @@ class Refusal:
     body_hash: bytes | None
 
 
-async def connect_landing(url: str, *, seconds: float) -> psycopg.AsyncConnection:
+async def connect_inbox(url: str, *, seconds: float) -> psycopg.AsyncConnection:
     """A connection for the functions below; statements that take longer than `seconds` are given up.
 
     Raises:
@@ -60,7 +60,7 @@ async def connect_landing(url: str, *, seconds: float) -> psycopg.AsyncConnectio
     )
 
 
-async def land(connection: psycopg.AsyncConnection, deliveries: Sequence[Landed]) -> int:
+async def store_new(connection: psycopg.AsyncConnection, deliveries: Sequence[NewDelivery]) -> int:
     """Store deliveries in one statement and commit; returns how many were new."""
     # in one order from everywhere: two writers that hold the same repeated ids must not wait for each other
     deliveries = sorted(deliveries, key=lambda d: d.id)

@@ -1,4 +1,4 @@
-"""Customers: the list, one of them, its edit, and intakes of new work."""
+"""Customers: the list, one of them, its edit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from customer_assets.domain.cache.columns import COLUMN_OF, EDITABLE
 from customer_assets.domain.cache.columns import sections as sections_of
@@ -20,7 +20,6 @@ from customer_assets.pipeline import edit as edits
 from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import owner_note
-from customer_assets.store import audit
 from customer_assets.store.database import Connection
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
@@ -39,7 +38,7 @@ from customer_assets.web.console.tables import (
 
 
 class Customers(Lists):
-    """Everything about customers and intakes."""
+    """The list of customers, one of them, and its edit."""
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
@@ -94,15 +93,6 @@ class Customers(Lists):
             known = console.choices(connection)
             self._offered = (known, time.monotonic())
         return known
-
-    async def search(self, request: Request, _session: Session) -> Response:
-        """Customers for the select of the intake form."""
-
-        def read() -> list[dict[str, Any]]:
-            with self._connect() as connection:
-                return console.suggestions(connection, request.query_params.get("q", ""))
-
-        return JSONResponse({"items": await run_in_threadpool(read)})
 
     async def customer(self, request: Request, session: Session) -> Response:
         """All that is known of one."""
@@ -160,8 +150,8 @@ class Customers(Lists):
             await run_in_threadpool(decide)
         except CustomerAssetsError as error:
             return PlainTextResponse(str(error), status_code=422)
-        said = "Kept: the next resolution of customers parts them"
-        return RedirectResponse(f"/customers/{customer_id}?{urlencode({'said': said})}", status_code=303)
+        message = "Kept: the next resolution of customers parts them"
+        return RedirectResponse(f"/customers/{customer_id}?{urlencode({'said': message})}", status_code=303)
 
     async def edit(self, request: Request, session: Session) -> Response:
         """Change a customer; an edit of something that changed meanwhile is refused, and both versions are shown."""
@@ -218,34 +208,3 @@ class Customers(Lists):
             seen_at=datetime.fromisoformat(str(form.get("seen_at", ""))),
             release=release,
         )
-
-    async def intake(self, request: Request, session: Session) -> Response:
-        """A form that a chosen customer fills, and never overwrites what was typed."""
-        values: dict[str, Any] = dict.fromkeys(
-            ("search", "customer_id", "customer_name", "contact_email", "contact_phone", "note")
-        )
-        if request.method == "POST":
-            form = await request.form()
-            values |= {name: str(form.get(name, "")).replace("\x00", "").strip() or None for name in values}
-            chosen = str(values["customer_id"] or "")
-            if not values["customer_name"]:
-                return await self._show(
-                    request,
-                    session,
-                    "intake.html",
-                    status=422,
-                    values=values,
-                    failed="An intake needs a name.",
-                )
-            stored = {
-                **values,
-                "customer_id": int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 18 else None,
-            }
-            await run_in_threadpool(self._add_intake, stored, session.user)
-            return RedirectResponse("/intakes?said=The+intake+is+saved", status_code=303)
-        return await self._show(request, session, "intake.html", values=values)
-
-    def _add_intake(self, values: Mapping[str, Any], by: str) -> None:
-        with self._connect() as connection, connection.transaction():
-            number = console.add_intake(connection, values, by=by)
-            audit.record(connection, who=by, action="add intake", target=f"intake {number}", details=values)

@@ -171,7 +171,7 @@ class Worker:
                 }
                 job.spent = ", ".join(_spent(r) for r in found if r["calls"])
                 if ended is not None:
-                    return ended + ("; ".join(_said(r) for r in found) or "it ended before any sync began")
+                    return ended + ("; ".join(_described(r) for r in found) or "it ended before any sync began")
             time.sleep(POLL_SECONDS)
 
 
@@ -185,9 +185,9 @@ def _spent(run: Mapping[str, Any]) -> str:
     return f"{_named(run)} {run['calls']} calls{left}"
 
 
-def _said(run: Mapping[str, Any]) -> str:
-    said = run["error"] or run["message"]
-    return f"{_named(run)} {run['status']}: {_counted(run)}" + (f" ({said})" if said else "")
+def _described(run: Mapping[str, Any]) -> str:
+    messages = run["error"] or run["message"]
+    return f"{_named(run)} {run['status']}: {_counted(run)}" + (f" ({messages})" if messages else "")
 
 
 def _counted(counts: Mapping[str, Any]) -> str:
@@ -199,18 +199,18 @@ def _pull(runtime: Runtime, context: Context, *, systems: Sequence[str]) -> Done
     from customer_assets.pipeline.sync.pull import pull
     from customer_assets.pipeline.sync.run import PullOptions
 
-    said: list[str] = []
+    messages: list[str] = []
     metadata: Metadata = {}
     for account in (a for a in runtime.working.accounts if a.system in systems):
         try:
             result = pull(context, account, PullOptions())
         except CustomerAssetsError as error:
-            said.append(f"{account.system}: {error}")
+            messages.append(f"{account.system}: {error}")
             continue
         counts = result.counts.as_dict()
         _add(metadata, counts)
-        said.append(f"{account.system}: {_counted(counts)}" + (f" ({result.message})" if result.message else ""))
-    return "; ".join(said) or "no system is configured for it", metadata
+        messages.append(f"{account.system}: {_counted(counts)}" + (f" ({result.message})" if result.message else ""))
+    return "; ".join(messages) or "no system is configured for it", metadata
 
 
 def _pull_all(runtime: Runtime, context: Context) -> Done:
@@ -218,28 +218,28 @@ def _pull_all(runtime: Runtime, context: Context) -> Done:
     from customer_assets.pipeline.identity.resolve import resolve_customers
     from customer_assets.pipeline.invoices.remind import plan_reminders
 
-    said, metadata = _pull(runtime, context, systems=tuple(SYSTEMS))
+    messages, metadata = _pull(runtime, context, systems=tuple(SYSTEMS))
     if metadata:
         resolved, reminders = resolve_customers(context), plan_reminders(context)
         metadata["customers"] = {**asdict(resolved.counts), "customers": resolved.customers}
         metadata["payment_reminders"] = asdict(reminders.counts)
-    return said, metadata
+    return messages, metadata
 
 
 def _bidirectional(runtime: Runtime, context: Context) -> Done:
     from customer_assets.pipeline.push.bidirectional import bidirectional
 
-    said: list[str] = []
+    messages: list[str] = []
     metadata: Metadata = {}
     for account in (a for a in runtime.working.accounts if SYSTEMS[a.system].pushes is not None):
         try:
             result = bidirectional(context, account)
         except CustomerAssetsError as error:
-            said.append(f"{account.account}: {error}")
+            messages.append(f"{account.account}: {error}")
             continue
         _add(metadata, result.as_dict()["details"]["pull"])
-        said.append(result.message)
-    return "; ".join(said) or f"{pushed_to()} is not configured", metadata
+        messages.append(result.message)
+    return "; ".join(messages) or f"{pushed_to()} is not configured", metadata
 
 
 def _add(metadata: Metadata, counts: Mapping[str, int]) -> None:

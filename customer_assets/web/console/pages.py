@@ -12,8 +12,9 @@ from customer_assets.web.console.customers import Customers
 from customer_assets.web.console.decisions import Decisions
 from customer_assets.web.console.guard import Guard
 from customer_assets.web.console.health import Health
+from customer_assets.web.console.intakes import Intakes
 from customer_assets.web.console.jobs import Worker
-from customer_assets.web.console.listings import list_pages
+from customer_assets.web.console.listings import LIST_PAGES
 from customer_assets.web.console.lists import Lists
 from customer_assets.web.console.logins import Logins
 from customer_assets.web.console.screen import HERE
@@ -23,7 +24,7 @@ from customer_assets.web.console.webhooks import Webhooks
 
 def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseRoute]:
     """All pages, each with the role that it needs."""
-    logins, lists, customers = Logins(runtime), Lists(runtime), Customers(runtime)
+    logins, lists, customers, intakes = Logins(runtime), Lists(runtime), Customers(runtime), Intakes(runtime)
     syncs, webhooks, decisions, health = (
         Syncs(runtime, worker),
         Webhooks(runtime),
@@ -33,9 +34,9 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
     page = guard.page
     reads = {
         "/customers": customers.customers,
-        "/customers/search": customers.search,
+        "/customers/search": intakes.search,
         "/customers/{id:row}": customers.customer,
-        **{listed.path: lists.listing(listed) for listed in list_pages()},
+        **{listed.path: lists.listing(listed) for listed in LIST_PAGES},
         "/webhooks/deliveries/{id:path}": webhooks.delivery,
         "/conflicts": decisions.conflicts,
         "/reviews": decisions.reviews,
@@ -49,7 +50,7 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
         *(Route(path, page("viewer", handler)) for path, handler in reads.items()),
         Route("/customers/{id:row}/edit", page("editor", customers.edit), methods=["GET", "POST"]),
         Route("/customers/{id:row}/apart", page("editor", customers.apart), methods=["POST"]),
-        Route("/intakes/new", page("editor", customers.intake), methods=["GET", "POST"]),
+        Route("/intakes/new", page("editor", intakes.intake), methods=["GET", "POST"]),
         Route("/actions/{kind}", page("editor", syncs.action), methods=["GET", "POST"]),
         Route("/push/plan", page("editor", syncs.push_plan), methods=["POST"]),
         Route("/push", page("editor", syncs.push), methods=["POST"]),

@@ -75,8 +75,8 @@ class Syncs(Screen):
         else:
             ids = await chosen_ids(request)
         if not ids or len(ids) > MOST_PUSHED:
-            said = f"More than {MOST_PUSHED}: narrow it with a filter" if ids else "Nobody was selected"
-            return RedirectResponse(f"/customers?{urlencode({'said': said})}", status_code=303)
+            message = f"More than {MOST_PUSHED}: narrow it with a filter" if ids else "Nobody was selected"
+            return RedirectResponse(f"/customers?{urlencode({'said': message})}", status_code=303)
         try:
             result = await run_in_threadpool(self._push, ids, dry_run=True)
         except CustomerAssetsError as error:

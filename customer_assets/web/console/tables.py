@@ -104,14 +104,14 @@ def ago(value: Any) -> Markup:
     if not isinstance(value, datetime):
         return Markup('<span class="hint">never</span>')
     seconds = (datetime.now(UTC) - value).total_seconds()
-    said = "just now"
+    elapsed = "just now"
     for size, unit in ((86400, "day"), (3600, "h"), (60, "min")):
         if seconds >= size:
             number = int(seconds // size)
-            said = f"{number} {unit}{'s' if unit == 'day' and number > 1 else ''} ago"
+            elapsed = f"{number} {unit}{'s' if unit == 'day' and number > 1 else ''} ago"
             break
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        value.isoformat(), f"{value:%Y-%m-%d %H:%M:%S} UTC", said
+        value.isoformat(), f"{value:%Y-%m-%d %H:%M:%S} UTC", elapsed
     )
 
 

@@ -90,8 +90,8 @@ class Webhooks(Screen):
                 ", ".join(f"{n} {s}" for s, n in applied.statuses.items()) or "applied by another"
             )
 
-        said = await run_in_threadpool(again)
-        return RedirectResponse("/webhooks?" + urlencode({"said": said}), status_code=303)
+        message = await run_in_threadpool(again)
+        return RedirectResponse("/webhooks?" + urlencode({"said": message}), status_code=303)
 
 
 def _instant(text: str) -> datetime:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import psycopg
 
-from customer_assets.store.webhooks.inbox import Landed, Refusal, connect_landing
+from customer_assets.store.webhooks.inbox import NewDelivery, Refusal, connect_inbox
 
 WAIT_SECONDS = 1.0  # Robaws waits 2 s in all
 MOST_IN_ONE = 500
@@ -22,7 +22,7 @@ class NotStoredError(Exception):
     """The database did not take it in time; the sender is to try again."""
 
 
-Item = TypeVar("Item", Landed, Refusal)
+Item = TypeVar("Item", NewDelivery, Refusal)
 
 
 class GroupWriter(Generic[Item]):
@@ -78,7 +78,7 @@ class GroupWriter(Generic[Item]):
     def _next_group(self) -> list[tuple[Item, asyncio.Future[None]]]:
         size = number = 0
         for item, _ in self._waiting[:MOST_IN_ONE]:
-            size += len(item.body) if isinstance(item, Landed) else 0
+            size += len(item.body) if isinstance(item, NewDelivery) else 0
             number += 1
             if size > MOST_BYTES:
                 break
@@ -135,7 +135,7 @@ class _Lane(Generic[Item]):
 
     async def _insert(self, items: Sequence[Item]) -> None:
         if self._connection is None:
-            self._connection = await connect_landing(self._url, seconds=WAIT_SECONDS)
+            self._connection = await connect_inbox(self._url, seconds=WAIT_SECONDS)
         await self._insert_group(self._connection, items)
 
 

@@ -23,7 +23,7 @@ from customer_assets.domain.webhooks.signature import (
     parse_signature,
     verify,
 )
-from customer_assets.store.webhooks.inbox import Landed, Refusal
+from customer_assets.store.webhooks.inbox import NewDelivery, Refusal
 from customer_assets.web.webhooks.group_writer import GroupWriter, NotStoredError
 from customer_assets.web.webhooks.secrets import Secrets
 
@@ -109,7 +109,7 @@ class Receiver:
     def __init__(
         self,
         secrets: Secrets,
-        deliveries: GroupWriter[Landed],
+        deliveries: GroupWriter[NewDelivery],
         refusals: GroupWriter[Refusal],
         landed: Callable[[], None],
         *,
@@ -143,7 +143,7 @@ class Receiver:
             self._landed()
         await _answer(send, 202, b'{"status":"stored"}')
 
-    async def _verified(self, scope: Scope, receive: Receive, address: str) -> Landed:
+    async def _verified(self, scope: Scope, receive: Receive, address: str) -> NewDelivery:
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             headers[name] = headers[name] + b"," + value if name in headers else value
@@ -161,7 +161,7 @@ class Receiver:
         account = await self._account_of(signature, body)
         opened = open_delivery(body, signature.t)
         status = "failed" if opened.error else "waiting" if opened.event in EVENTS else "ignored"
-        return Landed(opened.id, account, SOURCE, opened.event, body, signature.signed_at, status, opened.error)
+        return NewDelivery(opened.id, account, SOURCE, opened.event, body, signature.signed_at, status, opened.error)
 
     async def _account_of(self, signature: Signature, body: bytes) -> str:
         """Whose secret signed it.
@@ -169,7 +169,7 @@ class Receiver:
         Raises:
             _Refused: nobody's, or too long ago.
         """
-        secrets = self._secrets.held
+        secrets = self._secrets.known
         try:
             try:
                 return secrets.accounts[self._which(signature, body, secrets.values)]
@@ -213,8 +213,8 @@ async def _body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:
         _Refused: too large (counted while reading) or too slow.
         _GoneError: the sender hung up.
     """
-    said = headers.get(b"content-length", b"")
-    if said.isdigit() and (len(said) > 9 or int(said) > LARGEST_BODY):
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and (len(length) > 9 or int(length) > LARGEST_BODY):
         raise _Refused("too_large")
     chunks: list[bytes] = []
     size = 0

@@ -20,7 +20,7 @@ SOONEST_SECONDS = 1.0  # wrong signatures make us look again, but no oftener
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class SecretSet:
     """Secrets, and the account of each."""
 
     values: tuple[bytes, ...]
@@ -40,14 +40,14 @@ class Secrets:
         ]
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
-        self.held = _held(self._configured)
+        self.known = _secret_set(self._configured)
 
-    async def renewed(self) -> Held:
+    async def renewed(self) -> SecretSet:
         """Read the registered ones again, unless that was done a moment ago."""
         async with self._lock:
             if time.monotonic() - self._read_at >= SOONEST_SECONDS:
                 await self._read()
-        return self.held
+        return self.known
 
     async def run(self) -> None:
         """Renew them now and then, until cancelled."""
@@ -61,12 +61,12 @@ class Secrets:
             registered = await asyncio.to_thread(self._registered)
         except (psycopg.Error, CustomerAssetsError):
             return  # the database is away: those we know still hold
-        self.held = _held([*self._configured, *registered])
+        self.known = _secret_set([*self._configured, *registered])
 
     def _registered(self) -> list[tuple[str, str]]:
         with connect(self._url, name="customer_assets receiver secrets", timeout=2, statement_seconds=1) as connection:
             return live_secrets(connection, source=self._source)
 
 
-def _held(pairs: Sequence[tuple[str, str]]) -> Held:
-    return Held(tuple(secret.encode() for _, secret in pairs), tuple(account for account, _ in pairs))
+def _secret_set(pairs: Sequence[tuple[str, str]]) -> SecretSet:
+    return SecretSet(tuple(secret.encode() for _, secret in pairs), tuple(account for account, _ in pairs))
