@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install run test dev check lint format bench lock clean
+.PHONY: install run test dev check lint format docs bench lock clean
 .DEFAULT_GOAL := run
 
 install: $(STAMP)
@@ -37,6 +37,10 @@ lint: install
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# What the pages say of settings, tables and commands, from the code.
+docs: install
+	$(BIN)/python docs/write_pages.py
 
 # The peer lives in an environment of its own: its pins are not ours.
 bench: install .venv-bench/.installed

@@ -15,9 +15,7 @@ import typer.main
 
 from customer_assets import errors
 from customer_assets.cli.app import app
-from customer_assets.settings import Settings
 from customer_assets.sources.registry import SYSTEMS
-from customer_assets.store.schema import metadata
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("pandas", "duckdb", "splink", "phonenumbers", "pycountry", "starlette", "alembic")
@@ -252,31 +250,3 @@ def test_every_command_of_the_readme_exists() -> None:
     known = commands()
     for line in re.findall(r"customer-assets ([a-z][a-z -]*)", (ROOT / "README.md").read_text(encoding="utf-8")):
         assert any(line.strip().startswith(command) for command in known) or line.split()[0] == "db", line
-
-
-def setting_names() -> list[str]:
-    names = [field.alias or "" for field in Settings.model_fields.values()]
-    for name, system in SYSTEMS.items():
-        names += [f"{name}_{setting}".upper() for setting in system.settings.model_fields]
-    return names
-
-
-@pytest.mark.parametrize("name", setting_names())
-def test_every_setting_is_documented(name: str) -> None:
-    assert f"`{name}`" in (ROOT / "docs/settings.md").read_text(encoding="utf-8")
-
-
-def test_every_documented_setting_exists() -> None:
-    documented = re.findall(
-        r"^\| `([A-Z_]+)` \|", (ROOT / "docs/settings.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert sorted(documented) == sorted(setting_names())
-
-
-@pytest.mark.parametrize("table", sorted(metadata.tables))
-def test_every_table_and_column_is_documented(table: str) -> None:
-    text = (ROOT / "docs/tables.md").read_text(encoding="utf-8")
-    section = re.search(rf"^## `{re.escape(table)}`\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
-    assert section is not None
-    for column in metadata.tables[table].columns:
-        assert f"`{column.name}`" in section.group(1)

@@ -82,7 +82,7 @@ def to_e164(number: str, region: str) -> str | None:
 def primary_phone(values: Mapping[str, Any], default_region: str) -> str | None:
     """The number to reach a customer at: E.164, or as received where it cannot be parsed.
 
-    Order (Zoho sheet, primary phone rule): primary person's mobile, then phone; the other persons in listed order,
+    Order (docs/systems/zoho.md#primary-phone): primary person's mobile, then phone; the other persons in listed order,
     each mobile, then phone; then the customer's own mobile, then phone. Systems without persons start at the last step.
     """
     found = _first_of(values, ("mobile", "phone"))

@@ -1,4 +1,4 @@
-"""What the made-up companies look like in each system: records as the APIs of the fact sheets give them."""
+"""What the made-up companies look like in each system: records as docs/systems/ describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Robaws, emulated: clients, limits, webhook endpoints and deliveries (fact sheet, sections 2 to 7)."""
+"""Robaws, emulated: clients, limits, webhook endpoints and deliveries (docs/systems/robaws.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SUMIT, emulated in both dialects, with writes that stick (fact sheet, sections 1 to 5 and 8)."""
+"""SUMIT, emulated in both dialects, with writes that stick (docs/systems/sumit.md)."""
 
 from __future__ import annotations
 

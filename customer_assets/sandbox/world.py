@@ -52,7 +52,7 @@ class Limits:
 
 @dataclass
 class Switches:
-    """Behaviour that the fact sheets leave open, or that differs between tenants."""
+    """Behaviour that docs/systems/ marks as assumed, or that differs between tenants."""
 
     robaws_shape: str = "real"  # real | seed | mixed
     robaws_total_as_text: bool = False

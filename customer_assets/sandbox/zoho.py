@@ -1,4 +1,4 @@
-"""Zoho Books, emulated: token flow, contacts, invoices, limits (fact sheet, sections 1 to 7)."""
+"""Zoho Books, emulated: token flow, contacts, invoices, limits (docs/systems/zoho.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How records become rows, straight from the field tables of the fact sheets."""
+"""How records become rows, straight from the field tables of docs/systems/."""
 
 from __future__ import annotations
 

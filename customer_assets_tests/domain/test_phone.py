@@ -1,4 +1,4 @@
-"""The primary phone rule of the Zoho sheet, one test a step, and E.164."""
+"""The primary phone rule (docs/systems/zoho.md#primary-phone), one test a step, and E.164."""
 
 from __future__ import annotations
 

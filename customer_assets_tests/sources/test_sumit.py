@@ -1,4 +1,4 @@
-"""The SUMIT client: every Status shape, both dialects, the hazards of section 2 of its sheet."""
+"""The SUMIT client: every Status shape, both dialects, its hazards (docs/systems/sumit.md#answers)."""
 
 from __future__ import annotations
 

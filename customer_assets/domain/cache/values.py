@@ -1,7 +1,7 @@
 """Converters of single values. Each takes what JSON gives and returns what a column holds, None for blank.
 
 They raise `RecordError` where a value cannot be kept, and append to `warnings` where it is dropped but the record can
-go on (rules b, d and f of the Robaws sheet).
+go on (docs/systems/robaws.md#converters).
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ def text(value: Any, column: str, warnings: list[str]) -> str | None:  # noqa: A
 
 
 def text_or_label(value: Any, column: str, warnings: list[str]) -> str | None:
-    """Rule b: a scalar as text, an association as the first of its name, fullName, label, code."""
+    """A scalar as text, an association as the first of its name, fullName, label, code."""
     if isinstance(value, dict):
         return next((found for label in _LABELS if (found := text(value.get(label), column, warnings))), None)
     return text(value, column, warnings)
 
 
 def assignee(value: Any, column: str, warnings: list[str]) -> str | None:
-    """Rule of column 17: a name where the answer carries one. A bare id is no name: None, and the stored one is kept."""
+    """A name where the answer carries one. A bare id is no name: None, and the stored one is kept."""
     if isinstance(value, dict):
         return next(
             (found for label in ("name", "fullName") if (found := text(value.get(label), column, warnings))),
@@ -52,7 +52,7 @@ def assignee(value: Any, column: str, warnings: list[str]) -> str | None:
 
 
 def boolean(value: Any, column: str, warnings: list[str]) -> bool | None:
-    """Rule d: real booleans, 0/1, and the texts true/false/1/0/yes/no; anything else is None with a warning."""
+    """Real booleans, 0/1, and the texts true/false/1/0/yes/no; anything else is None with a warning."""
     if isinstance(value, bool):
         return value
     if value is None or value == "":

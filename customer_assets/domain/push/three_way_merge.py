@@ -1,6 +1,6 @@
 """The three-way merge of one field: what was last agreed, what stands here, what stands there. Pure.
 
-Source: the SUMIT fact sheet, section 6, and section 7 of the design.
+Source: docs/systems/sumit.md#comparison.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a webhook delivery says: its id, its event, and the record it carries. Source: the Robaws fact sheet, section 6."""
+"""What a webhook delivery says: its id, its event, and the record it carries. Source: docs/systems/robaws.md#deliveries."""
 
 from __future__ import annotations
 

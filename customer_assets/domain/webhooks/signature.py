@@ -1,6 +1,6 @@
 """Webhook signatures: `Robaws-Signature: t=<unix seconds>,v1=<hex hmac_sha256(secret, t + "." + raw body)>`.
 
-Source: the Robaws fact sheet, section 6. Everything works on bytes as received: a body that was read and written again
+Source: docs/systems/robaws.md#signature. Everything works on bytes as received: a body that was read and written again
 is another body, and a header need not be ASCII.
 """
 

@@ -1,4 +1,4 @@
-"""Robaws API v2: clients. Facts: the Robaws fact sheet.
+"""Robaws API v2: clients. Facts: docs/systems/robaws.md.
 
 Page 0 tells how many there are; the others are fetched concurrently under one pacer and may come in any order.
 """
@@ -182,7 +182,7 @@ class Robaws(Client):
         return f"{envelope.total if envelope.total is not None else 'unknown number of'} clients"
 
     def raise_for(self, response: httpx.Response, what: str) -> None:
-        """Sheet, sections 4 and 5: what each answer means."""
+        """What each answer means (docs/systems/robaws.md#answers)."""
         daily = header_number(response, "X-RateLimit-Daily-Remaining")
         if daily is not None:
             self.meter.quota_left = int(daily)

@@ -11,7 +11,7 @@ from customer_assets.settings import SystemSettings
 
 
 class RobawsSettings(SystemSettings, toml_table="robaws"):
-    """Robaws ERP. Defaults and their sources: the Robaws fact sheet."""
+    """Robaws ERP. Defaults and their sources: docs/systems/robaws.md."""
 
     model_config = SettingsConfigDict(env_prefix="ROBAWS_")
 

@@ -1,4 +1,4 @@
-"""SUMIT in both dialects: reading customers. Facts: the SUMIT fact sheet.
+"""SUMIT in both dialects: reading customers. Facts: docs/systems/sumit.md.
 
 Everything is a POST with the credentials in its body, so no request body is ever shown. HTTP 200 says nothing: the
 Status in the answer does, in any of its shapes.
@@ -67,7 +67,7 @@ class _SeedData(msgspec.Struct):
 
 
 def status_of(status: bytes) -> str:
-    """`success`, `business`, `technical` or `unknown`, from any shape of Status (sheet, section 1).
+    """`success`, `business`, `technical` or `unknown`, from any shape of Status (docs/systems/sumit.md#status).
 
     Args:
         status: the JSON of the Status value; empty when there was none.
@@ -151,7 +151,7 @@ class Sumit(Client):
     async def scan(self, stream: str, *, since: datetime | None, landed: frozenset[int]) -> AsyncGenerator[Page]:
         """Pages in order to the one without a next. A position is the row offset that the page starts at.
 
-        There is no filter by time (sheet, section 3) and `since` is not used; a cut scan begins anew, because offsets
+        There is no filter by time (docs/systems/sumit.md#lists) and `since` is not used; a cut scan begins anew, because offsets
         shift.
         """
         if self._settings.dialect == "seed":
@@ -269,7 +269,7 @@ class Sumit(Client):
         )
 
     def _read(self, response: httpx.Response, path: str, what: str) -> bytes:
-        """Sheet, section 2: what each answer means."""
+        """What each answer means (docs/systems/sumit.md#answers)."""
         status, body = response.status_code, response.content
         if status == 403 and not body.strip():
             raise ThrottledError(

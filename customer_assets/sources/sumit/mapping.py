@@ -20,7 +20,7 @@ def _first_values(record: Record) -> Record:
     return {key: (value[0] if value else None) if isinstance(value, list) else value for key, value in flat.items()}
 
 
-# SUMIT sheet, section 5. Company name, state and country do not exist in the real dialect: absent keeps them.
+# Company name, state and country do not exist in the real dialect: absent keeps them (docs/systems/sumit.md#fields).
 SUMIT_ENTITY = RecordMapping(
     id_path="ID",
     absent="keep",
@@ -59,7 +59,7 @@ SUMIT_SEED_CUSTOMER = RecordMapping(
 )
 
 
-# What is sent to SUMIT, column -> key of its write call; arrays are for reading alone (sheet, sections 3 and 5).
+# What is sent to SUMIT, column -> key of its write call; arrays are for reading alone (docs/systems/sumit.md#writes).
 SUMIT_DETAILS = {
     "name": "Name",
     "general_email": "EmailAddress",

@@ -11,7 +11,7 @@ from customer_assets.settings import SystemSettings
 
 
 class SumitSettings(SystemSettings, toml_table="sumit"):
-    """SUMIT. Defaults and their sources: the SUMIT fact sheet."""
+    """SUMIT. Defaults and their sources: docs/systems/sumit.md."""
 
     model_config = SettingsConfigDict(env_prefix="SUMIT_")
 

@@ -1,4 +1,4 @@
-"""Zoho Books v3: contacts and invoices. Facts: the Zoho fact sheet.
+"""Zoho Books v3: contacts and invoices. Facts: docs/systems/zoho.md.
 
 Pages are read in order, chained to an explicit "no more". One access token is shared by all processes: the token store
 locks it while it is renewed, so that nobody runs into the limit of ten tokens per ten minutes.
@@ -196,7 +196,7 @@ class Zoho(Client):
         raise AssertionError("the second try returns or raises")
 
     def _raise_for(self, response: httpx.Response, what: str) -> None:
-        """Sheet, sections 2 and 3: the code in the body decides, not the status alone."""
+        """The code in the body decides, not the status alone (docs/systems/zoho.md#answers)."""
         left = header_number(response, "X-Rate-Limit-Remaining")
         if left is not None:
             self.meter.quota_left = int(left)

@@ -14,7 +14,7 @@ from customer_assets.domain.phone import is_flagged
 
 
 def _with_primary_flagged(record: Record) -> Record:
-    """Zoho sheet, primary phone rule: where no person is flagged, `primary_contact_id` names the primary one."""
+    """Where no person is flagged, `primary_contact_id` names the primary one (docs/systems/zoho.md#primary-phone)."""
     people, primary = record.get("contact_persons"), record.get("primary_contact_id")
     if not primary or not isinstance(people, list) or not all(isinstance(p, dict) for p in people):
         return record
@@ -26,7 +26,7 @@ def _with_primary_flagged(record: Record) -> Record:
     return {**record, "contact_persons": flagged}
 
 
-# Zoho sheet, section 4. List rows lack persons, addresses and tax ids: absent keeps, and the detail brings them.
+# List rows lack persons, addresses and tax ids: absent keeps, the detail brings them (docs/systems/zoho.md#fields).
 ZOHO_CONTACT = RecordMapping(
     id_path="contact_id",
     modified_path="last_modified_time",
@@ -66,7 +66,7 @@ ZOHO_CONTACT = RecordMapping(
 )
 
 
-# Zoho sheet, section 5. Customer fields of an invoice are deliberately not read: they come by join.
+# Customer fields of an invoice are deliberately not read: they come by join (docs/systems/zoho.md#invoices).
 ZOHO_INVOICE = RecordMapping(
     id_path="invoice_id",
     modified_path="last_modified_time",

@@ -11,7 +11,7 @@ from customer_assets.settings import SystemSettings
 
 
 class ZohoSettings(SystemSettings, toml_table="zoho"):
-    """Zoho Books. Defaults and their sources: the Zoho fact sheet."""
+    """Zoho Books. Defaults and their sources: docs/systems/zoho.md."""
 
     model_config = SettingsConfigDict(env_prefix="ZOHO_")
 

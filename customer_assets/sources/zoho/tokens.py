@@ -88,7 +88,7 @@ class AccessToken:
 
     @staticmethod
     def _read_token(response: httpx.Response) -> _Token:
-        """Sheet, section 1: errors come under HTTP 200 too; success is that the token is there."""
+        """Errors come under HTTP 200 too; success is that the token is there (docs/systems/zoho.md#tokens)."""
         if response.status_code >= 500:
             raise TransientError(f"zoho token: HTTP {response.status_code}", system=SYSTEM)
         answer: _Token = decode(response.content, _Token, system=SYSTEM, what="token")

@@ -1,6 +1,6 @@
 """The webhook receiver: verify, store, commit, answer. It applies nothing and waits for nothing but the commit.
 
-Contract and reasons: the Robaws fact sheet, section 6. Robaws waits 2 s and may suspend an endpoint that fails, so what is
+Contract and reasons: docs/systems/robaws.md#deliveries. Robaws waits 2 s and may suspend an endpoint that fails, so what is
 rightly signed is always taken: bursts, repetitions, unknown events, bodies that nobody can read.
 """
 
