@@ -27,6 +27,12 @@ def test_loading_the_definitions_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_loading_the_code_location_writes_nothing_on_the_terminal() -> None:
+    code = "from customer_assets.definitions import defs; defs.get_repository_def()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout + done.stderr == ""
+
+
 def test_imports_run_one_way() -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("lint-imports")],

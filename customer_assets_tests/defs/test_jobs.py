@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from customer_assets.definitions import build_defs
+from customer_assets.defs.resources import RuntimeResource
 from customer_assets.defs.sensors import batch_to_request, run_failure_alerts, webhook_sensor
 from customer_assets.pipeline.edit import edit_customer
 from customer_assets.runtime.runtime import open_runtime
@@ -288,3 +289,10 @@ def test_sumit_both_ways_as_a_job(company: Company, defs: dg.Definitions, instan
     assert done.success
     assert (metadata(done)["sumit_push"]["pushed"], checks(done)["sumit_push.nothing_failed"]) == (1, True)
     assert company.world.sumit[remote]["City"] == "Haifa"
+
+
+def test_a_process_opens_what_it_works_with_once(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", company.url)
+    context = dg.build_init_resource_context()
+    first = RuntimeResource().create_resource(context)
+    assert RuntimeResource().create_resource(context) is first
