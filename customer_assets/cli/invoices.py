@@ -29,10 +29,10 @@ def import_invoices(
 ) -> None:
     """Import old invoices that carry customer fields."""
     from customer_assets.pipeline.invoices.import_invoices import import_invoices as import_from
-    from customer_assets.runtime.dagster_reports import dagster_instance, record_import
 
     pairs = column_map(mapping)
-    result = import_from(opened_runtime().context(), location, table=table, mapping=pairs, account=account)
+    runtime = opened_runtime()
+    result = import_from(runtime.context(), location, table=table, mapping=pairs, account=account)
     counts = {
         "created": result.created,
         "updated": result.updated,
@@ -49,8 +49,7 @@ def import_invoices(
         say(f"columns that nothing reads: {', '.join(result.ignored_columns)} (--map old=new)")
     if result.rejected:
         say(f"{result.rejected} rows rejected, see ops.rejected_records")
-    with dagster_instance() as instance:
-        record_import(instance, sorted(result.months), counts)
+    runtime.tell_dagster({"legacy_invoices": counts}, "customer-assets import-invoices", months=sorted(result.months))
     if as_json:
         print_json(
             {

@@ -7,12 +7,14 @@ import dagster as dg
 
 from customer_assets.defs.jobs import apply_webhooks
 from customer_assets.runtime.alerts import post_alert
+from customer_assets.runtime.dagster_reports import send_reports
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import runs
 from customer_assets.store.database import connect
 from customer_assets.store.webhooks.deliveries import count_left
 
 LOST_AFTER_MINUTES = 5
+REPORT_SECONDS = 5
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -52,6 +54,16 @@ def webhook_sensor(
     return batch_to_request(waiting, running)
 
 
+@dg.sensor(
+    minimum_interval_seconds=REPORT_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Records syncs, imports and deliveries that no run did as materializations, from an outbox.",
+)
+def report_sensor(context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[Runtime]) -> dg.SkipReason:
+    """Empty the outbox; it starts no run."""
+    return dg.SkipReason(f"{send_reports(context.instance, runtime.url)} reports recorded")
+
+
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Closes the sync runs of a failed Dagster run, and posts to ALERT_URL where one is set.",
@@ -66,6 +78,3 @@ def run_failure_alerts(
         runs.fail_runs_of(connection, dagster_run_id=run.run_id, job=run.job_name, error=message)
     posted = post_alert(runtime.configuration.settings, {"job": run.job_name, "run_id": run.run_id, "error": message})
     yield dg.SkipReason("recorded in sync_runs" + (" and posted" if posted else "; ALERT_URL is not set"))
-
-
-SENSORS = [webhook_sensor, run_failure_alerts]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from customer_assets.errors import ConfigurationError
-from customer_assets.runtime.dagster_reports import add_months, dagster_instance
+from customer_assets.runtime.dagster_reports import add_months, dagster_instance, send_reports
 from customer_assets.runtime.dagster_runs import JobRun, close_dead_runs, run_job
 from customer_assets.runtime.runtime import NEEDS_SYSTEMS, Runtime
 from customer_assets.runtime.sandbox import running_sandbox
@@ -71,6 +71,7 @@ def run_everything(runtime: Runtime, definitions: dg.Definitions, *, say: Say) -
     try:
         with dagster_instance() as instance:
             closed = close_dead_runs(instance)
+            send_reports(instance, runtime.url)
             if closed:
                 say(f"{closed} runs of dead processes were marked as failed")
             jobs = [run_job(definitions, instance, "customer_sync")]

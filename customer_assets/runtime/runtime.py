@@ -6,8 +6,7 @@ is given is used for it only when it is empty.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,10 +20,9 @@ from customer_assets.accounts import (
 )
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.context import Context, Progress
-from customer_assets.runtime.dagster_reports import JOINED_URL, Reporter
 from customer_assets.runtime.sandbox import ensure_sandbox, sandbox_configuration
 from customer_assets.sources.registry import SYSTEMS
-from customer_assets.store import database, embedded, marks
+from customer_assets.store import database, embedded, marks, outbox
 from customer_assets.store.webhooks import endpoints
 
 PREFIXES = ", ".join(f"{name.upper()}_" for name in SYSTEMS)
@@ -103,24 +101,18 @@ class Runtime:
         return Context(self.url, self.working.settings, trigger="dagster", dagster_run_id=dagster_run_id)
 
     def tell_dagster(
-        self,
-        metadata: Mapping[str, Mapping[str, Any]],
-        description: str,
-        *,
-        reporter: Reporter | None = None,
+        self, metadata: Mapping[str, Mapping[str, Any]], description: str, *, months: Sequence[str] = ()
     ) -> None:
-        """Report work that no run did as one materialization an asset, unless that is switched off.
+        """Note work that no run did, for Dagster to be told of as one materialization an asset.
 
         Args:
             metadata: asset -> what Dagster is told of it; nothing is told of nothing.
             description: what was done.
-            reporter: one that is kept, by a process that reports often.
+            months: partitions of old invoices that came in.
         """
         if metadata and self.configuration.settings.report_to_dagster == "on":
-            chosen = reporter or Reporter(self.dagster_url)
-            chosen.report(metadata, description=description)
-            if reporter is None:
-                chosen.close()
+            with database.connect(self.url, name="customer_assets report") as connection:
+                outbox.add(connection, outbox.Report(description, metadata, months))
 
 
 def secrets_of(account: Account) -> list[str]:
@@ -167,12 +159,7 @@ def open_runtime(*, sandbox: bool = False, migrate: bool = True) -> Runtime:
 
 
 def dagster_storage_url() -> str:
-    """URL of Dagster's own database; starts or joins the embedded server, and migrates nothing of ours.
-
-    A process that was given the URL joins it, and never starts a server that somebody just stopped.
-    """
-    if joined := os.environ.get(JOINED_URL):
-        return joined
+    """URL of Dagster's own database; starts or joins the embedded server, and migrates nothing of ours."""
     return open_runtime(migrate=False).dagster_url
 
 

@@ -23,7 +23,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.webhooks.apply import AppliedDeliveries
-from customer_assets.runtime.dagster_reports import Reporter
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.system import WebhookSettings
 from customer_assets.store import users
@@ -61,8 +60,7 @@ def build_app(runtime: Runtime) -> App:
     secrets = Secrets(runtime.url, runtime.receiving, source=SOURCE)
     writer = GroupWriter(runtime.url, store_new, lanes=2)
     refusals = GroupWriter(runtime.url, store_refusals, lanes=1)
-    reporter = Reporter(runtime.dagster_url)
-    applier = Applier(runtime.context(trigger="web"), runtime.receiving, partial(_report, runtime, reporter))
+    applier = Applier(runtime.context(trigger="web"), runtime.receiving, partial(_report, runtime))
     # one address serves all accounts: the first one's limits hold
     first: WebhookSettings = next(a.settings for a in runtime.receiving if a.system == SOURCE)
     receiver = Receiver(
@@ -75,7 +73,7 @@ def build_app(runtime: Runtime) -> App:
     )
 
     guard = Guard(runtime)
-    worker = Worker(runtime, reporter)
+    worker = Worker(runtime)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -92,7 +90,6 @@ def build_app(runtime: Runtime) -> App:
             yield
         finally:
             await asyncio.to_thread(applier.stop)
-            reporter.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -117,8 +114,8 @@ def build_app(runtime: Runtime) -> App:
     return App(receiver, app)
 
 
-def _report(runtime: Runtime, reporter: Reporter, batch: AppliedDeliveries) -> None:
-    runtime.tell_dagster(batch.by_asset(), "webhook deliveries, applied as they landed", reporter=reporter)
+def _report(runtime: Runtime, batch: AppliedDeliveries) -> None:
+    runtime.tell_dagster(batch.by_asset(), "webhook deliveries, applied as they landed")
 
 
 def _health_routes(runtime: Runtime, secrets: Secrets, applier: Applier) -> list[Route]:

@@ -11,7 +11,7 @@ import pytest
 
 from customer_assets.definitions import build_defs
 from customer_assets.defs.resources import RuntimeResource
-from customer_assets.defs.sensors import batch_to_request, run_failure_alerts, webhook_sensor
+from customer_assets.defs.sensors import batch_to_request, report_sensor, run_failure_alerts, webhook_sensor
 from customer_assets.pipeline.edit import edit_customer
 from customer_assets.runtime.runtime import open_runtime
 from customer_assets.sandbox.server import environment, write_legacy_invoices
@@ -296,3 +296,24 @@ def test_a_process_opens_what_it_works_with_once(company: Company, monkeypatch: 
     context = dg.build_init_resource_context()
     first = RuntimeResource().create_resource(context)
     assert RuntimeResource().create_resource(context) is first
+
+
+def test_work_that_no_run_did_is_recorded_once_and_kept_while_dagster_cannot_take_it(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = open_runtime()
+    runtime.tell_dagster({"customers_cache": {"created": 2}}, "customer-assets sync")
+    runtime.tell_dagster({"legacy_invoices": {"created": 3}}, "import", months=["2024-01", "2024-03"])
+    context = dg.build_sensor_context(instance=instance, resources={"runtime": runtime})
+    with monkeypatch.context() as broken:
+        broken.setattr(dg.DagsterInstance, "report_runless_asset_event", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            report_sensor(context)
+    assert company.value("select count(*) from ops.dagster_reports") == 2
+    assert "2 reports recorded" in str(report_sensor(context))
+    assert "0 reports recorded" in str(report_sensor(context))
+    event = instance.get_latest_materialization_event(dg.AssetKey("customers_cache"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["created"].value == 2
+    assert instance.get_dynamic_partitions("invoice_months") == ["2024-01", "2024-03"]

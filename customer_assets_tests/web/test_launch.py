@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from customer_assets.errors import TransientError
 from customer_assets.runtime.dagster_client import Dagster
-from customer_assets.runtime.dagster_reports import Reporter
 from customer_assets.web.console.jobs import Worker
 from customer_assets_tests.conftest import Company, Serving
 from customer_assets_tests.web.conftest import stack_of, until
@@ -56,7 +55,7 @@ def address(answers: Answers) -> Iterator[str]:
 def sync(company: Company, address: str, kind: str = "pull-sumit") -> str:
     """Start a sync and return what the console says of it at its end."""
     runtime = stack_of(company, dagster_url=address)
-    job = Worker(runtime, Reporter(company.url)).start(kind, "editor")
+    job = Worker(runtime).start(kind, "editor")
     until(lambda: job.outcome is not None, 30)
     return job.outcome or ""
 

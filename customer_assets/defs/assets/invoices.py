@@ -13,6 +13,7 @@ from customer_assets.defs.materialization import (
 from customer_assets.defs.partitions import invoice_months
 from customer_assets.pipeline.invoices.import_invoices import ImportResult, import_if_changed
 from customer_assets.pipeline.invoices.migrate import known_months, migrate_customers, relink_invoices
+from customer_assets.runtime.dagster_reports import add_months
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store.database import connect
 
@@ -42,9 +43,7 @@ def legacy_invoices(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
         )
     with connect(work.url) as connection:
         months = known_months(connection)
-    missing = sorted(set(months) - set(context.instance.get_dynamic_partitions("invoice_months")))
-    if missing:
-        context.instance.add_dynamic_partitions("invoice_months", missing)
+    add_months(context.instance, months)
     counts = {
         "created": result.created,
         "updated": result.updated,

@@ -450,3 +450,27 @@ database_marks = Table(
     schema="ops",
     comment="What is known of this database: whether its data is made up, which files were imported.",
 )
+
+dagster_reports = Table(
+    "dagster_reports",
+    metadata,
+    id_column(),
+    Column("description", Text, nullable=False, comment="what was done"),
+    Column(
+        "metadata",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="asset -> counts; one materialization each",
+    ),
+    Column(
+        "months",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="partitions of old invoices that came in",
+    ),
+    instant("created_at", "", default=True),
+    schema="ops",
+    comment="Outbox: work that no Dagster run did, until Dagster is told of it.",
+)

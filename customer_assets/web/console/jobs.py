@@ -16,7 +16,6 @@ import psycopg
 from customer_assets.errors import ConfigurationError, CustomerAssetsError, TransientError
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.runtime.dagster_client import Dagster
-from customer_assets.runtime.dagster_reports import Reporter
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS, with_pushes
 from customer_assets.sources.system import System
@@ -97,8 +96,8 @@ class Kind:
 class Worker:
     """Starts syncs; a second one of the same kind is the one that runs already."""
 
-    def __init__(self, runtime: Runtime, reporter: Reporter) -> None:
-        self._runtime, self._reporter = runtime, reporter
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         address = runtime.configuration.settings.dagster_url
         self._dagster = Dagster(address) if address else None
         self._jobs: dict[str, Job] = {}
@@ -123,10 +122,6 @@ class Worker:
         """A sync that was started here."""
         return self._jobs.get(job_id)
 
-    def tell_dagster(self, metadata: Metadata, description: str) -> None:
-        """Report what was done without a run, unless that is switched off."""
-        self._runtime.tell_dagster(metadata, description, reporter=self._reporter)
-
     def _run(self, job: Job, kind: Kind) -> None:
         try:
             run_id = self._dagster.launch(kind.job, assets=kind.assets, by=job.by) if self._dagster else None
@@ -147,7 +142,7 @@ class Worker:
             job.steps = {**job.steps, f"{name} {step.stream}": step}  # a new one: pages read it meanwhile
 
         outcome, metadata = kind.work(self._runtime, self._runtime.context(trigger="web", progress=progress))
-        self.tell_dagster(metadata, f"console: {job.title}")
+        self._runtime.tell_dagster(metadata, f"console: {job.title}")
         return outcome
 
     def _watch(self, job: Job, dagster: Dagster, run_id: str) -> str:

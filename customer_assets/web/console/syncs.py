@@ -110,7 +110,7 @@ class Syncs(Screen):
             message, done = result.message, result.rows
             await run_in_threadpool(self._audit, session.user, "pushed", named, {"message": message})
             counts = {k: v for k, v in result.as_dict().items() if k != "rows"}
-            self._worker.tell_dagster({"sumit_push": counts}, "console: push")
+            self._runtime.tell_dagster({"sumit_push": counts}, "console: push")
         except CustomerAssetsError as error:
             message, done = str(error), []
         return await self._show(
