@@ -37,6 +37,11 @@ sumit_bidirectional = dg.define_asset_job(
     "it shows the plan alone.",
 )
 
+customers_again = dg.define_asset_job(
+    "customers_again",
+    selection=dg.AssetSelection.assets("customers", "payment_reminders") - OF_EVERYTHING,
+    description="Resolve customers and plan reminders once more, after a migration. Makes no API call.",
+)
 identity_check = dg.define_asset_job(
     "identity_check",
     selection=OF_EVERYTHING,
@@ -80,6 +85,7 @@ ASSET_JOBS = [
     customer_sync_without_sumit,
     invoice_migration,
     sumit_bidirectional,
+    customers_again,
     identity_check,
 ]
 OP_JOBS = [apply_webhooks, prune_job]

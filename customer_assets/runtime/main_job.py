@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from customer_assets.errors import ConfigurationError
+from customer_assets.pipeline.invoices.migrate import keep_inputs, last_inputs, migration_inputs
 from customer_assets.runtime.dagster_reports import add_months, dagster_instance, send_reports
 from customer_assets.runtime.dagster_runs import JobRun, close_dead_runs, run_job
 from customer_assets.runtime.runtime import NEEDS_SYSTEMS, Runtime
@@ -70,15 +71,22 @@ def run_everything(runtime: Runtime, definitions: dg.Definitions, *, say: Say) -
     say(f"syncing {', '.join(f'{a.system}' + ('' if a.account == 'default' else f' ({a.account})') for a in accounts)}")
     try:
         with dagster_instance() as instance:
+            # its events over a few connections that stay, instead of one each
+            instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=10)
             closed = close_dead_runs(instance)
             send_reports(instance, runtime.url)
             if closed:
                 say(f"{closed} runs of dead processes were marked as failed")
             jobs = [run_job(definitions, instance, "customer_sync")]
             months = add_months(instance, [])
-            if months:
+            inputs = migration_inputs(runtime.context())  # before: what changes meanwhile is migrated the next time
+            if months and inputs == last_inputs(runtime.context()):
+                say("invoice_migration: left out, nothing that it works from has changed since the last one")
+            elif months:
                 jobs.append(run_job(definitions, instance, "invoice_migration", partitions=(months[0], months[-1])))
-                jobs.append(run_job(definitions, instance, "customer_sync", assets=["customers", "payment_reminders"]))
+                jobs.append(run_job(definitions, instance, "customers_again"))
+                if all(job.success for job in jobs):
+                    keep_inputs(runtime.context(), inputs)
     finally:
         if runtime.configuration.sandbox and not was_up:
             stop_sandbox(runtime)

@@ -1,4 +1,4 @@
-"""What a database is for: made-up data, or a company's own. The first to fill it decides."""
+"""What is known of this database: whether its data is made up (the first to fill it decides), what was migrated last."""
 
 from __future__ import annotations
 
@@ -13,12 +13,29 @@ def is_empty(connection: Connection) -> bool:
 
 def data_mark(connection: Connection) -> str | None:
     """`sandbox` or `real`; None where nobody said yet."""
-    if not scalar(connection, "select to_regclass('ops.database_marks')"):
-        return None
-    mark = scalar(connection, "select value from ops.database_marks where mark = 'data'")
-    return None if mark is None else str(mark)
+    return find(connection, "data") if scalar(connection, "select to_regclass('ops.database_marks')") else None
 
 
 def mark_data(connection: Connection, data: str) -> None:
     """Say it, unless somebody did."""
     connection.execute("insert into ops.database_marks values ('data', %s) on conflict do nothing", [data])
+
+
+def find(connection: Connection, mark: str) -> str | None:
+    """What is known of the database under this name."""
+    value = scalar(connection, "select value from ops.database_marks where mark = %s", [mark])
+    return None if value is None else str(value)
+
+
+def keep(connection: Connection, mark: str, value: str) -> None:
+    """Note it, in place of what was known."""
+    connection.execute(
+        """
+        insert into ops.database_marks as m (mark, value)
+        values (%s, %s)
+        on conflict (mark) do update
+        set value = excluded.value
+        where m.value <> excluded.value
+        """,
+        [mark, value],
+    )

@@ -120,7 +120,8 @@ def test_a_second_run_writes_nothing_and_asks_for_what_may_have_changed_only(
     second = home.json("run")
     assert home.rows(WRITTEN) == before
     assert second["calls"] <= 41 + 2 + 2
-    assert [job["success"] for job in second["jobs"]] == [True, True, True]
+    # what a migration works from is as it was: it is left out, and so is what follows from it
+    assert [(job["job"], job["success"]) for job in second["jobs"]] == [("customer_sync", True)]
 
 
 def test_a_run_killed_in_the_middle_ends_in_the_same_table(home: Home, first_run: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from customer_assets.pipeline.identity.affected import find_affected
 from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.pipeline.identity.resolve import (
     _engine,
-    _resolve_region,
+    _resolve_affected,
     disagreeing_rows,
     resolve_customers,
 )
@@ -192,6 +192,6 @@ def test_a_row_that_a_sync_changes_during_the_resolution_is_looked_at_again(comp
         changes = identity_index.changes(connection, engine=engine)
         region = find_affected(connection, changes, engine=engine, full=False)
         company.do("update customer_rows set primary_phone = '+3235550100' where id = %s", one)
-        _resolve_region(connection, company.context, region, engine)
+        _resolve_affected(connection, company.context, region, engine)
         again = identity_index.changes(connection, engine=engine)
     assert one in again.rows

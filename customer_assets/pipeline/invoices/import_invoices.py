@@ -16,7 +16,7 @@ from customer_assets.domain.clock import now_utc
 from customer_assets.errors import ConfigurationError, RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.sources.registry import SYSTEMS
-from customer_assets.store import rejects
+from customer_assets.store import marks, rejects
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.invoices import legacy
 
@@ -94,11 +94,11 @@ def import_if_changed(context: Context, location: str, *, table: str | None = No
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     with connect(context.url, name="customer_assets import-invoices") as connection:
         rows = legacy.count(connection)
-        if legacy.remembered_import(connection, location) == f"{digest} {rows}":
+        if marks.find(connection, f"import {location}") == f"{digest} {rows}":
             return ImportResult(unchanged=rows)
         result = import_invoices(context, location, table=table)
         if not result.rejected:
-            legacy.remember_import(connection, location, f"{digest} {legacy.count(connection)}")
+            marks.keep(connection, f"import {location}", f"{digest} {legacy.count(connection)}")
     return result
 
 

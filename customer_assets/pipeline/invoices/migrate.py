@@ -15,7 +15,7 @@ from customer_assets.domain.cache import tables
 from customer_assets.domain.cache.mapping import MappedRecord
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
 from customer_assets.domain.clock import now_utc
-from customer_assets.domain.identity.evidence import Key, Profile
+from customer_assets.domain.identity.evidence import Key, Profile, engine_version
 from customer_assets.domain.identity.resolution import NEW_CUSTOMER, SOURCE_ID, Clusters, resolve
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.profiles import INVOICE as INVOICE_KEY
@@ -28,11 +28,14 @@ from customer_assets.pipeline.identity.profiles import (
 from customer_assets.pipeline.identity.resolve import as_review, decisions_of
 from customer_assets.settings import Settings
 from customer_assets.sources.registry import INVOICE, rank_of
+from customer_assets.store import marks
 from customer_assets.store.cache import overlays, upsert
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import reviews
 from customer_assets.store.invoices import legacy
 from customer_assets.store.invoices import links as invoice_links
+
+MIGRATED = "migrated"  # the mark of what the last whole migration worked from
 
 
 @dataclass
@@ -54,6 +57,26 @@ class Migration:
     links_changed: int = 0
     linked: dict[str, int] = field(default_factory=dict)
     unlinked: dict[str, int] = field(default_factory=dict)
+
+
+def migration_inputs(context: Context) -> str:
+    """A fingerprint of all that a migration works from: as long as it is the same, another one finds nothing to do."""
+    settings = context.settings
+    with connect(context.url, name="customer_assets migrate-invoices") as connection:
+        stored = legacy.fingerprint(connection)
+    return f"{engine_version()} {settings.identity_accept} {settings.identity_review} {stored}"
+
+
+def last_inputs(context: Context) -> str | None:
+    """The fingerprint of the last whole migration."""
+    with connect(context.url, name="customer_assets migrate-invoices") as connection:
+        return marks.find(connection, MIGRATED)
+
+
+def keep_inputs(context: Context, inputs: str) -> None:
+    """Note that a whole migration of these inputs ended well. Take them before it: what changes meanwhile is not in it."""
+    with connect(context.url, name="customer_assets migrate-invoices") as connection:
+        marks.keep(connection, MIGRATED, inputs)
 
 
 def migrate(context: Context, months: Sequence[str] | None = None, *, dry_run: bool = False) -> Migration:

@@ -98,25 +98,6 @@ def count(connection: Connection) -> int:
     return int(scalar(connection, "select count(*) from legacy_invoices"))
 
 
-def remembered_import(connection: Connection, location: str) -> str | None:
-    """What was noted when this file was imported last."""
-    found = scalar(connection, "select value from ops.database_marks where mark = %s", [f"import {location}"])
-    return None if found is None else str(found)
-
-
-def remember_import(connection: Connection, location: str, state: str) -> None:
-    """Note the state in which a file was imported."""
-    connection.execute(
-        """
-        insert into ops.database_marks (mark, value)
-        values (%s, %s)
-        on conflict (mark) do update
-        set value = excluded.value
-        """,
-        [f"import {location}", state],
-    )
-
-
 def months(connection: Connection) -> list[str]:
     """Months of the imported invoices, `undated` last."""
     rows = connection.execute("select distinct month from legacy_invoices order by month")
@@ -153,3 +134,38 @@ def find_invoices(connection: Connection, source_invoice_id: str) -> list[dict[s
         "select account, source_invoice_id from legacy_invoices where source_invoice_id = %s order by account",
         [source_invoice_id],
     ).fetchall()
+
+
+def fingerprint(connection: Connection) -> str:
+    """A hash of what a migration works from: old invoices, cache rows of systems, edits, decisions.
+
+    Not of what it writes itself (links, customers that only old invoices know), so that it is the same before and after.
+    """
+    content = ", ".join(f"l.{column}" for column in ("account", *COLUMNS))
+    return str(
+        scalar(
+            connection,
+            f"""
+            select md5(concat_ws(
+                '|',
+                (
+                    select concat(count(*), ':', bit_xor(hashtextextended(row({content})::text, 0)))
+                    from legacy_invoices l
+                ),
+                (
+                    select concat(count(*), ':', count(r.deleted_at), ':', max(r.updated_at))
+                    from customer_rows r
+                    where r.source <> 'invoice'
+                ),
+                (
+                    select concat(count(*), ':', max(e.edited_at), ':', max(e.released_at))
+                    from ops.field_edits e
+                ),
+                (
+                    select concat(count(m.decision), ':', max(m.decided_at))
+                    from match_reviews m
+                )
+            ))
+            """,
+        )
+    )
