@@ -74,7 +74,7 @@ def changes(connection: Connection, *, engine: str) -> Changes:
     rows |= {row["row_id"] for row in decided}
     removed = connection.execute(
         """
-        select i.row_id, i.account, i.ref, i.customer_id, i.said, i.keys
+        select i.row_id, i.account, i.ref, i.customer_id, i.said as fingerprint, i.keys
         from ops.identity_index i
         where not exists (select from customer_rows r where r.id = i.row_id)
         """
