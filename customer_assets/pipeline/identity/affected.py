@@ -25,7 +25,7 @@ class Affected:
             their customers.
         settled: rows of the customers around these: they stay together, and are there to be joined with, or, of values and
             words that very many share, to show that.
-        said: row -> hash of what it said when the region was found; a row that says something else by now was changed
+        fingerprints: row -> hash of what it said when this was found; a row that says something else by now was changed
             meanwhile, and is looked at again by the next resolution.
         removed_refs: (account, name) of rows that are no more.
         is_all: everything is looked at.

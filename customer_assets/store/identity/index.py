@@ -17,7 +17,7 @@ class Indexed:
         row_id: of the cache row.
         account, ref: its name.
         customer_id: what it was resolved to.
-        said: hash of what it said then.
+        fingerprint: hash of what it said then.
         keys: what it is found by, each beginning with the account.
     """
 
