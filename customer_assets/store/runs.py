@@ -221,6 +221,11 @@ def of_dagster_run(connection: Connection, dagster_run_id: str) -> list[dict[str
                 from ops.raw_scans s
                 join ops.raw_scan_pages p on p.scan_id = s.id
                 where s.sync_run_id = r.id
+            ) + (
+                select coalesce(sum(cardinality(c.positions)), 0)
+                from ops.raw_scans s
+                join ops.raw_scan_chunks c on c.scan_id = s.id
+                where s.sync_run_id = r.id
             ) as pages
         from sync_runs r
         where r.dagster_run_id = %s

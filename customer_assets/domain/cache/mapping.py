@@ -157,7 +157,7 @@ class Mapper:
             )
             for f in mapping.fields
         ]
-        self._salt = blake2b(mapping.described().encode(), digest_size=16).digest()
+        self.salt = blake2b(mapping.described().encode(), digest_size=16).digest()
         head = [("id", msgspec.Raw, msgspec.field(name=mapping.id_path, default=msgspec.Raw(b"")))]
         self._head: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("Head", head))
 
@@ -170,7 +170,7 @@ class Mapper:
 
     def record_hash(self, raw: bytes) -> bytes:
         """16 bytes over a record as received and over this mapping."""
-        return blake2b(raw, digest_size=16, key=self._salt).digest()
+        return blake2b(raw, digest_size=16, key=self.salt).digest()
 
     def reads(self, record: Record) -> tuple[str | None, Record]:
         """The record as the mapping wants it, and why it is to be skipped (None: it is not)."""

@@ -51,9 +51,12 @@ def _missing(run: SyncRun, stream: Stream, seen: SeenIds, *, before: datetime) -
     """Ids to confirm of rows that the scan did not see."""
     table = tables.of_entity(stream.entity)
     whose = {"account": run.account.account, "source": run.system.name}
+    live = rows.count_live(run.connection, table, **whose)
+    if seen.is_all_of(live):
+        return []
     return completeness.to_confirm(
         seen.missing_from(table.name, table.id_column, **whose, before=before),
-        live=rows.count_live(run.connection, table, **whose),
+        live=live,
         share=run.context.settings.delete_share,
         most=run.context.settings.delete_confirmations,
     )

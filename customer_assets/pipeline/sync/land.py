@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from customer_assets.domain.cache import completeness
-from customer_assets.domain.cache.mapping import RecordMapping, plain_text
+from customer_assets.domain.cache.mapping import Mapper, RecordMapping, plain_text
 from customer_assets.domain.cache.values import instant
 from customer_assets.domain.clock import now_utc
 from customer_assets.errors import ConfigurationError, ContractError, GoneError, SourceError
@@ -31,6 +31,7 @@ from customer_assets.store import watermarks
 from customer_assets.store.database import Connection
 from customer_assets.store.raw import details, scans
 from customer_assets.store.raw import pages as raw_pages
+from customer_assets.store.raw.gate import Gate, GatedPage, keep_gated, open_gate
 from customer_assets.store.raw.seen import SeenIds, SeenRecord
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ async def land_stream(run: SyncRun, source: Source, stream: Stream, since: datet
     Returns:
         What ended it early is in the result, not raised: pages that landed are good, and the next run goes on from there.
     """
-    scan = _begin_or_resume(run, stream, since)
+    scan, gate = _begin_or_resume(run, stream, since)
     landed = LandResult(stream, scan)
     positions = scans.landed_positions(run.connection, scan.id)
     watch = _Watch(run.connection, stream, stream.mapping(run.account.settings), since)
@@ -76,13 +77,11 @@ async def land_stream(run: SyncRun, source: Source, stream: Stream, since: datet
         landed.messages.append(f"{stream.name}: resumed after {len(positions)} pages")
         for stored in raw_pages.read_pages(run.connection, scan.id):
             watch.note(stream.open(stored.body))
-    buffer: list[Page] = []
+    buffer: list[raw_pages.LandedPage] = []
     try:
         async with aclosing(source.scan(stream.name, since=since, landed=positions)) as pages:
             async for page in pages:
-                buffer.append(page)
-                if page.position not in positions:
-                    watch.note(page.envelope)
+                buffer.append(_seen_page(page, gate, watch, is_new=page.position not in positions))
                 landed.pages += 1
                 if len(buffer) >= FLUSH_PAGES or sum(len(p.body) for p in buffer) >= FLUSH_BYTES:
                     _flush(run, stream, scan, buffer)
@@ -139,7 +138,8 @@ def _changes_since(run: SyncRun, stream: Stream) -> datetime | None:
     )
 
 
-def _begin_or_resume(run: SyncRun, stream: Stream, since: datetime | None) -> scans.Scan:
+def _begin_or_resume(run: SyncRun, stream: Stream, since: datetime | None) -> tuple[scans.Scan, Gate]:
+    """The scan, new or cut before, and the pages that it need not open."""
     key = run.key(stream.name)
     kind = "limited" if run.options.limit else "incremental" if since else "full"
     parameters = {
@@ -149,25 +149,34 @@ def _begin_or_resume(run: SyncRun, stream: Stream, since: datetime | None) -> sc
     }
     if stream.resumable:
         cut = scans.resumable_scan(
-            run.connection,
-            key,
-            kind=kind,
-            parameters=parameters,
-            max_age_hours=run.context.settings.resume_hours,
+            run.connection, key, kind=kind, parameters=parameters, max_age_hours=run.context.settings.resume_hours
         )
         if cut is not None:
-            return cut
-    return scans.begin_scan(run.connection, key, kind=kind, parameters=parameters, sync_run_id=run.id)
+            return cut, Gate()  # what it did not open, it took from the gate that it began with
+    scan = scans.begin_scan(run.connection, key, kind=kind, parameters=parameters, sync_run_id=run.id)
+    if kind != "full" or not run.options.page_gate:
+        return scan, Gate()
+    salt = Mapper(stream.mapping(run.account.settings)).salt
+    gate = open_gate(run.connection, key, entity=stream.entity, salt=salt)
+    keep_gated(run.connection, scan.id, gate)
+    return scan, gate
 
 
-def _flush(run: SyncRun, stream: Stream, scan: scans.Scan, buffer: list[Page]) -> None:
-    raw_pages.land_pages(
-        run.connection,
-        run.key(stream.name),
-        scan.id,
-        [raw_pages.LandedPage(page.position, page.body, page.requested_at) for page in buffer],
-    )
-    buffer.clear()
+def _seen_page(page: Page, gate: Gate, watch: _Watch, *, is_new: bool) -> raw_pages.LandedPage:
+    """Note what a page shows; one that the gate knows is not opened, the first time that it comes."""
+    if is_new and gate.pages:
+        known = gate.pages.pop(raw_pages.page_hash(page.body), None)
+        if known is not None:
+            watch.note_gated(known, page.envelope.total)
+            return raw_pages.LandedPage(page.position, b"", page.requested_at, page_id=known.page_id)
+    ids = watch.note(page.envelope) if is_new else None
+    return raw_pages.LandedPage(page.position, page.body, page.requested_at, ids)
+
+
+def _flush(run: SyncRun, stream: Stream, scan: scans.Scan, buffer: list[raw_pages.LandedPage]) -> None:
+    if buffer:
+        raw_pages.land_pages(run.connection, run.key(stream.name), scan.id, buffer)
+        buffer.clear()
 
 
 def _end(run: SyncRun, stream: Stream, scan: scans.Scan, watch: _Watch, landed: LandResult) -> None:
@@ -221,20 +230,29 @@ class _Watch:
         self._totals: set[int] = set()
         self._head = _head_decoder(mapping, stream.refers_to)
 
-    def note(self, envelope: Envelope) -> None:
-        """Note one page."""
+    def note(self, envelope: Envelope) -> list[str] | None:
+        """Note one page; returns the ids of its records, None where some cannot be read."""
         seen = []
+        unreadable = 0
         for record in envelope.records:
             shown = self._shown(record)
             if shown is None:
-                self.unreadable += 1
+                unreadable += 1
                 continue
             seen.append(shown)
             if self._since is not None and (at := instant(shown.version)) is not None and at < self._since:
                 self.is_unfiltered = True
         self.ids.add(seen)
+        self.unreadable += unreadable
         if envelope.total is not None:
             self._totals.add(envelope.total)
+        return None if unreadable else [record.source_id for record in seen]
+
+    def note_gated(self, page: GatedPage, total: int | None) -> None:
+        """Note a page that need not be opened."""
+        self.ids.add_gated(page.page_id, page.records)
+        if total is not None:
+            self._totals.add(total)
 
     def seen(self) -> completeness.Seen:
         """What all pages showed."""

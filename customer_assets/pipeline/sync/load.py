@@ -6,8 +6,9 @@ Records stored exactly as received are passed over unread; where nothing is new,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from customer_assets.domain.cache import tables
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
@@ -17,8 +18,10 @@ from customer_assets.pipeline.sync.run import LoadResult, SyncRun
 from customer_assets.sources.system import Stream
 from customer_assets.store import rejects, watermarks
 from customer_assets.store.cache import absences, overlays, upsert
+from customer_assets.store.cache.rows import count_live
 from customer_assets.store.raw import details, scans
 from customer_assets.store.raw import pages as raw_pages
+from customer_assets.store.raw.gate import distrust, settle, trusted_scan, writing_of_a_complete_scan
 from customer_assets.store.raw.seen import SeenIds, SeenRecord
 
 BATCH = 2000  # records applied in one transaction
@@ -131,24 +134,55 @@ class _Loading:
         batch = self.batch_now(incremental=scan.kind != "full")
         counts, ids_seen = Counts(), SeenIds(self.connection)
         is_complete_full = scan.kind == "full" and scan.status == "complete"
-        for records in _batches(self.run, self.stream, scan):
-            ids = [self.reader.mapper.source_id(body) for body, _ in records]
-            if is_complete_full:
-                # rejected and skipped ones too: they are not absent
-                ids_seen.add([SeenRecord(source_id, "", None) for source_id in ids if source_id is not None])
-            unread = records if self.result.rebuilt else self._without_unchanged(batch, ids, records, counts)
-            sightings, bad = self._read(unread, counts)
-            applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
-            counts.add(applied.counts)
-            if self.stream.wants_details:
-                self.listed |= dict.fromkeys(filter(None, ids), "unchanged") | applied.outcomes
-            self._settle_rejects([i for i in ids if i is not None and i not in bad])
+        passed = is_complete_full and _pass_gated(self, scan, counts, ids_seen)
+        settled: list[int] = []
+        with writing_of_a_complete_scan(self.connection) if is_complete_full else nullcontext():
+            for pages, records in _batches(self.run, self.stream, scan, opened_only=passed):
+                settled += self._apply_records(batch, pages, records, counts, ids_seen if is_complete_full else None)
         if is_complete_full:
-            _settle_absences(self, scan, batch, counts)
+            _settle_absences(self, scan, batch, counts, ids_seen)
             self.full_records = ids_seen.count
         _record(self, scan, counts)
+        if is_complete_full and (passed or scan.gate_scan_id is None) and scan.records == ids_seen.count:
+            settle(
+                self.connection,
+                self.run.key(self.stream.name),
+                scan.id,
+                entity=self.stream.entity,
+                salt=self.reader.mapper.salt,
+                positions=settled,
+                upto=scan.gate_upto or 0,
+            )
         self.result.counts.add(counts)
         self.result.scans += 1
+
+    def _apply_records(
+        self,
+        batch: Batch,
+        pages: Sequence[tuple[int, int]],
+        records: Sequence[Landed],
+        counts: Counts,
+        ids_seen: SeenIds | None,
+    ) -> list[int]:
+        """Apply the records of some pages; those that are stored exactly as received are not read.
+
+        Returns:
+            Positions of the pages that are settled now: the cache holds each of their records as it stands there.
+        """
+        ids = [self.reader.mapper.source_id(body) for body, _ in records]
+        if ids_seen is not None:
+            # rejected and skipped ones too: they are not absent
+            ids_seen.add([SeenRecord(source_id, "", None) for source_id in ids if source_id is not None])
+        unread = records if self.result.rebuilt else self._without_unchanged(batch, ids, records, counts)
+        sightings, bad = self._read(unread, counts)
+        applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
+        counts.add(applied.counts)
+        if self.stream.wants_details:
+            self.listed |= dict.fromkeys(filter(None, ids), "unchanged") | applied.outcomes
+        self._settle_rejects([i for i in ids if i is not None and i not in bad])
+        read = {self.reader.mapper.source_id(body) for body, _ in unread}
+        kept = set(ids) - read | {i for i, outcome in applied.outcomes.items() if outcome != "stale"}
+        return list(_settled_pages(pages, ids, kept))
 
     def _without_unchanged(
         self, batch: Batch, ids: Sequence[str | None], records: Sequence[Landed], counts: Counts
@@ -258,22 +292,53 @@ class _Loading:
             overlays.learn_extra_fields(self.connection, self.reader.extra_fields, **whose)
 
 
-def _batches(run: SyncRun, stream: Stream, scan: scans.Scan) -> Iterator[list[Landed]]:
-    """Records of a scan with the time of their page's request, some thousand at a time."""
+def _pass_gated(loading: _Loading, scan: scans.Scan, counts: Counts, ids_seen: SeenIds) -> bool:
+    """Count the pages that the scan did not open, if the scan that they are taken from is still the last one loaded."""
+    connection, key = loading.connection, loading.run.key(loading.stream.name)
+    passed = (
+        not loading.result.rebuilt
+        and scan.gate_scan_id is not None
+        and trusted_scan(connection, key, salt=loading.reader.mapper.salt) == scan.gate_scan_id
+    )
+    distrust(connection, key)
+    if passed:
+        for page_id, records in raw_pages.gated_pages(connection, scan.id):
+            ids_seen.add_gated(page_id, records)
+        counts.unchanged += ids_seen.gated
+        loading.skipped_reading += ids_seen.gated
+    return passed
+
+
+def _settled_pages(pages: Sequence[tuple[int, int]], ids: Sequence[str | None], kept: set[str | None]) -> Iterator[int]:
+    """Positions of pages, each with its number of records, whose ids are all kept and stand nowhere else."""
+    often = Counter(ids)
+    first = 0
+    for position, count in pages:
+        if all(i is not None and i in kept and often[i] == 1 for i in ids[first : first + count]):
+            yield position
+        first += count
+
+
+def _batches(
+    run: SyncRun, stream: Stream, scan: scans.Scan, *, opened_only: bool
+) -> Iterator[tuple[list[tuple[int, int]], list[Landed]]]:
+    """Records of a scan with the time of their page's request, some thousand at a time; and (position, records) of the pages."""
     limit = scan.parameters.get("limit")
     left = int(limit) if limit else None
+    pages: list[tuple[int, int]] = []
     gathered: list[Landed] = []
-    for page in raw_pages.read_pages(run.connection, scan.id):
+    for page in raw_pages.read_pages(run.connection, scan.id, opened_only=opened_only):
         records = stream.open(page.body).records
         if left is not None:
             records = records[:left]
             left -= len(records)
+        pages.append((page.position, len(records)))
         gathered.extend((bytes(record), page.requested_at) for record in records)
         if len(gathered) >= BATCH:
-            yield gathered
-            gathered = []
+            yield pages, gathered
+            pages, gathered = [], []
     if gathered:
-        yield gathered
+        yield pages, gathered
 
 
 def _everything(loading: _Loading) -> tuple[list[scans.Scan], list[details.LandedDetail]]:
@@ -307,8 +372,12 @@ def _still_there(
     return [d for d in answers if d.requested_at >= base.started_at or d.is_unlisted or d.source_id in listed]
 
 
-def _settle_absences(loading: _Loading, scan: scans.Scan, batch: Batch, counts: Counts) -> None:
+def _settle_absences(loading: _Loading, scan: scans.Scan, batch: Batch, counts: Counts, seen: SeenIds) -> None:
     run, stream, result = loading.run, loading.stream, loading.result
+    if seen.is_all_of(count_live(run.connection, loading.table, account=batch.account, source=batch.source)):
+        absences.forget_all(run.connection, loading.table, batch)
+        return
+    seen.fill()
     share = run.context.settings.delete_share
     found = absences.settle_absences(
         run.connection,

@@ -37,6 +37,7 @@ class PullOptions:
         allow_mass_delete: the operator confirms that missing records are gone, however many.
         page_size: records per page; None: the system's maximum.
         delay_ms: at least so long between calls.
+        page_gate: pages that the cache holds as they come are not opened again; off only to compare.
     """
 
     full: bool = False
@@ -44,6 +45,7 @@ class PullOptions:
     allow_mass_delete: bool = False
     page_size: int | None = None
     delay_ms: int = 0
+    page_gate: bool = True
 
 
 @dataclass

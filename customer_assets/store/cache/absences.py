@@ -77,6 +77,21 @@ def settle_absences(
         return Absences(deactivated=len(certain), waiting=len(waiting))
 
 
+def forget_all(connection: Connection, table: CacheTable, batch: Batch) -> None:
+    """No live row is missing: none waits any more to be missed a second time."""
+    connection.execute(
+        f"""
+        delete from ops.absences a
+        using {table.name} r
+        where a.entity = %(entity)s
+            and r.id = a.row_id
+            and r.account = %(account)s
+            and r.source = %(source)s
+        """,
+        {"entity": table.entity, "account": batch.account, "source": batch.source},
+    )
+
+
 def _forget_those_seen(connection: Connection, table: CacheTable, parameters: Mapping[str, Any]) -> None:
     """Rows that waited and were seen, or answered by id, are not absent any more."""
     connection.execute(

@@ -21,6 +21,7 @@ def want_details(connection: Connection, key: StreamKey) -> None:
         insert into ops.raw_details (account, source, stream, source_id, wanted_version)
         select distinct on (s.source_id) %(account)s, %(source)s, %(stream)s, s.source_id, s.version
         from pg_temp.seen_ids s
+        where s.version is not null -- of a page that was not opened again nothing new is wanted
         order by s.source_id, s.version desc
         on conflict (account, source, stream, source_id) do update
         set wanted_version = excluded.wanted_version

@@ -8,6 +8,7 @@ from datetime import datetime
 from hashlib import blake2b
 
 import zstandard
+from psycopg.types.json import Jsonb
 
 from customer_assets.store.database import Connection
 
@@ -29,11 +30,21 @@ class StreamKey:
 
 @dataclass(frozen=True, slots=True)
 class LandedPage:
-    """A page to store, or one read back."""
+    """A page to store, or one read back.
+
+    Attributes:
+        position: its place in the scan.
+        body: as received; empty for one that is stored and was not opened again.
+        requested_at: when it was asked for (UTC).
+        ids: ids of its records; None: some cannot be read.
+        page_id: where it is stored, for one that was not opened again.
+    """
 
     position: int
     body: bytes
     requested_at: datetime
+    ids: list[str] | None = None
+    page_id: int | None = None
 
 
 def page_hash(body: bytes) -> bytes:
@@ -41,17 +52,33 @@ def page_hash(body: bytes) -> bytes:
     return blake2b(body, digest_size=16).digest()
 
 
-def store_pages(connection: Connection, key: StreamKey, bodies: Sequence[bytes]) -> list[int]:
-    """Store bodies, each content once; returns the page id of each, in order."""
+def store_pages(
+    connection: Connection, key: StreamKey, bodies: Sequence[bytes], ids: Sequence[list[str] | None] | None = None
+) -> list[int]:
+    """Store bodies, each content once.
+
+    Args:
+        connection: database.
+        key: whose stream.
+        bodies: as received.
+        ids: the ids of the records of each; None where they are not known.
+
+    Returns:
+        The page id of each, in order.
+    """
     hashes = [page_hash(body) for body in bodies]
     known = _known_pages(connection, key, hashes)
+    listed = dict(zip(hashes, ids or [None] * len(hashes), strict=True))
     new = {h: body for h, body in zip(hashes, bodies, strict=True) if h not in known}
     if new:
         connection.execute(
             """
-            insert into ops.raw_pages (account, source, stream, content_hash, body, size)
-            select %(account)s, %(source)s, %(stream)s, p.content_hash, p.body, p.size
-            from unnest(%(hashes)s::bytea[], %(bodies)s::bytea[], %(sizes)s::int[]) as p (content_hash, body, size)
+            insert into ops.raw_pages (account, source, stream, content_hash, body, size, ids)
+            select
+                %(account)s, %(source)s, %(stream)s, p.content_hash, p.body, p.size,
+                (select array_agg(i.id) from jsonb_array_elements_text(p.ids) as i (id))
+            from unnest(%(hashes)s::bytea[], %(bodies)s::bytea[], %(sizes)s::int[], %(ids)s::jsonb[])
+                as p (content_hash, body, size, ids)
             on conflict (account, source, stream, content_hash) do nothing
             """,
             {
@@ -59,6 +86,7 @@ def store_pages(connection: Connection, key: StreamKey, bodies: Sequence[bytes])
                 "hashes": list(new),
                 "bodies": [_compressor.compress(body) for body in new.values()],
                 "sizes": [len(body) for body in new.values()],
+                "ids": [Jsonb(listed[h]) if listed[h] is not None else None for h in new],
             },
         )
         known |= _known_pages(connection, key, list(new))
@@ -82,45 +110,80 @@ def _known_pages(connection: Connection, key: StreamKey, hashes: list[bytes]) ->
 
 def land_pages(connection: Connection, key: StreamKey, scan_id: int, pages: Sequence[LandedPage]) -> None:
     """Store pages as part of a scan, in one transaction. A page landed again at its position replaces the older."""
-    if not pages:
-        return
+    opened = [page for page in pages if page.page_id is None]
+    gated = sorted((page for page in pages if page.page_id is not None), key=lambda page: page.position)
     with connection.transaction():
-        ids = store_pages(connection, key, [page.body for page in pages])
-        connection.execute(
-            """
-            insert into ops.raw_scan_pages (scan_id, position, page_id, requested_at)
-            select %(scan_id)s, p.position, p.page_id, p.requested_at
-            from unnest(%(positions)s::int[], %(ids)s::bigint[], %(times)s::timestamptz[])
-                as p (position, page_id, requested_at)
-            on conflict (scan_id, position) do update
-            set page_id = excluded.page_id,
-                requested_at = excluded.requested_at
-            """,
-            {
-                "scan_id": scan_id,
-                "positions": [page.position for page in pages],
-                "ids": ids,
-                "times": [page.requested_at for page in pages],
-            },
+        if opened:
+            ids = store_pages(connection, key, [page.body for page in opened], [page.ids for page in opened])
+            connection.execute(
+                """
+                insert into ops.raw_scan_pages (scan_id, position, page_id, requested_at)
+                select %(scan_id)s, p.position, p.page_id, p.requested_at
+                from unnest(%(positions)s::int[], %(ids)s::bigint[], %(times)s::timestamptz[])
+                    as p (position, page_id, requested_at)
+                on conflict (scan_id, position) do update
+                set page_id = excluded.page_id,
+                    requested_at = excluded.requested_at
+                """,
+                {
+                    "scan_id": scan_id,
+                    "positions": [page.position for page in opened],
+                    "ids": ids,
+                    "times": [page.requested_at for page in opened],
+                },
+            )
+        if gated:
+            connection.execute(
+                """
+                insert into ops.raw_scan_chunks (scan_id, first_position, positions, page_ids, requested_at)
+                values (%s, %s, %s, %s, %s)
+                """,
+                [
+                    scan_id,
+                    gated[0].position,
+                    [page.position for page in gated],
+                    [page.page_id for page in gated],
+                    [page.requested_at for page in gated],
+                ],
+            )
+
+
+SCANNED = """
+    select s.position, s.page_id, s.requested_at, false as gated
+    from ops.raw_scan_pages s
+    where s.scan_id = %(scan_id)s
+    union all
+    select u.position, u.page_id, u.requested_at, true
+    from ops.raw_scan_chunks c
+    cross join lateral unnest(c.positions, c.page_ids, c.requested_at) as u (position, page_id, requested_at)
+    where c.scan_id = %(scan_id)s
+        and not exists (
+            select
+            from ops.raw_scan_pages s
+            where s.scan_id = c.scan_id
+                and s.position = u.position
         )
+"""
 
 
-def read_pages(connection: Connection, scan_id: int, *, batch: int = 50) -> Iterator[LandedPage]:
-    """The pages of a scan in their order, a batch at a time."""
+def read_pages(
+    connection: Connection, scan_id: int, *, batch: int = 50, opened_only: bool = False
+) -> Iterator[LandedPage]:
+    """The pages of a scan in their order, a batch at a time; with `opened_only` without those that it did not open."""
     decompressor = zstandard.ZstdDecompressor()
     after = -1
     while True:
         rows = connection.execute(
-            """
+            f"""
             select s.position, s.requested_at, p.body
-            from ops.raw_scan_pages s
+            from ({SCANNED}) s
             join ops.raw_pages p on p.id = s.page_id
-            where s.scan_id = %(scan_id)s
-                and s.position > %(after)s
+            where s.position > %(after)s
+                and not (s.gated and %(opened_only)s)
             order by s.position
             limit %(batch)s
             """,
-            {"scan_id": scan_id, "after": after, "batch": batch},
+            {"scan_id": scan_id, "after": after, "batch": batch, "opened_only": opened_only},
             binary=True,
         ).fetchall()
         if not rows:
@@ -128,6 +191,20 @@ def read_pages(connection: Connection, scan_id: int, *, batch: int = 50) -> Iter
         for row in rows:
             yield LandedPage(row["position"], decompressor.decompress(row["body"]), row["requested_at"])
         after = rows[-1]["position"]
+
+
+def gated_pages(connection: Connection, scan_id: int) -> list[tuple[int, int]]:
+    """The pages of a scan that it did not open: page id and number of records of each."""
+    rows = connection.execute(
+        f"""
+        select s.page_id, cardinality(p.ids) as records
+        from ({SCANNED}) s
+        join ops.raw_pages p on p.id = s.page_id
+        where s.gated
+        """,
+        {"scan_id": scan_id},
+    )
+    return [(row["page_id"], row["records"]) for row in rows]
 
 
 # --- pruning ----------------------------------------------------------------------------------------------------------
@@ -159,6 +236,7 @@ def prune(connection: Connection, *, keep_days: float) -> int:
         delete from ops.raw_pages p
         where p.first_seen_at < now() - make_interval(secs => %(seconds)s)
             and not exists (select from ops.raw_scan_pages s where s.page_id = p.id)
+            and not exists (select from ops.raw_scan_chunks c where p.id = any(c.page_ids))
             and not exists (select from ops.raw_details d where d.page_id = p.id)
         """,
         {"seconds": keep_days * 86400},

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from customer_assets.store.database import Connection, scalar
-from customer_assets.store.raw.pages import StreamKey
+from customer_assets.store.raw.pages import SCANNED, StreamKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Scan:
     records: int | None
     parameters: dict[str, Any]
     loaded_at: datetime | None
+    gate_scan_id: int | None
+    gate_upto: int | None
 
 
 def begin_scan(
@@ -68,7 +70,7 @@ def resumable_scan(
 
 def landed_positions(connection: Connection, scan_id: int) -> frozenset[int]:
     """Positions whose pages are stored already."""
-    rows = connection.execute("select position from ops.raw_scan_pages where scan_id = %s", [scan_id])
+    rows = connection.execute(f"select position from ({SCANNED}) s", {"scan_id": scan_id})
     return frozenset(row["position"] for row in rows)
 
 
@@ -186,4 +188,6 @@ def _scan(row: dict[str, Any] | None) -> Scan:
         records=row["records"],
         parameters=row["parameters"],
         loaded_at=row["loaded_at"],
+        gate_scan_id=row["gate_scan_id"],
+        gate_upto=row["gate_upto"],
     )

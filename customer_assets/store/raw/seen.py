@@ -26,7 +26,11 @@ class SeenRecord:
 
 
 class SeenIds:
-    """The records of one scan, in a temporary table: a million of them cost the client nothing."""
+    """The records of one scan, in a temporary table: a million of them cost the client nothing.
+
+    Of pages that were not opened only the number of records is held, until something asks for their ids: as long as no
+    other page was seen, they are the ids of the scan before, each once.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -35,6 +39,9 @@ class SeenIds:
         )
         connection.execute("truncate pg_temp.seen_ids")
         self.count = 0
+        self.gated = 0  # records of pages that were not opened
+        self._closed: list[int] = []  # those pages
+        self._is_opened = False
 
     def add(self, records: Sequence[SeenRecord]) -> None:
         """Add the records of one or more pages."""
@@ -42,14 +49,43 @@ class SeenIds:
             for record in records:
                 copy.write_row((record.source_id, record.version, record.refers_to))
         self.count += len(records)
+        self._is_opened = True
+
+    def add_gated(self, page_id: int, records: int) -> None:
+        """Add a stored page without opening it."""
+        self._closed.append(page_id)
+        self.count += records
+        self.gated += records
+
+    def fill(self) -> None:
+        """Have the ids of all pages in the table, with statistics, for what reads it."""
+        if self._closed:
+            self._connection.execute(
+                """
+                insert into pg_temp.seen_ids (source_id)
+                select unnest(p.ids)
+                from ops.raw_pages p
+                where p.id = any(%s)
+                """,
+                [self._closed],
+            )
+            self._closed = []
+        self._connection.execute("analyze pg_temp.seen_ids")
 
     def distinct(self) -> int:
         """How many different ids there are."""
-        self._connection.execute("analyze pg_temp.seen_ids")
+        if not self._is_opened:
+            return self.gated
+        self.fill()
         return int(scalar(self._connection, "select count(distinct source_id) from pg_temp.seen_ids"))
+
+    def is_all_of(self, live: int) -> bool:
+        """Whether so many live rows can be no others than those seen: each gated record has its row, and no other was seen."""
+        return not self._is_opened and self.gated == live
 
     def missing_from(self, table: str, id_column: str, *, account: str, source: str, before: datetime) -> list[str]:
         """Ids of live rows, stored or seen before that time, that the scan did not see; oldest first."""
+        self.fill()
         rows = self._connection.execute(
             f"""
             select r.{id_column} as source_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -30,6 +31,7 @@ raw_pages = Table(
     Column("content_hash", LargeBinary, nullable=False, comment="blake2b-128 of the body as received"),
     Column("body", LargeBinary, nullable=False, comment="the answer's body, zstd"),
     Column("size", Integer, nullable=False, comment="bytes before compression"),
+    Column("ids", ARRAY(Text), comment="ids of its records; null: not known, or some cannot be read"),
     instant("first_seen_at", "", default=True),
     UniqueConstraint("account", "source", "stream", "content_hash"),
     schema="ops",
@@ -65,6 +67,13 @@ raw_scans = Table(
     instant("loaded_at", "the cache holds it"),
     Column("sync_run_id", BigInteger),
     Column("error", Text),
+    Column(
+        "settled_salt",
+        LargeBinary,
+        comment="hash of the mapping under which its settled pages were loaded; null: none is to be trusted",
+    ),
+    Column("gate_scan_id", BigInteger, comment="the loaded scan whose settled pages were not opened again"),
+    Column("gate_upto", BigInteger, comment="newest entry of ops.unsettled_rows that was known when it began"),
     Index(None, "account", "source", "stream", "id"),
     schema="ops",
     comment="Which scan of which stream saw which pages.",
@@ -77,9 +86,41 @@ raw_scan_pages = Table(
     Column("position", Integer, primary_key=True, comment="order of the page in the scan"),
     Column("page_id", BigInteger, ForeignKey("ops.raw_pages.id"), nullable=False),
     instant("requested_at", "when the page was asked for", default=True),
+    Column(
+        "settled",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="the cache holds each of its records as it stands there",
+    ),
     Index(None, "page_id"),
     schema="ops",
     comment="The pages of each scan, in their order.",
+)
+
+raw_scan_chunks = Table(
+    "raw_scan_chunks",
+    metadata,
+    Column("scan_id", BigInteger, ForeignKey("ops.raw_scans.id", ondelete="CASCADE"), primary_key=True),
+    Column("first_position", Integer, primary_key=True, comment="the smallest of the positions"),
+    Column("positions", ARRAY(Integer), nullable=False, comment="order of the pages in the scan"),
+    Column("page_ids", ARRAY(BigInteger), nullable=False, comment="raw_pages.id of each"),
+    Column("requested_at", ARRAY(INSTANT), nullable=False, comment="when each was asked for"),
+    schema="ops",
+    comment="Pages that a scan found as the loaded scan before it left them: some at a time, not opened again.",
+)
+
+unsettled_rows = Table(
+    "unsettled_rows",
+    metadata,
+    id_column(),
+    Column("entity", Text, nullable=False, comment="customers or invoices"),
+    Column("account", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Index(None, "entity", "account", "source"),
+    schema="ops",
+    comment="Cache rows that anything but a complete scan wrote since: the pages that hold them are opened again.",
 )
 
 raw_details = Table(
