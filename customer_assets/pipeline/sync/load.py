@@ -25,6 +25,7 @@ from customer_assets.store.raw.gate import distrust, settle, trusted_scan, writi
 from customer_assets.store.raw.seen import SeenIds, SeenRecord
 
 BATCH = 2000  # records applied in one transaction
+MUCH, MUCH_OF_ALL = 1000, 0.1  # rows written, from which statistics are old
 
 
 def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadResult:
@@ -45,6 +46,9 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
                 loading.apply_scan(scan)
             loading.apply_details([d for d in answers if d.source_id not in loaded_before])
         loading.note_learned()
+        changed, live = loading.result.counts.created + loading.result.counts.updated, loading.result.counts.synced
+        if changed > MUCH and changed > live * MUCH_OF_ALL:
+            upsert.refresh_statistics(run.connection, loading.table)
     return loading.result
 
 

@@ -246,6 +246,7 @@ def _touch(connection: Connection, table: CacheTable, batch: Batch, sightings: S
         where r.account = %(account)s
             and r.source = %(source)s
             and r.{table.id_column} = k.source_id
+            and r.{table.id_column} = any(%(ids)s) -- a list of keys is looked up even where no statistics are yet
             and r.deleted_at is null
             and r.last_seen_at is distinct from greatest(r.last_seen_at, k.seen_at)
         """,
@@ -256,3 +257,9 @@ def _touch(connection: Connection, table: CacheTable, batch: Batch, sightings: S
             "times": [s.seen_at for s in sightings],
         },
     )
+
+
+def refresh_statistics(connection: Connection, table: CacheTable) -> None:
+    """Statistics of the columns that queries look rows up by; autovacuum's come a minute later, and plans are bad until then."""
+    keys = ["account", "source", table.id_column, *(column.name for column in table.declared if column.indexed)]
+    connection.execute(f"analyze {table.name} ({', '.join(keys)})")
