@@ -1,6 +1,6 @@
 """The mapping engine: a record of a system, by a table of fields, becomes the columns that it speaks of.
 
-A mapping is data (`domain/systems.py`); this module reads it. It knows no system and no table.
+A mapping is data (`sources/<system>/mapping.py`); this module reads it. It knows no system and no table.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 import msgspec
 
 from customer_assets.domain.cache.columns import INDEXED
+from customer_assets.domain.cache.compiled import compile_fill
 from customer_assets.domain.cache.values import Convert, instant, text
 from customer_assets.errors import RecordError
 
 Record = dict[str, Any]
-_MISSING: Any = object()
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FIELD_PARTS = ("column", "paths", "default", "insert_default", "hold", "required")
 _EXTRA_IDS = ("id", "uuid", "fieldId", "extraFieldId")
@@ -141,7 +141,7 @@ class Mapper:
         self._mapping = mapping
         self._known = mapping.known_keys
         self._keep_absent = mapping.absent == "keep"
-        self._fields = [
+        fields = [
             (
                 f,
                 tuple(tuple(path.split(".")) for path in f.paths),
@@ -157,6 +157,7 @@ class Mapper:
             )
             for f in mapping.fields
         ]
+        self._fill = compile_fill(fields)
         self.salt = blake2b(mapping.described().encode(), digest_size=16).digest()
         head = [("id", msgspec.Raw, msgspec.field(name=mapping.id_path, default=msgspec.Raw(b"")))]
         self._head: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("Head", head))
@@ -178,7 +179,7 @@ class Mapper:
         prepared = mapping.prepare(record) if mapping.prepare else record
         return (mapping.skip(prepared) if mapping.skip else None), prepared
 
-    def map(self, record: Record) -> MappedRecord:  # noqa: C901 (one loop over the fields: this is where a load spends its time)
+    def map(self, record: Record) -> MappedRecord:
         """Map one record (as `reads` returned it).
 
         Raises:
@@ -194,39 +195,7 @@ class Mapper:
         extras, unresolved = self._extras(record)
         values: dict[str, Any] = {}
         insert_values: dict[str, Any] = {}
-        conflicts = 0
-        for spec, paths, extra_names, is_plain in self._fields:
-            found: Any = None
-            is_given = False
-            for name in extra_names:
-                if name in extras:
-                    is_given = True
-                    if found is None:
-                        found = spec.convert(extras[name], spec.column, warnings)
-            for path in paths:
-                value = record.get(path[0], _MISSING)
-                if value is _MISSING:
-                    continue
-                for key in path[1:]:
-                    # an empty address says that there is none; a partial one is silent about the rest
-                    value = value.get(key, _MISSING) if isinstance(value, dict) and value else None
-                if value is _MISSING:
-                    continue
-                is_given = True
-                if value is None or value == "":
-                    continue
-                converted = spec.convert(value, spec.column, warnings)
-                if found is None:
-                    found = converted
-                elif converted is not None and converted != found:
-                    conflicts += 1
-            if found is None:
-                found = spec.default
-                if not is_plain and self._keeps(
-                    spec, is_given=is_given, unresolved=unresolved and bool(extra_names), insert_values=insert_values
-                ):
-                    continue
-            values[spec.column] = found
+        conflicts = self._fill(record, extras, unresolved, warnings, values, insert_values, self._keeps)
         _require_indexable(values)
         metadata = self._metadata(record, values, unresolved=unresolved)
         return MappedRecord(source_id, modified_at, values, insert_values, metadata, conflicts, warnings)

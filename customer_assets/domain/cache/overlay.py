@@ -52,7 +52,7 @@ def visible_values(
         over |= overlays.edits[row_id]
     if deleted:
         over["is_active"] = False
-    visible = {**source, **over}
+    visible = {**source, **over} if over else dict(source)
     visible["primary_phone"] = primary_phone(visible, overlays.default_region)
     covered = {column: source.get(column) for column, value in over.items() if value != source.get(column)}
     return visible, covered or None

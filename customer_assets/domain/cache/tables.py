@@ -13,6 +13,21 @@ from customer_assets.domain.cache.overlay import Overlays, visible_values
 Visible = Callable[[Mapping[str, Any], Overlays, int | None, bool], tuple[dict[str, Any], dict[str, Any] | None]]
 
 
+_KINDS_OF_OWN = {
+    "id": "number",
+    "account": "text",
+    "source": "text",
+    "covered": "json",
+    "content_hash": "hash",
+    "record_hash": "hash",
+    "source_modified_at": "time",
+    "source_time_given": "boolean",
+    "deleted_at": "time",
+    "last_seen_at": "time",
+    "updated_at": "time",
+}
+
+
 @dataclass(frozen=True)
 class CacheTable:
     """One base table of the cache.
@@ -49,9 +64,9 @@ class CacheTable:
         return {c.name: c.blank for c in self.declared if c.blank is not None and not c.derived}
 
     @cached_property
-    def json_columns(self) -> frozenset[str]:
-        """Columns of type jsonb."""
-        return frozenset({"covered", *(c.name for c in self.declared if c.kind == "json")})
+    def kinds(self) -> Mapping[str, str]:
+        """Kind of each column of the table."""
+        return _KINDS_OF_OWN | {self.id_column: "text"} | {column.name: column.kind for column in self.declared}
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

@@ -35,7 +35,6 @@ class Reader:
     """Reads the records of one stream under the settings of one account, and notes what they tell beside.
 
     Attributes:
-        filled: columns that some record filled.
         extra_fields: names of extra fields by their ids, as far as records told.
         conflicts: values that two paths of a record gave differently.
     """
@@ -43,7 +42,7 @@ class Reader:
     def __init__(self, account: Account, stream: Stream) -> None:
         self.mapping = stream.mapping(account.settings)
         self.mapper = Mapper(self.mapping)
-        self.filled: set[str] = set()
+        self._unfilled = {f.column for f in self.mapping.fields if f.paths}
         self.extra_fields: dict[str, str] = {}
         self.conflicts = 0
         self._exact_numbers = stream.entity == "invoices"
@@ -69,12 +68,10 @@ class Reader:
             if self.mapping.extra_fields:
                 self.extra_fields |= named_extra_fields(received)
             self.conflicts += mapped.conflicts
-            if len(self.filled) < len(self.mapping.fields):
-                self.filled.update(column for column, value in mapped.values.items() if value is not None)
+            self._unfilled -= {column for column in self._unfilled if mapped.values.get(column) is not None}
             found.sightings.append(Sighting(mapped, seen_at))
         return found
 
     def never_filled(self) -> tuple[str, ...]:
         """Mapped columns that no record filled: a path that the API does not use looks like that."""
-        mapped = {f.column for f in self.mapping.fields if f.paths}
-        return tuple(sorted(mapped - self.filled))
+        return tuple(sorted(self._unfilled))

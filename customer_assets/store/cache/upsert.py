@@ -7,12 +7,9 @@ through a temporary table. A batch in which nothing changed writes nothing.
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 import psycopg
@@ -22,7 +19,6 @@ from customer_assets.domain.cache.row import (
     Batch,
     Counts,
     Sighting,
-    _json,
     changes_of,
     differs,
     merged_row,
@@ -30,6 +26,7 @@ from customer_assets.domain.cache.row import (
     newest_of_each,
 )
 from customer_assets.domain.cache.tables import CacheTable
+from customer_assets.store.cache.lines import line_of
 from customer_assets.store.database import Connection
 
 MOST_TRIES = 5  # of one batch, against deadlocks and rows that somebody else inserted meanwhile
@@ -114,7 +111,7 @@ def _apply(connection: Connection, table: CacheTable, batch: Batch, sightings: l
             if table.has_changes:
                 changes.extend(changes_of(table, batch, sighting.record.source_id, row, update))
     counts.unchanged += len(sightings) - len(new) - len(known)
-    _copy(connection, table.name, table.columns, table.json_columns, inserts)
+    _copy(connection, table.name, table, table.columns, inserts)
     write_updates(connection, table, updates)
     if changes:
         write_changes(connection, changes)
@@ -174,36 +171,14 @@ def _needing_a_look(
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _csv(columns: Sequence[str], json_columns: frozenset[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows as COPY's CSV: None is unquoted nothing, so no column may hold an empty text (blank is null everywhere)."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")  # so that a lone \r in a text is quoted, too
-    bytes_at = [number for number, column in enumerate(columns) if column.endswith("_hash")]
-    json_at = [number for number, column in enumerate(columns) if column in json_columns]
-    pick = itemgetter(*columns)
-    for row in rows:
-        values = list(pick(row))
-        for number in json_at:
-            if values[number] is not None:
-                values[number] = _json.encode(values[number]).decode()
-        for number in bytes_at:
-            digest = values[number]
-            if digest is not None:
-                values[number] = f"\\x{bytes(digest).hex()}"
-        writer.writerow(values)
-    return buffer.getvalue()
-
-
 def _copy(
-    connection: Connection,
-    table: str,
-    columns: Sequence[str],
-    json_columns: frozenset[str],
-    rows: Sequence[Mapping[str, Any]],
+    connection: Connection, into: str, table: CacheTable, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
 ) -> None:
+    """Write rows into a table, or one of its shape, by COPY."""
     if rows:
-        with connection.cursor().copy(f"copy {table} ({', '.join(columns)}) from stdin (format csv)") as copy:
-            copy.write(_csv(columns, json_columns, rows))
+        line = line_of(columns, table.kinds)
+        with connection.cursor().copy(f"copy {into} ({', '.join(columns)}) from stdin") as copy:
+            copy.write("".join(map(line, rows)))
 
 
 def write_updates(connection: Connection, table: CacheTable, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -215,7 +190,7 @@ def write_updates(connection: Connection, table: CacheTable, rows: Sequence[Mapp
     connection.execute(f"truncate {staging}")
     columns = (*table.columns, "updated_at")
     rows = [{"updated_at": None, **row} for row in rows]
-    _copy(connection, f"pg_temp.{staging}", ("id", *columns), table.json_columns, rows)
+    _copy(connection, f"pg_temp.{staging}", table, ("id", *columns), rows)
     written = [c for c in columns if c not in ("account", "source", table.id_column, "updated_at")]
     assignments = ",\n            ".join(f"{column} = s.{column}" for column in written)
     connection.execute(
