@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,19 @@ from customer_assets.settings import project_root
 from customer_assets.store import database, embedded
 
 CHANGED_SHARE = 0.01
+PARTS = ("loads", "paced", "webhooks", "console", "identity")
+PEERS = {
+    "dlt": ("dlt_peer.py", "rows"),
+    "dlt with Arrow": ("dlt_peer.py", "arrow"),
+    "dlt that keeps pages and indexes": ("dlt_peer.py", "kept"),
+    "a plain script": ("plain_peer.py",),
+}
+# two columns from extra fields, too: every record is read again
+OTHER_MAPPING = {
+    "ROBAWS_EXTRA_FIELDS": json.dumps(
+        {"role": ["Role"], "whatsapp_client": ["WhatsApp client"], "gl_account": ["Ledger"], "status": ["State"]}
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -61,36 +74,36 @@ class _Bench:
         embedded.stop_server(self.home)
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def ours(self, *arguments: str, lines: Mapping[str, str] | None = None) -> Cost:
-        """One `customer-assets` command."""
+    def ours(
+        self, *arguments: str, lines: Mapping[str, str] | None = None, more: Mapping[str, str] | None = None
+    ) -> Cost:
+        """One `customer-assets` command, with settings of its own if `more` has some."""
         own = {k: v for k, v in (lines or self.lines).items() if k.startswith("ROBAWS_")}
         environment = own | {
             "DATABASE_URL": self.server.url("ours"),
             "ROBAWS_REQUESTS_PER_SECOND": "100000",
             "ROBAWS_BURST": "100000",
+            **(more or {}),
         }
         if lines is not None:  # the documented limits hold: our own pace, too
             del environment["ROBAWS_REQUESTS_PER_SECOND"], environment["ROBAWS_BURST"]
         return self._measured([sys.executable, "-m", "customer_assets", *arguments], environment)
 
-    def peer(self) -> Cost | None:
-        """The same with dlt, where its environment is installed."""
+    def peers(self, names: Iterable[str]) -> dict[str, Cost]:
+        """The same with each of these peers, where their environment is installed."""
         python = project_root() / ".venv-bench/bin/python"
         if not python.exists():
-            return None
+            return {}
         # dlt wants a password and a host; libpq takes the socket's folder for the host, and peer asks no password
         url = f"postgresql://postgres:none@{str(self.server.socket_dir).replace('/', '%2F')}/peer"
-        script = str(project_root() / "bench/dlt_peer.py")
-        line = self.lines
-        command = [
-            str(python),
-            script,
-            line["ROBAWS_BASE_URL"],
-            line["ROBAWS_API_KEY"],
-            line["ROBAWS_API_SECRET"],
-            url,
-        ]
-        return self._measured([*command, str(self.home / "dlt")], {})
+        source = [self.lines[f"ROBAWS_{name}"] for name in ("BASE_URL", "API_KEY", "API_SECRET")]
+        costs: dict[str, Cost] = {}
+        for name in names:
+            script, *kind = PEERS[name]
+            folder = [str(self.home / f"dlt_{kind[0]}")] if kind else []
+            command = [str(python), str(project_root() / "bench" / script), *kind, *source, url, *folder]
+            costs[name] = self._measured(command, {})
+        return costs
 
     def resolve(self) -> Cost:
         """The customers of what is loaded."""
@@ -158,11 +171,14 @@ def _start_sandbox(records: int, *options: str) -> tuple[subprocess.Popen[str], 
 Row = tuple[str, str, str, str, str]
 
 
-def run_bench(records: int, sample: Path | None = None, *, say: Callable[[str], None]) -> list[Row]:
-    """Run all scenarios.
+def run_bench(
+    records: int, only: Sequence[str], sample: Path | None = None, *, say: Callable[[str], None]
+) -> list[Row]:
+    """Run the scenarios.
 
     Args:
         records: Robaws clients to load, and old invoices to resolve.
+        only: parts to run, of `PARTS`; none: all.
         sample: folder with labelled invoices of the user's own.
         say: told what is being measured.
 
@@ -175,26 +191,38 @@ def run_bench(records: int, sample: Path | None = None, *, say: Callable[[str], 
     rows: list[Row] = []
     try:
         bench.ours("db", "upgrade")
-        for scenario in ("first load", "unchanged", "1 % changed"):
-            if scenario.startswith("1"):
-                bench.change(int(records * CHANGED_SHARE))
-            say(f"{scenario}, {records:,} records: ours")
-            ours = bench.ours("sync", "robaws", "--full", "--json")
-            say(f"{scenario}: dlt")
-            peer = bench.peer()
-            rows += _compared(scenario, ours, peer)
-            rows += _resolved(scenario, bench)
-        rows += _paced(bench, say)
-        say("webhooks")
-        rows += bench_webhooks(bench.server)
-        say("console")
-        for customers in (4017, records * 10):
-            rows += bench_console(bench.server, customers)
-        rows += bench_identity(records, sample, say=say)
+        for part in only or PARTS:
+            say(part)
+            if part == "loads":
+                rows += _loads(bench, say)
+            elif part == "paced":
+                rows += _paced(bench, say)
+            elif part == "webhooks":
+                rows += bench_webhooks(bench.server)
+            elif part == "console":
+                for customers in (4017, records * 10):
+                    rows += bench_console(bench.server, customers)
+            else:
+                rows += bench_identity(records, sample, say=say)
         rows.append(("start-up", "s to load the definitions", f"{_import_seconds():.2f}", "", ""))
     finally:
         bench.close()
     return rows
+
+
+def _loads(bench: _Bench, say: Callable[[str], None]) -> list[Row]:
+    """The same clients for the first time, again, with 1 % changed, and under another mapping."""
+    rows: list[Row] = []
+    for scenario in ("first load", "unchanged", "1 % changed"):
+        if scenario.startswith("1"):
+            bench.change(int(bench.records * CHANGED_SHARE))
+        say(f"{scenario}, {bench.records:,} records: ours")
+        ours = bench.ours("sync", "robaws", "--full", "--json")
+        say(f"{scenario}: peers")
+        rows += _compared(scenario, ours, bench.peers(PEERS))
+        rows += _resolved(scenario, bench)
+    again = bench.ours("sync", "robaws", "--full", "--json", more=OTHER_MAPPING)
+    return rows + _compared("another mapping", again, {})
 
 
 def _resolved(scenario: str, bench: _Bench) -> list[Row]:
@@ -208,19 +236,23 @@ def _resolved(scenario: str, bench: _Bench) -> list[Row]:
     ]
 
 
-def _compared(scenario: str, ours: Cost, peer: Cost | None) -> list[Row]:
+def _compared(scenario: str, ours: Cost, peers: Mapping[str, Cost]) -> list[Row]:
     counts: dict[str, Any] = json.loads(ours.output.strip().splitlines()[-1])["systems"]["robaws"]
 
-    def row(measure: str, mine: float, other: float | None, form: str) -> Row:
-        ratio = f"{other / mine:.1f}" if other is not None and mine else ""
-        return scenario, measure, format(mine, form), format(other, form) if other is not None else "", ratio
+    def rows(measure: str, of: Callable[[Cost], float], form: str) -> list[Row]:
+        mine = of(ours)
+        found: list[Row] = [(scenario, measure, format(mine, form), "", "")] if not peers else []
+        for name, cost in peers.items():
+            ratio = f"{of(cost) / mine:.1f}" if mine else ""
+            found.append((scenario, f"{measure}, {name}", format(mine, form), format(of(cost), form), ratio))
+        return found
 
     return [
-        row("CPU s, client + server", ours.cpu, peer.cpu if peer else None, ".2f"),
-        row("CPU s, client", ours.client_cpu, peer.client_cpu if peer else None, ".2f"),
-        row("wall s", ours.wall, peer.wall if peer else None, ".1f"),
-        row("WAL MB", ours.wal / 1e6, peer.wal / 1e6 if peer else None, ".2f"),
-        row("peak memory MB", ours.memory / 1e6, peer.memory / 1e6 if peer else None, ".0f"),
+        *rows("CPU s", lambda cost: cost.cpu, ".2f"),
+        *rows("CPU s of the client", lambda cost: cost.client_cpu, ".2f"),
+        *rows("wall s", lambda cost: cost.wall, ".1f"),
+        *rows("WAL MB", lambda cost: cost.wal / 1e6, ".2f"),
+        *rows("peak memory MB", lambda cost: cost.memory / 1e6, ".0f"),
         (scenario, "rows created / updated", f"{counts['created']} / {counts['updated']}", "", ""),
         (scenario, "calls", str(counts["calls"]), "", ""),
     ]

@@ -65,12 +65,17 @@ def bench(
     identity_sample: Annotated[
         Path | None, typer.Option(help="Folder with labelled invoices.csv and truth.csv of your own.")
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this part: loads, paced, webhooks, console, identity; repeatable.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """The pipeline's own benchmark: CPU, WAL, calls, memory and quality, beside peers in the same run."""
-    from customer_assets.benchmarks.syncs import run_bench
+    from customer_assets.benchmarks.syncs import PARTS, run_bench
 
-    rows = run_bench(records, identity_sample, say=say)
+    if unknown := set(only or ()) - set(PARTS):
+        raise typer.BadParameter(f"no part {', '.join(sorted(unknown))}; one of {', '.join(PARTS)}")
+    rows = run_bench(records, only or (), identity_sample, say=say)
     show_table("", ["scenario", "measure", "ours", "peer", "ratio"], [list(row) for row in rows], to_stderr=as_json)
     if as_json:
         print_json({"rows": [list(row) for row in rows]})
