@@ -20,6 +20,7 @@ from customer_assets.store.cache import overlays, rows, upsert
 from customer_assets.store.push import links, results
 from customer_assets.store.push.links import SumitLink
 from customer_assets.store.raw import details
+from customer_assets.store.raw.details import LandedDetail
 
 
 @dataclass
@@ -175,14 +176,10 @@ class PushRun:
 
     def load(self, remote_id: str, page: Page | None) -> None:
         """Bring it into the cache, where it is merged like any other; None: it is gone."""
-        details.land_detail(
-            self.sync.connection,
-            self.sync.key(self.stream.detail),
-            remote_id,
-            version=None,
-            requested_at=page.requested_at if page else now_utc(),
-            body=page.body if page else None,
+        answer = (
+            LandedDetail(remote_id, page.body, page.requested_at) if page else LandedDetail(remote_id, None, now_utc())
         )
+        details.land_details(self.sync.connection, self.sync.key(self.stream.detail), [answer])
         load_detail(self.sync, self.stream, remote_id)
 
     def sent(self, values: dict[str, Any]) -> dict[str, Any]:

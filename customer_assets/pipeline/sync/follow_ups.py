@@ -6,8 +6,10 @@ scan missed: nothing is taken for deleted that merely slipped between pages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from time import monotonic
 
 from customer_assets.domain.cache import completeness, tables
 from customer_assets.errors import ContractError, GoneError, QuotaError, TransientError
@@ -17,10 +19,12 @@ from customer_assets.sources.kit.client import Source
 from customer_assets.sources.system import Stream
 from customer_assets.store.cache import rows
 from customer_assets.store.raw import details
+from customer_assets.store.raw.details import LandedDetail
 from customer_assets.store.raw.pages import StreamKey
 from customer_assets.store.raw.seen import SeenIds
 
 MOST_FAILURES = 3  # records in a row that cannot be fetched by id
+MOST_WAITING = 50  # answers that land in one transaction
 
 
 async def follow_up(run: SyncRun, source: Source, landed: LandResult, seen: SeenIds) -> None:
@@ -68,26 +72,50 @@ async def _ask_for(
     """Fetch records by id and land the answers; a spent quota leaves the rest for the next run."""
     asked = list(wanted)
     failures = 0
-    for number, (source_id, version) in enumerate(asked, start=1):
-        requested_at = datetime.now(UTC)
-        try:
-            page = await source.fetch(key.stream, source_id)
-        except GoneError:
-            body = None
-        except QuotaError as error:
-            landed.messages.append(f"{key.stream}: {error}")
-            return
-        except (ContractError, TransientError) as error:
-            # one bad record must not stand in the way of the others; several in a row are the system's trouble
-            failures += 1
-            details.note_failed_detail(run.connection, key, source_id)
-            landed.messages.append(str(error))
-            if failures >= MOST_FAILURES:
-                raise
-            continue
-        else:
-            body, requested_at = page.body, page.requested_at
-        failures = 0
-        details.land_detail(run.connection, key, source_id, version=version, requested_at=requested_at, body=body)
-        landed.pages += 1
-        run.context.progress(Progress(run.account.account, run.system.name, key.stream, number, len(asked)))
+    with _landing(run, key, landed) as land:
+        for number, (source_id, version) in enumerate(asked, start=1):
+            requested_at = datetime.now(UTC)
+            try:
+                page = await source.fetch(key.stream, source_id)
+            except GoneError:
+                land(LandedDetail(source_id, None, requested_at, version))
+            except QuotaError as error:
+                landed.messages.append(f"{key.stream}: {error}")
+                return
+            except (ContractError, TransientError) as error:
+                # one bad record must not stand in the way of the others; several in a row are the system's trouble
+                failures += 1
+                details.note_failed_detail(run.connection, key, source_id)
+                landed.messages.append(str(error))
+                if failures >= MOST_FAILURES:
+                    raise
+                continue
+            else:
+                land(LandedDetail(source_id, page.body, page.requested_at, version))
+            failures = 0
+            run.context.progress(Progress(run.account.account, run.system.name, key.stream, number, len(asked)))
+
+
+@contextmanager
+def _landing(run: SyncRun, key: StreamKey, landed: LandResult) -> Iterator[Callable[[LandedDetail], None]]:
+    """What lands answers: some at once, but none later than a second after it came, nor than the end, however that is."""
+    waiting: list[LandedDetail] = []
+    since = monotonic()
+
+    def flush() -> None:
+        nonlocal since
+        if waiting:
+            details.land_details(run.connection, key, waiting)
+            landed.pages += len(waiting)
+            waiting.clear()
+        since = monotonic()
+
+    def land(answer: LandedDetail) -> None:
+        waiting.append(answer)
+        if len(waiting) >= MOST_WAITING or monotonic() - since > 1:
+            flush()
+
+    try:
+        yield land
+    finally:
+        flush()

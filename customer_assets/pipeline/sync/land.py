@@ -31,6 +31,7 @@ from customer_assets.store import watermarks
 from customer_assets.store.database import Connection
 from customer_assets.store.raw import details, scans
 from customer_assets.store.raw import pages as raw_pages
+from customer_assets.store.raw.details import LandedDetail
 from customer_assets.store.raw.gate import Gate, GatedPage, keep_gated, open_gate
 from customer_assets.store.raw.seen import SeenIds, SeenRecord
 
@@ -110,14 +111,12 @@ async def land_one(run: SyncRun, stream: Stream, source_id: str) -> None:
         try:
             page = await source.fetch(key.stream, source_id)
         except GoneError as error:
-            details.land_detail(run.connection, key, source_id, version=None, requested_at=now_utc(), body=None)
+            details.land_details(run.connection, key, [LandedDetail(source_id, None, now_utc())])
             run.result.error = error
         except SourceError as error:
             run.result.error = error
         else:
-            details.land_detail(
-                run.connection, key, source_id, version=None, requested_at=page.requested_at, body=page.body
-            )
+            details.land_details(run.connection, key, [LandedDetail(source_id, page.body, page.requested_at)])
             run.result.pages += 1
 
 

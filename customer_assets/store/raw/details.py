@@ -95,27 +95,46 @@ def count_wanted(connection: Connection, key: StreamKey) -> int:
     )
 
 
-def land_detail(
-    connection: Connection,
-    key: StreamKey,
-    source_id: str,
-    *,
-    version: str | None,
-    requested_at: datetime,
-    body: bytes | None,
-) -> None:
-    """Store the answer for one id; no body: the system says that it does not exist."""
+@dataclass(frozen=True, slots=True)
+class LandedDetail:
+    """The answer for one id.
+
+    Attributes:
+        source_id: what was asked for.
+        body: as received; None: the system says that it does not exist.
+        requested_at: when, in UTC.
+        version: of the list row that wanted it; None: it was asked for without one.
+    """
+
+    source_id: str
+    body: bytes | None
+    requested_at: datetime
+    version: str | None = None
+
+    @property
+    def is_unlisted(self) -> bool:
+        """It was asked for because an invoice names it."""
+        return self.version == UNLISTED
+
+
+def land_details(connection: Connection, key: StreamKey, answers: Sequence[LandedDetail]) -> None:
+    """Store answers, in one transaction; of one id the last."""
+    newest = list({answer.source_id: answer for answer in answers}.values())
     with connection.transaction():
-        page_id = store_pages(connection, key, [body])[0] if body is not None else None
+        bodies = [answer.body for answer in newest if answer.body is not None]
+        page_ids = iter(store_pages(connection, key, bodies))
         connection.execute(
             """
             insert into ops.raw_details as d
                 (account, source, stream, source_id, wanted_version, landed_version, page_id, requested_at, gone_at)
-            values
-                (%(account)s, %(source)s, %(stream)s, %(source_id)s, %(version)s, %(version)s, %(page_id)s,
-                 %(requested_at)s, %(gone_at)s)
+            select
+                %(account)s, %(source)s, %(stream)s, a.source_id, a.version, a.version, a.page_id, a.requested_at,
+                case when a.page_id is null then a.requested_at end
+            from unnest(%(ids)s::text[], %(versions)s::text[], %(page_ids)s::bigint[], %(times)s::timestamptz[])
+                as a (source_id, version, page_id, requested_at)
+            order by a.source_id
             on conflict (account, source, stream, source_id) do update
-            set landed_version = coalesce(%(version)s, d.wanted_version),
+            set landed_version = coalesce(excluded.landed_version, d.wanted_version),
                 page_id = excluded.page_id,
                 requested_at = excluded.requested_at,
                 gone_at = excluded.gone_at,
@@ -124,23 +143,12 @@ def land_detail(
             """,
             {
                 **key.parameters(),
-                "source_id": source_id,
-                "version": version,
-                "page_id": page_id,
-                "requested_at": requested_at,
-                "gone_at": requested_at if body is None else None,
+                "ids": [answer.source_id for answer in newest],
+                "versions": [answer.version for answer in newest],
+                "page_ids": [next(page_ids) if answer.body is not None else None for answer in newest],
+                "times": [answer.requested_at for answer in newest],
             },
         )
-
-
-@dataclass(frozen=True, slots=True)
-class LandedDetail:
-    """The answer for one id; no body: gone. `is_unlisted`: asked for because an invoice names it."""
-
-    source_id: str
-    body: bytes | None
-    requested_at: datetime
-    is_unlisted: bool = False
 
 
 def read_details(
@@ -162,7 +170,7 @@ def read_details(
     decompressor = zstandard.ZstdDecompressor()
     rows = connection.execute(
         """
-        select d.source_id, d.requested_at, p.body, coalesce(d.landed_version = %(unlisted)s, false) as is_unlisted
+        select d.source_id, d.requested_at, p.body, d.landed_version
         from ops.raw_details d
         left join ops.raw_pages p on p.id = d.page_id
         where d.account = %(account)s
@@ -178,7 +186,6 @@ def read_details(
         {
             **key.parameters(),
             "pending_only": pending_only,
-            "unlisted": UNLISTED,
             "after": after,
             "before": before,
             "ids": list(ids) if ids is not None else None,
@@ -190,7 +197,7 @@ def read_details(
             row["source_id"],
             decompressor.decompress(row["body"]) if row["body"] is not None else None,
             row["requested_at"],
-            row["is_unlisted"],
+            row["landed_version"],
         )
         for row in rows
     ]
