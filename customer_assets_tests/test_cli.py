@@ -17,6 +17,7 @@ import pytest
 
 from customer_assets.cli.app import main
 from customer_assets.sandbox.server import environment
+from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store.database import scalar
 from customer_assets_tests.conftest import Company, Serving
 
@@ -72,19 +73,7 @@ def command(settings_of: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd:
     return run
 
 
-NO_SYSTEMS = dict.fromkeys(
-    [
-        "ROBAWS_API_KEY",
-        "ROBAWS_API_SECRET",
-        "ZOHO_CLIENT_ID",
-        "ZOHO_CLIENT_SECRET",
-        "ZOHO_REFRESH_TOKEN",
-        "ZOHO_ORGANIZATION_ID",
-        "SUMIT_COMPANY_ID",
-        "SUMIT_API_KEY",
-    ],
-    "",
-)
+NO_SYSTEMS = {f"{system}_{name}".upper(): "" for system in SYSTEMS for name in SYSTEMS[system].credentials}
 
 
 def test_sync_all_as_json(command: Command) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ def test_imports_run_one_way() -> None:
     assert done.returncode == 0, done.stdout
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A module's tree, parsed once."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 # Where a system may be named, and why. Everywhere else what differs is a declared property of it.
 NAMED = {
     "sources/registry.py": "the one list",
@@ -60,7 +67,7 @@ NAMED = {
 def named_systems(path: Path) -> list[str]:
     """Names of systems in a module: as literals, within SQL, or as imports of their folders."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             found += [n for n in SYSTEMS if node.value == n or f"'{n}'" in node.value]
         if isinstance(node, ast.ImportFrom):
@@ -106,7 +113,7 @@ def test_a_column_is_named_once(column: str) -> None:
         path.relative_to(package).as_posix()
         for path in package.rglob("*.py")
         if "migrations" not in path.parts and "sandbox" not in path.parts
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(rf"\b{column}\b", node.value)
     }
     sources = {name for name in naming if re.fullmatch(r"sources/\w+/(mapping|settings)\.py", name)}
@@ -148,7 +155,7 @@ STATEMENT = re.compile(
 
 def literals(path: Path) -> Iterator[str]:
     """Every text of a module but its docstrings, whoever it is handed to; what stands between braces is left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     docstrings = {
         node.body[0].value
@@ -175,7 +182,7 @@ def test_all_sql_is_in_the_store() -> None:
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
     for path in sorted((ROOT / "customer_assets").rglob("*.py")):
-        yield path.relative_to(ROOT / "customer_assets").as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+        yield path.relative_to(ROOT / "customer_assets").as_posix(), parsed(path)
 
 
 def test_nothing_of_dagster_is_used_that_is_not_public() -> None:

@@ -11,16 +11,6 @@ from customer_assets.store.database import connect
 from customer_assets.store.reads import integrity
 from customer_assets.store.reads.integrity import RULES, Rule
 
-# Which asset each rule of the integrity report speaks of, by the beginning of its name.
-ASSET_OF = {
-    "legacy": "relinked_invoices",
-    "customer_sums": "relinked_invoices",
-    "invoice": "invoices_cache",
-    "deleted": "customers_cache",
-    "reminder": "payment_reminders",
-    "golden": "customers",
-    "counts": "customers_cache",
-}
 KEYS = {
     "customers_cache": ("customer_rows", "account, source, source_customer_id"),
     "invoices_cache": ("invoice_rows", "account, source, source_invoice_id"),
@@ -32,9 +22,9 @@ KEYS = {
 
 def _rules_of(asset: str) -> list[Rule]:
     """The integrity rules of an asset, and that its keys are unique."""
-    found = [rule for rule in RULES if next(a for part, a in ASSET_OF.items() if rule.name.startswith(part)) == asset]
+    found = [rule for rule in RULES if rule.asset == asset]
     if asset in KEYS:
-        found.append(integrity.unique_keys(*KEYS[asset]))
+        found.append(integrity.unique_keys(asset, *KEYS[asset]))
     return found
 
 
@@ -99,7 +89,7 @@ def agrees_with_full_resolution(runtime: dg.ResourceParam[Runtime]) -> dg.AssetC
 
 CHECKS = [
     agrees_with_full_resolution,
-    *(_integrity_checks(asset) for asset in sorted({*ASSET_OF.values(), *KEYS})),
+    *(_integrity_checks(asset) for asset in sorted({*(rule.asset for rule in RULES), *KEYS})),
     null_rates,
     deliveries_arrive,
 ]

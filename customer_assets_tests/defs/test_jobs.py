@@ -15,16 +15,14 @@ from customer_assets.defs.sensors import batch_to_request, report_sensor, run_fa
 from customer_assets.pipeline.edit import edit_customer
 from customer_assets.runtime.runtime import open_runtime
 from customer_assets.sandbox.server import environment, write_legacy_invoices
+from customer_assets.sources.registry import SYSTEMS
 from customer_assets_tests.conftest import Company
 
 pytestmark = pytest.mark.slow
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 ASSETS = {
-    "raw_robaws_client_pages",
-    "raw_zoho_contact_pages",
-    "raw_zoho_invoice_pages",
-    "raw_sumit_customer_pages",
+    *(stream.asset for system in SYSTEMS.values() for stream in system.streams),
     "customers_cache",
     "invoices_cache",
     "legacy_invoices",
@@ -127,7 +125,7 @@ def test_no_personal_data_in_metadata(company: Company, defs: dg.Definitions, in
     assert "@" not in text
 
 
-@pytest.mark.parametrize("system", ["robaws", "zoho", "sumit"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_one_system_down_stops_no_other_and_the_run_is_red(
     company: Company, defs: dg.Definitions, instance: dg.DagsterInstance, system: str
 ) -> None:
@@ -146,7 +144,7 @@ def test_one_system_down_stops_no_other_and_the_run_is_red(
     }
     assert counts == {k: v for k, v in {"robaws": 250, "zoho": 231, "sumit": 40}.items() if k != system}
     statuses = {r["source"]: r["status"] for r in company.rows("select source, status from sync_runs")}
-    assert statuses == {s: "failed" if s == system else "ok" for s in ("robaws", "zoho", "sumit")}
+    assert statuses == {s: "failed" if s == system else "ok" for s in SYSTEMS}
     company.world.faults.clear()
     assert run(defs, instance).success
     assert company.value("select count(*) from customers_cache") == 521

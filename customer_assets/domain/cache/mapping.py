@@ -65,7 +65,7 @@ class RecordMapping:
         volatile: keys kept out of `metadata`, since they change without the customer changing.
         extra_fields: column -> folded names of the extra fields that feed it first.
         extra_field_ids: extra field id -> name.
-        insert_defaults: columns that every record of the stream gets on insert.
+        keeps_metadata: keys that no column holds go to `metadata`.
     """
 
     fields: tuple[Field, ...]
@@ -119,7 +119,7 @@ class MappedRecord:
         values: column -> value, for the columns the record speaks of. None clears.
         insert_values: column -> value for a row that is not there yet.
         metadata: keys that no column holds.
-        conflicts: columns for which two paths gave different values.
+        conflicts: number of columns for which two paths gave different values.
         warnings: what was dropped, and why.
         record_hash: `Mapper.record_hash` of the record, where it was read from a page.
     """

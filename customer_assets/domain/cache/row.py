@@ -185,14 +185,17 @@ def differs(row: Mapping[str, Any], record: MappedRecord, content: bytes) -> boo
 def new_row(table: CacheTable, batch: Batch, sighting: Sighting, digest: bytes) -> dict[str, Any]:
     record = sighting.record
     source = dict.fromkeys(table.source_columns) | dict(table.blanks) | record.insert_values
-    source |= {
-        column: value for column, value in record.values.items() if value is not None or column not in table.blanks
-    }
+    source |= _said(table, record)
     if record.insert_values:
         digest = content_hash(source, table.blanks)
     row = _row(table, batch, sighting, source, digest, row_id=None, metadata=record.metadata)
     row["last_seen_at"] = sighting.seen_at if batch.touch or batch.incremental else None
     return row
+
+
+def _said(table: CacheTable, record: MappedRecord) -> dict[str, Any]:
+    """What a record says of its columns; one that is never null keeps what it has where nothing is said."""
+    return {c: value for c, value in record.values.items() if value is not None or c not in table.blanks}
 
 
 def merged_row(
@@ -214,9 +217,7 @@ def merged_row(
     ):
         return "stale", None
     source = source_values(row, table.source_columns)
-    source |= {
-        column: value for column, value in record.values.items() if value is not None or column not in table.blanks
-    }
+    source |= _said(table, record)
     metadata = row.get("metadata") or {}
     metadata = record.metadata if batch.whole_metadata else metadata | record.metadata
     digest = content_hash(source, table.blanks)

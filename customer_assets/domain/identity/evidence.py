@@ -77,7 +77,7 @@ def engine_version() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What can be compared, normalized as `domain.names` and `domain.contacts` do it; blanks where nothing is known.
+    """What can be compared, normalized as the modules `names` and `contacts` beside this one do it; blanks where nothing is known.
 
     Attributes:
         vat_typo: a VAT id as it was written, where its check digits do not hold.

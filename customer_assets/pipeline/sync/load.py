@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 from customer_assets.domain.cache import tables
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
@@ -36,16 +36,16 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
     if not ended and not answers:
         ended, answers = _everything(loading)
     if ended or answers:
-        with overlaid(run, loading):
-            loading.retry_rejects()
-            loaded_before = set[str]()
-            for scan in ended:
-                earlier = [d for d in answers if d.requested_at < scan.started_at]
-                loading.apply_details(earlier)
-                loaded_before.update(d.source_id for d in earlier)
-                loading.apply_scan(scan)
-            loading.apply_details([d for d in answers if d.source_id not in loaded_before])
-        loading.note_learned()
+        loading.retry_rejects()
+        loaded_before = set[str]()
+        for scan in ended:
+            earlier = [d for d in answers if d.requested_at < scan.started_at]
+            loading.apply_details(earlier)
+            loaded_before.update(d.source_id for d in earlier)
+            loading.apply_scan(scan)
+        loading.apply_details([d for d in answers if d.source_id not in loaded_before])
+        bring_in_line(run, loading)
+        _note_learned(loading)
         changed, live = loading.result.counts.created + loading.result.counts.updated, loading.result.counts.synced
         if changed > MUCH and changed > live * MUCH_OF_ALL:
             upsert.refresh_statistics(run.connection, loading.table)
@@ -61,8 +61,8 @@ def load_detail(run: SyncRun, stream: Stream, source_id: str) -> LoadResult:
     """Bring the landed answer for one id into the cache."""
     loading = _Loading(run, stream)
     answers = details.read_details(run.connection, run.key(stream.detail), pending_only=False, ids=[source_id])
-    with overlaid(run, loading, source_id):
-        loading.apply_details(answers, touch=True)
+    loading.apply_details(answers, touch=True)
+    bring_in_line(run, loading, source_id)
     return loading.result
 
 
@@ -72,15 +72,13 @@ def _pending_details(run: SyncRun, stream: Stream) -> list[details.LandedDetail]
     return details.read_details(run.connection, run.key(stream.detail), pending_only=True)
 
 
-@contextmanager
-def overlaid(run: SyncRun, loading: _Loading, source_id: str | None = None) -> Iterator[None]:
-    """Afterwards: the rows and links that follow from others.
+def bring_in_line(run: SyncRun, loading: _Loading, source_id: str | None = None) -> None:
+    """Write the rows and links that follow from others: role overrides, what SUMIT is to get, links of invoices.
 
     Args:
         run, loading: what is loaded.
         source_id: the one record that was loaded; None: many.
     """
-    yield
     connection, account = run.connection, run.account
     if loading.table.has_changes:
         with connection.transaction():
@@ -146,7 +144,7 @@ class _Loading:
         if is_complete_full:
             _settle_absences(self, scan, batch, counts, ids_seen)
             self.full_records = ids_seen.count
-        _record(self, scan, counts)
+        _note_loaded(self, scan, counts)
         if is_complete_full and (passed or scan.gate_scan_id is None) and scan.records == ids_seen.count:
             settle(
                 self.connection,
@@ -272,8 +270,9 @@ class _Loading:
         waiting = rejects.open_rejects(self.connection, **self.whose)
         sightings: list[Sighting] = []
         resolved: list[int] = []
+        reader = Reader(self.run.account, self.stream)  # what these tell beside was noted when they were set aside
         for reject in waiting:
-            read = Reader(self.run.account, self.stream).read([(reject["record"].encode(), reject["seen_at"])])
+            read = reader.read([(reject["record"].encode(), reject["seen_at"])])
             if not read.rejects:
                 sightings += read.sightings
                 resolved.append(reject["id"])
@@ -285,15 +284,19 @@ class _Loading:
             self.result.counts.updated += applied.counts.updated
         rejects.resolve_rejects(self.connection, resolved)
 
-    def note_learned(self) -> None:
-        """Keep what records told beside: names of extra fields, conflicts, columns that stay empty."""
-        self.result.conflicts += self.reader.conflicts
-        if self.full_records and not self.skipped_reading:
-            self.result.never_filled = self.reader.never_filled()
-        whose = {"account": self.run.account.account, "source": self.run.system.name}
-        known = overlays.extra_field_names(self.connection, **whose)
-        if self.reader.extra_fields.items() - known.items():
-            overlays.learn_extra_fields(self.connection, self.reader.extra_fields, **whose)
+
+def _note_learned(loading: _Loading) -> None:
+    """Keep what records told beside: names of extra fields, conflicts, columns that stay empty."""
+    loading.result.conflicts += loading.reader.conflicts
+    if loading.reader.dropped:
+        told = ", ".join(f"{what} ({often} times)" for what, often in sorted(loading.reader.dropped.items()))
+        loading.result.messages.append(f"{loading.stream.entity}: values were left out: {told}")
+    if loading.full_records and not loading.skipped_reading:
+        loading.result.never_filled = loading.reader.never_filled()
+    whose = {"account": loading.run.account.account, "source": loading.run.system.name}
+    known = overlays.extra_field_names(loading.connection, **whose)
+    if loading.reader.extra_fields.items() - known.items():
+        overlays.learn_extra_fields(loading.connection, loading.reader.extra_fields, **whose)
 
 
 def _pass_gated(loading: _Loading, scan: scans.Scan, counts: Counts, ids_seen: SeenIds) -> bool:
@@ -404,7 +407,7 @@ def _settle_absences(loading: _Loading, scan: scans.Scan, batch: Batch, counts: 
         result.messages.append(f"{stream.entity}: {found.waiting} missing rows wait for the next complete scan")
 
 
-def _record(loading: _Loading, scan: scans.Scan, counts: Counts) -> None:
+def _note_loaded(loading: _Loading, scan: scans.Scan, counts: Counts) -> None:
     """Note that the cache holds the scan, and where the stream stands by it."""
     if scan.status == "complete" and scan.kind in ("full", "incremental"):
         watermarks.record_load(

@@ -135,7 +135,13 @@ def pull_one(context: Context, account: Account, source_id: str) -> SyncResult:
     """Sync one customer by its id at the system.
 
     A record that is gone at the source is marked so; an id that neither side knows is an error in the result.
+
+    Raises:
+        BusyError: another process syncs this account and system.
+        ConfigurationError: the system gives no single records.
     """
+    if SYSTEMS[account.system].stream("customers").detail is None:
+        raise ConfigurationError(f"{account.system} gives no single customers: sync all of them")
     with (
         system_lock(context.url, account=account.account, system=account.system, what="sync-customer"),
         connect(context.url, name="customer_assets sync") as connection,

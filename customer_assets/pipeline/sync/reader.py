@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,6 +38,7 @@ class Reader:
     Attributes:
         extra_fields: names of extra fields by their ids, as far as records told.
         conflicts: values that two paths of a record gave differently.
+        dropped: why values were left out, and how often.
     """
 
     def __init__(self, account: Account, stream: Stream) -> None:
@@ -45,6 +47,7 @@ class Reader:
         self._unfilled = {f.column for f in self.mapping.fields if f.paths}
         self.extra_fields: dict[str, str] = {}
         self.conflicts = 0
+        self.dropped: Counter[str] = Counter()
         self._exact_numbers = stream.entity == "invoices"
 
     def read(self, records: Sequence[Landed]) -> Read:
@@ -68,6 +71,7 @@ class Reader:
             if self.mapping.extra_fields:
                 self.extra_fields |= named_extra_fields(received)
             self.conflicts += mapped.conflicts
+            self.dropped.update(mapped.warnings)
             self._unfilled -= {column for column in self._unfilled if mapped.values.get(column) is not None}
             found.sightings.append(Sighting(mapped, seen_at))
         return found

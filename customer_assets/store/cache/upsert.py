@@ -1,7 +1,6 @@
 """Set-based application of mapped records to the cache tables.
 
-One batch is one transaction: an anti-join on the content hash finds the few rows that need a look, only those are
-fetched (and locked, in key order), merged with what the record says, and written: new ones by COPY, changed ones
+One batch is one transaction: the hashes of its keys' rows tell the few that need a look, only those are fetched whole (and locked, in key order), merged with what the record says, and written: new ones by COPY, changed ones
 through a temporary table. A batch in which nothing changed writes nothing.
 """
 
@@ -34,7 +33,7 @@ MOST_TRIES = 5  # of one batch, against deadlocks and rows that somebody else in
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Counts of a batch, and the outcome (and row id, for rows that were there) of each source id."""
+    """Counts of a batch, and the outcome of each source id."""
 
     counts: Counts
     outcomes: dict[str, str]

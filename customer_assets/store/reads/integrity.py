@@ -11,9 +11,20 @@ from customer_assets.store.database import Connection, scalar
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that must hold; the query returns the violations, one text `example` each."""
+    """One thing that must hold; the query returns the violations, one text `example` each.
+
+    A violation fails `verify`, the asset check and so the night: what is only worth a look is a check of severity WARN in
+    `defs/checks.py`.
+
+    Attributes:
+        name: of the asset check.
+        asset: that it speaks of.
+        meaning: what holds, for people.
+        query: gives what must not be.
+    """
 
     name: str
+    asset: str
     meaning: str
     query: str
 
@@ -31,6 +42,7 @@ class Violation:
 RULES = (
     Rule(
         "legacy_invoice_unaccounted",
+        "relinked_invoices",
         "every imported invoice is linked, or listed with the reason",
         """
         select source_invoice_id as example
@@ -40,11 +52,13 @@ RULES = (
     ),
     Rule(
         "legacy_link_without_rule",
+        "relinked_invoices",
         "each link says which rule made it",
         "select source_invoice_id as example from legacy_invoices where customer_id is not null and match_rule is null",
     ),
     Rule(
         "legacy_link_across_accounts",
+        "relinked_invoices",
         "an old invoice links to a customer of its own account",
         """
         select l.source_invoice_id as example
@@ -55,6 +69,7 @@ RULES = (
     ),
     Rule(
         "legacy_link_not_to_own_system",
+        "relinked_invoices",
         "an old invoice whose own system's customer is cached links to that row",
         """
         select l.source_invoice_id as example
@@ -69,6 +84,7 @@ RULES = (
     ),
     Rule(
         "legacy_sums_differ",
+        "relinked_invoices",
         "per currency, linked and unlinked totals add up to the imported ones",
         """
         select coalesce(currency_code, 'no currency') as example
@@ -82,6 +98,7 @@ RULES = (
     ),
     Rule(
         "customer_sums_differ",
+        "relinked_invoices",
         "per customer, the totals of its links add up to those of all linked invoices",
         """
         select 'all customers' as example
@@ -99,6 +116,7 @@ RULES = (
     ),
     Rule(
         "invoice_unlinked_though_known",
+        "invoices_cache",
         "an invoice whose customer is cached is linked to that row",
         """
         select i.source_invoice_id as example
@@ -112,6 +130,7 @@ RULES = (
     ),
     Rule(
         "invoice_linked_to_other",
+        "invoices_cache",
         "an invoice links to a customer of its own account and source",
         """
         select i.source_invoice_id as example
@@ -122,11 +141,13 @@ RULES = (
     ),
     Rule(
         "deleted_but_active",
+        "customers_cache",
         "a deleted customer is not active",
         "select source || ' ' || source_customer_id as example from customer_rows where deleted_at is not null and is_active",
     ),
     Rule(
         "reminder_for_settled_invoice",
+        "payment_reminders",
         "no reminder is pending for an invoice that is paid, void or gone",
         """
         select r.id::text as example
@@ -138,6 +159,7 @@ RULES = (
     ),
     Rule(
         "reminder_without_phone",
+        "payment_reminders",
         "a pending reminder has a customer with a phone",
         """
         select r.id::text as example
@@ -149,6 +171,7 @@ RULES = (
     ),
     Rule(
         "golden_record_without_rows",
+        "customers",
         "every golden record has a cache row, of its own account",
         """
         select c.id::text as example
@@ -158,6 +181,7 @@ RULES = (
     ),
     Rule(
         "counts_do_not_add_up",
+        "customers_cache",
         "synced is created, updated and unchanged together, in every sync run",
         "select id::text as example from sync_runs where synced <> created + updated + unchanged",
     ),
@@ -174,10 +198,10 @@ def violations(connection: Connection) -> list[Violation]:
     return found
 
 
-def unique_keys(table: str, keys: str) -> Rule:
+def unique_keys(asset: str, table: str, keys: str) -> Rule:
     """The rule that no two rows of a table have the same keys."""
     doubled = f"select 1 as example from {table} group by {keys} having count(*) > 1"
-    return Rule("unique_keys", f"({keys}) is unique", doubled)
+    return Rule("unique_keys", asset, f"({keys}) is unique", doubled)
 
 
 def count_violations(connection: Connection, rule: Rule) -> int:
