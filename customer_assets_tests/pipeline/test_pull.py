@@ -395,3 +395,15 @@ def test_extra_columns_of_the_views_that_users_know(company: Company) -> None:
     )
     assert address.count(", ") >= 2
     assert "T" in company.value("select metadata ->> 'last_synced_at' from sumit_customers limit 1")
+
+
+def test_values_that_are_left_out_are_said_and_counted(company: Company) -> None:
+    clients = list(company.world.robaws.values())
+    for client in clients[:3]:
+        client["followUpDate"] = "soon"
+    clients[5]["accessibleViaPeppol"] = "perhaps"
+    result = company.pull("robaws")
+    assert result.status == "ok"
+    said = "customers: values were left out: accessible_via_peppol: not a boolean (1 times), follow_up_date: not a date (3 times)"
+    assert said in result.message
+    assert said in company.value("select message from sync_runs order by id desc limit 1")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from customer_assets.accounts import Account, load_configuration
+from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.identity.resolve import resolve_customers
-from customer_assets.pipeline.sync.pull import pull
+from customer_assets.pipeline.sync.pull import pull, pull_one
 from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.runtime.sandbox import sandbox_configuration
 from customer_assets.sandbox.server import environment
@@ -97,6 +99,23 @@ def test_its_name_is_a_choice_of_every_command_and_its_assets_are_materialized(
     assert ran["assets"]["raw_toy_person_pages"] == 3  # raw pages
     assert ran["assets"]["customers_cache"] == 120
     assert ran["assets"]["customers"] == 120
+
+
+def test_without_single_records_one_that_is_gone_is_missed_twice_and_none_is_asked_for_alone(
+    company: Company, registered: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = replace(toy.SYSTEM.streams[0], detail=None, open_detail=None)
+    monkeypatch.setitem(registry.SYSTEMS, "toy", replace(toy.SYSTEM, streams=(stream,)))
+    pull(company.context, registered, PullOptions())
+    with pytest.raises(ConfigurationError, match="sync all of them"):
+        pull_one(company.context, registered, "p7")
+    assert company.value("select count(*) from customers_cache where deleted_at is null") == 120
+    monkeypatch.setattr(f"{__name__}.PEOPLE", [p for p in PEOPLE if p["key"] != "p7"])
+    live = []
+    for _ in range(3):
+        assert pull(company.context, registered, PullOptions()).status == "ok"
+        live.append(company.value("select count(*) from customers_cache where deleted_at is null"))
+    assert live == [120, 119, 119]
 
 
 def test_its_customers_are_resolved_with_those_of_the_other_systems(
