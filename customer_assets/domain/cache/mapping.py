@@ -234,7 +234,7 @@ class Mapper:
         extras: dict[str, Any] = {}
         unresolved = False
         for key, value in given.items():
-            if _UUID.fullmatch(key):
+            if _is_uuid(key):
                 unresolved = True
                 continue
             extras[_folded(key)] = (
@@ -260,7 +260,7 @@ def named_extra_fields(record: Record) -> dict[str, str]:
         for key, value in given.items():
             if not isinstance(value, dict):
                 continue
-            if not _UUID.fullmatch(key):
+            if not _is_uuid(key):
                 field_id = next((value[k] for k in _EXTRA_IDS if k in value), None)
                 if isinstance(field_id, str):
                     found[field_id] = key
@@ -272,10 +272,15 @@ def named_extra_fields(record: Record) -> dict[str, str]:
 def _with_named_extras(ids: Mapping[str, str], record: Record) -> Record:
     """The record with extra fields under their names, where only their ids are given."""
     given = record.get("extraFields")
-    if not isinstance(given, dict) or not any(_UUID.fullmatch(key) for key in given):
+    if not isinstance(given, dict) or not any(_is_uuid(key) for key in given):
         return record
     names = named_extra_fields(record) | dict(ids)
     return {**record, "extraFields": {names.get(key, key): value for key, value in given.items()}}
+
+
+@lru_cache(maxsize=4096)
+def _is_uuid(key: str) -> bool:
+    return _UUID.fullmatch(key) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -307,7 +312,7 @@ def content_hash(values: Mapping[str, Any], blanks: Mapping[str, Any]) -> bytes:
     given = {
         column: value
         for column, value in values.items()
-        if value is not None and value not in ([], {}) and value != blanks.get(column)
+        if value is not None and (column not in blanks or value != blanks[column]) and value not in ([], {})
     }
     return blake2b(_encoder.encode(given), digest_size=16).digest()
 

@@ -175,21 +175,20 @@ class _Loading:
         if ids_seen is not None:
             # rejected and skipped ones too: they are not absent
             ids_seen.add([SeenRecord(source_id, "", None) for source_id in ids if source_id is not None])
-        unread = records if self.result.rebuilt else self._without_unchanged(batch, ids, records, counts)
-        sightings, bad = self._read(unread, counts)
+        unread = range(len(records)) if self.result.rebuilt else self._unread(batch, ids, records, counts)
+        sightings, bad = self._read([records[number] for number in unread], counts)
         applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
         counts.add(applied.counts)
         if self.stream.wants_details:
             self.listed |= dict.fromkeys(filter(None, ids), "unchanged") | applied.outcomes
         self._settle_rejects([i for i in ids if i is not None and i not in bad])
-        read = {self.reader.mapper.source_id(body) for body, _ in unread}
-        kept = set(ids) - read | {i for i, outcome in applied.outcomes.items() if outcome != "stale"}
+        kept = set(ids) - {ids[number] for number in unread} | {
+            i for i, outcome in applied.outcomes.items() if outcome != "stale"
+        }
         return list(_settled_pages(pages, ids, kept))
 
-    def _without_unchanged(
-        self, batch: Batch, ids: Sequence[str | None], records: Sequence[Landed], counts: Counts
-    ) -> list[Landed]:
-        """The records that need to be read: those not stored exactly as received."""
+    def _unread(self, batch: Batch, ids: Sequence[str | None], records: Sequence[Landed], counts: Counts) -> list[int]:
+        """Numbers of the records that need to be read: those not stored exactly as received."""
         known = [
             (source_id or "", self.reader.mapper.record_hash(body))
             for source_id, (body, _) in zip(ids, records, strict=True)
@@ -197,9 +196,9 @@ class _Loading:
         unchanged = upsert.unchanged_records(self.connection, self.table, batch, known)
         seen: set[str] = set()
         left = []
-        for (source_id, _), is_unchanged, record in zip(known, unchanged, records, strict=True):
+        for number, ((source_id, _), is_unchanged) in enumerate(zip(known, unchanged, strict=True)):
             if not is_unchanged:
-                left.append(record)
+                left.append(number)
             elif source_id in seen:
                 counts.duplicate += 1
             else:
