@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from customer_assets.cli.output import (
@@ -17,49 +18,90 @@ from customer_assets.cli.output import (
 )
 from customer_assets.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from customer_assets.pipeline.invoices.import_invoices import ImportResult
+
+CHOICES = {"decimal": (".", ","), "date_order": ("dmy", "mdy"), "lines": ("sum",), "id_with": ("year", "date")}
+SHOWN_PROBLEMS = 10
+
 
 def import_invoices(
-    location: Annotated[str, typer.Argument(metavar="PATH|URL", help="A .csv or .parquet file, or an SQLAlchemy URL.")],
-    table: Annotated[str | None, typer.Option(help="The table, where a database is given.")] = None,
+    location: Annotated[str, typer.Argument(metavar="PATH|URL", help="A file (CSV, Parquet), or an SQLAlchemy URL.")],
+    table: Annotated[str | None, typer.Option(help="The table, or schema.table, where a database is given.")] = None,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="old=new: a column of the file and what it is here.")
     ] = None,
     account: Annotated[str, typer.Option(help="Whose invoices.")] = "default",
+    encoding: Annotated[str | None, typer.Option(help="Of a text file; worked out where not said.")] = None,
+    separator: Annotated[str | None, typer.Option(help="Of a text file: one character, or \\t.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="Decimal sign of its amounts: . or ,")] = None,
+    date_order: Annotated[str | None, typer.Option(help="Of its dates: dmy or mdy.")] = None,
+    lines: Annotated[str | None, typer.Option(help="sum: rows of one invoice are its lines.")] = None,
+    id_with: Annotated[str | None, typer.Option(help="Numbers start again each year, or date.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Show how it is understood, and store nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Import old invoices that carry customer fields."""
+    from customer_assets.pipeline.invoices.import_invoices import FileOptions
     from customer_assets.pipeline.invoices.import_invoices import import_invoices as import_from
 
+    given = {"decimal": decimal, "date_order": date_order, "lines": lines, "id_with": id_with}
+    for option, value in given.items():
+        if value is not None and value not in CHOICES[option]:
+            known = " or ".join(CHOICES[option])
+            raise ConfigurationError(f"--{option.replace('_', '-')} {value}: {known}")
+    if separator is not None and separator != "\\t" and len(separator) != 1:
+        raise ConfigurationError(f"--separator {separator}: one character, or \\t")
+    options = msgspec.convert({"encoding": encoding, "separator": separator, **given}, FileOptions)
     pairs = column_map(mapping)
     runtime = opened_runtime()
-    result = import_from(runtime.context(), location, table=table, mapping=pairs, account=account)
-    counts = {
-        "created": result.created,
-        "updated": result.updated,
-        "unchanged": result.unchanged,
-        "rejected": result.rejected,
-    }
+    result = import_from(
+        runtime.context(), location, table=table, mapping=pairs, account=account, options=options, dry_run=dry_run
+    )
+    names = ("created", "updated", "unchanged", "duplicate", "rejected")
+    counts = {name: getattr(result, name) for name in names}
+    _show_import(result, counts, dry_run=dry_run, as_json=as_json)
+    if not dry_run:
+        runtime.tell_dagster(
+            {"legacy_invoices": counts}, "customer-assets import-invoices", months=sorted(result.months)
+        )
+    if as_json:
+        print_json(
+            {
+                "status": "partial" if result.rejected else "ok",
+                "dry_run": dry_run,
+                **counts,
+                "ignored_columns": result.ignored_columns,
+                "understood": result.understood,
+                "blanked": dict(result.blanked),
+                "problems": result.problems,
+                **({"rows": result.sample} if dry_run else {}),
+            }
+        )
+    if result.rejected:
+        finish(1)
+
+
+def _show_import(result: ImportResult, counts: dict[str, int], *, dry_run: bool, as_json: bool) -> None:
+    """How the file was understood, and what became of its rows."""
+    say("understood: " + "; ".join(f"{what}: {how}" for what, how in result.understood.items()))
+    for row in result.sample if dry_run else ():
+        say("row: " + ", ".join(f"{column}={value}" for column, value in row.items() if value is not None))
+    titles = ["", *(name.capitalize() for name in counts)]
     show_table(
-        "",
-        ["", *(name.capitalize() for name in counts)],
+        "Dry run: nothing was stored" if dry_run else "",
+        titles,
         [["legacy_invoices", *counts.values()]],
         to_stderr=as_json,
     )
     if result.ignored_columns:
         say(f"columns that nothing reads: {', '.join(result.ignored_columns)} (--map old=new)")
-    if result.rejected:
-        say(f"{result.rejected} rows rejected, see ops.rejected_records")
-    runtime.tell_dagster({"legacy_invoices": counts}, "customer-assets import-invoices", months=sorted(result.months))
-    if as_json:
-        print_json(
-            {
-                "status": "partial" if result.rejected else "ok",
-                **counts,
-                "ignored_columns": result.ignored_columns,
-            }
-        )
-    if result.rejected:
-        finish(1)
+    for what, often in sorted(result.blanked.items()):
+        say(f"left blank: {what} ({often})")
+    for problem in result.problems if dry_run else result.problems[:SHOWN_PROBLEMS]:
+        say(f"rejected: {problem}")
+    if len(result.problems) > SHOWN_PROBLEMS and not dry_run:
+        say(f"{len(result.problems)} rows were rejected in all, see ops.rejected_records")
 
 
 def migrate_invoices(

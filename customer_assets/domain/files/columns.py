@@ -1,0 +1,258 @@
+"""What the cells of a column mean: numbers and dates by one reading for the whole column, and cells that say nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+from customer_assets.domain.wordlists import entries
+from customer_assets.errors import ConfigurationError, RecordError
+
+T = TypeVar("T")
+
+_BLANKS = frozenset(entries("blanks"))
+_SHEET_ERROR = re.compile(
+    r"#(N/?A|N/B|NV|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|WERT!|BEZUG!|VALEUR!|WAARDE!|VERW!)", re.IGNORECASE
+)
+_GUARDED = re.compile(r'="(.*)"', re.DOTALL)
+_WHOLE_FLOAT = re.compile(r"(\d+)\.0+")
+_SCIENTIFIC = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+")
+_SPACES = dict.fromkeys(map(ord, " \u00a0\u202f\u2009'\u2019"))  # signs of thousands, and nothing else, in numbers
+_CURRENCY = re.compile(r"[€$£₪]|[A-Za-z]{3}(?=[\s\d.,+-])|(?<=[\d\s])[A-Za-z]{3}$")
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](.*))?")
+_YEAR_FIRST = re.compile(r"(\d{4})[/. ](\d{1,2})[/. ](\d{1,2})(?:[T ].*)?|(\d{4})(\d{2})(\d{2})")
+_DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?:[T ,].*)?")
+_SERIAL = re.compile(r"(\d{5})(?:\.\d+)?")
+_SERIAL_DAYS = range(14_610, 73_051)  # 1940 to 2100
+_EXCEL_EPOCH = date(1899, 12, 30)
+_SENTINELS = re.compile(r"(0000|0001|1753|9999)\D.*|1900-0?1-0?[01]\b.*|.*\D(0001|9999)|0?[01][-/.]0?[01][-/.]1900.*")
+
+
+def cell_text(cell: str) -> str | None:
+    """A cell as text: trimmed, without the guards that keep spreadsheets from reading it; None where it says nothing."""
+    text = cell.replace("\x00", "").strip().strip("\u00a0").strip()
+    if guarded := _GUARDED.fullmatch(text):
+        text = guarded.group(1).replace('""', '"').strip()
+    elif len(text) > 1 and text[0] == "'" and (text[1].isdigit() or text[1] in "+=-@("):
+        text = text[1:].strip()
+    return None if not text or text.casefold() in _BLANKS or _SHEET_ERROR.fullmatch(text) else text
+
+
+def identifier(text: str) -> str | None:
+    """An id, phone or VAT id that a spreadsheet may have taken for a number: `1003.0` is 1003.
+
+    Raises:
+        ValueError: it was shortened to `3.24E+10`: what it was is lost.
+    """
+    if _SCIENTIFIC.fullmatch(text):
+        raise ValueError("was shortened to a power of ten")
+    whole = _WHOLE_FLOAT.fullmatch(text)
+    return whole.group(1) if whole else text
+
+
+@dataclass(frozen=True)
+class Reading(Generic[T]):
+    """How a column is read.
+
+    Attributes:
+        name: for people; blank where every reading comes to the same.
+        read: text -> value; raises RecordError for what is none, gives None for a value that stands for none.
+    """
+
+    name: str
+    read: Callable[[str], T | None]
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def decimal_signs(text: str) -> set[str]:
+    """The decimal signs that a number can have been written with; empty: it is no number."""
+    bare = _bare(text)
+    if not re.fullmatch(r"\d+(?:[.,]\d+)*|[.,]\d+", bare):
+        return set()
+    found = [c for c in bare if c in ".,"]
+    if not found:
+        return {".", ","}
+    last, groups = found[-1], re.split(r"[.,]", bare)
+    if len(set(found)) == 2:
+        grouped = all(len(group) == 3 for group in groups[1:-1]) and 1 <= len(groups[0]) <= 3
+        return {last} if found.count(last) == 1 and grouped else set()
+    other = "," if last == "." else "."
+    grouped = all(len(group) == 3 for group in groups[1:]) and 1 <= len(groups[0]) <= 3 and groups[0] != "0"
+    if len(found) > 1:
+        return {other} if grouped else set()
+    return {last, other} if grouped else {last}
+
+
+def number_reading(
+    columns: dict[str, Sequence[tuple[int, str]]], *, decimal: str | None
+) -> dict[str, Reading[Decimal]]:
+    """How the numbers of each column are read.
+
+    Args:
+        columns: name -> (line, text) of its cells that say something.
+        decimal: `.` or `,` where it was said.
+
+    Raises:
+        ConfigurationError: a column is written in two ways, or fits two and nothing in the file tells which.
+    """
+    if decimal is None:
+        signs = _settled({n: _signs_of(n, cells) for n, cells in columns.items()}, "--decimal . or --decimal ,")
+    else:
+        signs = dict.fromkeys(columns, decimal)
+    return {
+        name: Reading(f"decimal sign {sign}" if sign else "", _number_reader(name, sign or "."))
+        for name, sign in signs.items()
+    }
+
+
+def _settled(told: Mapping[str, tuple[set[str], tuple[int, str] | None]], options: str) -> dict[str, str | None]:
+    """The one way in which each column is read; None where all come to the same.
+
+    Args:
+        told: column -> the ways that all of its cells allow, and a cell that each of them reads differently.
+        options: what decides where no column of the file does.
+    """
+    certain = {next(iter(ways)) for ways, _ in told.values() if len(ways) == 1}
+    settled: dict[str, str | None] = {}
+    for name, (ways, doubtful) in told.items():
+        if len(ways) == 1:
+            settled[name] = next(iter(ways))
+        elif doubtful is None:
+            settled[name] = None
+        elif len(certain) == 1:
+            settled[name] = next(iter(certain))
+        else:
+            line, text = doubtful
+            raise ConfigurationError(
+                f"column {name}, line {line}: {text!r} can be read in two ways, and nothing in the file tells which; say "
+                f"{options}"
+            )
+    return settled
+
+
+def _signs_of(name: str, cells: Sequence[tuple[int, str]]) -> tuple[set[str], tuple[int, str] | None]:
+    """The decimal signs that all numbers of a column agree on, and one that would be read differently."""
+    signs, doubtful = {".", ","}, None
+    first: dict[str, tuple[int, str]] = {}
+    for line, text in cells:
+        possible = decimal_signs(text)
+        if not possible:
+            continue
+        if len(possible) == 1:
+            first.setdefault(next(iter(possible)), (line, text))
+        elif doubtful is None and any(c in ".," for c in text):
+            doubtful = (line, text)
+        signs &= possible
+    if len(first) == 2:
+        (one, a), (other, b) = first["."], first[","]
+        raise ConfigurationError(
+            f"column {name} is written in two ways: line {one} {a!r}, line {other} {b!r}; say --decimal, and the others "
+            "are set aside"
+        )
+    return signs, doubtful
+
+
+def _bare(text: str) -> str:
+    bare = _CURRENCY.sub("", text).translate(_SPACES)
+    if bare.startswith("(") and bare.endswith(")"):
+        bare = bare[1:-1]
+    return bare.strip("+-\u2212")
+
+
+def _number_reader(name: str, sign: str) -> Callable[[str], Decimal | None]:
+    def read(text: str) -> Decimal | None:
+        if sign not in decimal_signs(text):
+            raise RecordError(f"{name}: not an amount")
+        bare = _bare(text)
+        grouped = bare.replace("," if sign == "." else ".", "").replace(sign, ".")
+        shown = _CURRENCY.sub("", text).translate(_SPACES)
+        negative = shown.startswith(("-", "\u2212", "(")) or shown.endswith("-")
+        return Decimal(f"-{grouped}" if negative else grouped)
+
+    return read
+
+
+# --- dates ------------------------------------------------------------------------------------------------------------
+
+
+def date_reading(
+    columns: dict[str, Sequence[tuple[int, str]]], *, order: str | None, zone: ZoneInfo
+) -> dict[str, Reading[date]]:
+    """How the dates of each column are read; timestamps with a zone become dates in `zone`.
+
+    Args:
+        columns: name -> (line, text) of its cells that say something.
+        order: `dmy` or `mdy` where it was said.
+        zone: of the business.
+
+    Raises:
+        ConfigurationError: as `number_reading`.
+    """
+    if order is None:
+        told = {name: _orders_of(name, cells) for name, cells in columns.items()}
+        orders = _settled(told, "--date-order dmy or --date-order mdy")
+    else:
+        orders = dict.fromkeys(columns, order)
+    return {name: Reading(found or "", _date_reader(name, found or "dmy", zone)) for name, found in orders.items()}
+
+
+def _orders_of(name: str, cells: Iterable[tuple[int, str]]) -> tuple[set[str], tuple[int, str] | None]:
+    orders, doubtful = {"dmy", "mdy"}, None
+    first: dict[str, tuple[int, str]] = {}
+    for line, text in cells:
+        match = None if _SENTINELS.fullmatch(text) else _DAY_OR_MONTH_FIRST.fullmatch(text)
+        if match is None:
+            continue
+        one, other = int(match.group(1)), int(match.group(2))
+        if one > 12 >= other:
+            orders &= {"dmy"}
+            first.setdefault("dmy", (line, text))
+        elif other > 12 >= one:
+            orders &= {"mdy"}
+            first.setdefault("mdy", (line, text))
+        elif one != other and doubtful is None:
+            doubtful = (line, text)
+    if len(first) == 2:
+        (one_line, a), (other_line, b) = first["dmy"], first["mdy"]
+        raise ConfigurationError(
+            f"column {name} has day first in line {one_line} ({a}) and month first in line {other_line} ({b}); say "
+            "--date-order, and the others are set aside"
+        )
+    return orders, doubtful
+
+
+def _date_reader(name: str, order: str, zone: ZoneInfo) -> Callable[[str], date | None]:
+    def read(text: str) -> date | None:
+        if _SENTINELS.fullmatch(text):
+            return None
+        try:
+            return _date_of(text, order, zone)
+        except ValueError:
+            raise RecordError(f"{name}: not a date") from None
+
+    return read
+
+
+def _date_of(text: str, order: str, zone: ZoneInfo) -> date:
+    if iso := _ISO.fullmatch(text):
+        if iso.group(4):
+            moment = datetime.fromisoformat(text)
+            return (moment.astimezone(zone) if moment.tzinfo else moment).date()
+        return date(int(iso.group(1)), int(iso.group(2)), int(iso.group(3)))
+    if match := _YEAR_FIRST.fullmatch(text):
+        year, month, day = (int(part) for part in match.groups() if part)
+        return date(year, month, day)
+    if match := _DAY_OR_MONTH_FIRST.fullmatch(text):
+        one, other, year = int(match.group(1)), int(match.group(2)), int(match.group(3))
+        year += 0 if year > 99 else 2000 if year < 70 else 1900
+        return date(year, other, one) if order == "dmy" else date(year, one, other)
+    if (match := _SERIAL.fullmatch(text)) and int(match.group(1)) in _SERIAL_DAYS:
+        return _EXCEL_EPOCH + timedelta(days=int(match.group(1)))
+    raise ValueError(text)

@@ -1,0 +1,148 @@
+"""Files and tables of other people's programs as rows of text: delimited text, workbooks, Parquet, a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from customer_assets.domain.files.delimited import SEPARATORS, Line, delimited
+from customer_assets.errors import ConfigurationError
+
+CHUNK = 20_000
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+LARGEST = 10**18  # of a number that is written out
+SHEET_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Rows of text under headings.
+
+    Attributes:
+        header: the headings.
+        lines: the rows, as often as asked for; `number` is the line in a text, else the row from 1.
+        understood: how it was read, for people.
+    """
+
+    header: list[str]
+    lines: Callable[[], Iterator[Line]]
+    understood: dict[str, str] = field(default_factory=dict)
+
+
+def open_sheet(
+    location: str, *, table: str | None = None, encoding: str | None = None, separator: str | None = None
+) -> Sheet:
+    """Open a file or a table.
+
+    Args:
+        location: path of a file, or an SQLAlchemy URL.
+        table: the table, `schema.table` too, where `location` is a database; the sheet of a workbook.
+        encoding, separator: of a text, where they are not to be worked out.
+
+    Raises:
+        ConfigurationError: there is no such file or table, or it cannot be read.
+    """
+    if "://" in location:
+        return _of_table(location, table)
+    path = Path(location)
+    if not path.is_file():
+        raise ConfigurationError(f"no such file: {location}")
+    suffix = path.suffix.lower()
+    if suffix not in (known := (*TEXT_SUFFIXES, *SHEET_SUFFIXES, ".parquet")):
+        raise ConfigurationError(f"{location}: {suffix or 'no suffix'} is none of {', '.join(known)}")
+    try:
+        if suffix in SHEET_SUFFIXES:
+            return _of_workbook(path, table)
+        return _of_parquet(path) if suffix == ".parquet" else _of_text(path, encoding, separator)
+    except (ConfigurationError, OSError, ValueError) as error:
+        raise ConfigurationError(f"{location}: {error}") from None
+
+
+def _of_text(path: Path, encoding: str | None, separator: str | None) -> Sheet:
+    found = delimited(path.read_bytes(), encoding=encoding, separator="\t" if separator == "\\t" else separator)
+    understood = {"encoding": found.encoding, "separator": SEPARATORS.get(found.separator, found.separator)}
+    if found.has_closing_separator:
+        understood["rows"] = "each ends with a separator"
+    return Sheet(found.header, found.lines, understood)
+
+
+def _of_parquet(path: Path) -> Sheet:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        header = list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise ConfigurationError(f"cannot be read: {error}") from None
+
+    def lines() -> Iterator[Line]:
+        number = 0
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=CHUNK):
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                number += 1
+                yield _line(number, row)
+
+    return Sheet(header, lines, {"format": "Parquet"})
+
+
+def _of_workbook(path: Path, name: str | None) -> Sheet:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        workbook = CalamineWorkbook.from_path(path)
+        filled = {sheet: workbook.get_sheet_by_name(sheet).to_python() for sheet in workbook.sheet_names}
+    except CalamineError as error:
+        raise ConfigurationError(f"cannot be read: {error}") from None
+    filled = {sheet: rows for sheet, rows in filled.items() if rows}
+    if name is None and len(filled) > 1:
+        raise ConfigurationError(f"it has {len(filled)} sheets; say which with --table: {', '.join(filled)}")
+    if not filled or (name is not None and name not in filled):
+        raise ConfigurationError(f"cannot be read: it has no sheet {name}" if name else "cannot be read: it is empty")
+    found = name or next(iter(filled))
+    header, *rows = filled[found]
+    lines = [
+        _line(number, row) for number, row in enumerate(rows, start=2) if any(cell not in ("", None) for cell in row)
+    ]
+    return Sheet([str(cell).strip() for cell in header], lambda: iter(lines), {"format": f"sheet {found}"})
+
+
+def _of_table(url: str, table: str | None) -> Sheet:
+    from sqlalchemy import MetaData, Table, create_engine, exc, select
+
+    if table is None:
+        raise ConfigurationError("a database URL needs --table (LEGACY_INVOICES_TABLE)")
+    schema, _, name = table.rpartition(".")
+    try:
+        engine = create_engine(url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url)
+        with engine.connect() as connection:
+            found = Table(name, MetaData(), schema=schema or None, autoload_with=connection)
+            rows = [_line(number, row) for number, row in enumerate(connection.execute(select(found)), start=1)]
+    except exc.NoSuchTableError:
+        raise ConfigurationError(f"the database has no table {table!r}") from None
+    except (exc.SQLAlchemyError, ImportError, ValueError) as error:
+        reason = type(error).__name__ if isinstance(error, exc.SQLAlchemyError) else str(error)
+        raise ConfigurationError(f"the database of the old invoices cannot be read: {reason}") from None
+    return Sheet([column.name for column in found.columns], lambda: iter(rows), {"format": f"table {table}"})
+
+
+def _line(number: int, row: Any) -> Line:
+    cells = [_as_text(value) for value in row]
+    return Line(number, cells, None, tuple(cells))
+
+
+def _as_text(value: Any) -> str:
+    """A typed value as text that reads in one way only."""
+    if value is None or value != value:  # noqa: PLR0124 (NaN is not itself)
+        return ""
+    if isinstance(value, float | Decimal):
+        exact = Decimal(str(value))
+        text = f"{exact:f}" if exact.is_finite() and abs(exact) < LARGEST else str(value)
+        # three places look like thousands
+        return f"{text}0" if len(text.partition(".")[2]) == 3 else text
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)
