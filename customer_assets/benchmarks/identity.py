@@ -101,7 +101,7 @@ def _scored(scenario: str, path: Path, truth_path: Path, folder: Path, say: Call
     run_measured([sys.executable, "-m", "customer_assets", "dedupe", shuffled, "--out", shuffled_out])
     mine, again = _read_assignment(out), _read_assignment(shuffled_out)
     customers = len(set(truth.values()))
-    ids, profiles = read_profiles(path)
+    ids, profiles, _ = read_profiles(path)
     answered, reviews = _answered(ids, profiles, truth)
     found = [
         (scenario, "quality without review", str(quality(truth, mine)), "", ""),

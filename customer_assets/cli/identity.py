@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from customer_assets.cli.output import (
+    SHOWN_PROBLEMS,
     JsonOption,
     column_map,
     finish,
@@ -109,7 +110,7 @@ def decide(
 
 
 def dedupe(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv or .parquet file.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A file: CSV in any dialect, XLSX, Parquet.")],
     out: Annotated[Path, typer.Option(help="CSV to write: id, customer_key, rule, score.")],
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="old=new: a column of the file and what it is here.")
@@ -129,9 +130,14 @@ def dedupe(
         review=settings.identity_review,
     )
     say(f"{done.rows} rows, {done.customers} customers, {done.reviews} pairs in doubt, {done.seconds:.1f} s: {out}")
+    for problem in done.problems[:SHOWN_PROBLEMS]:
+        say(f"left out: {problem}")
+    if len(done.problems) > SHOWN_PROBLEMS:
+        say(f"{len(done.problems)} lines were left out in all")
     if as_json:
-        print_json({"rows": done.rows, "customers": done.customers, "reviews": done.reviews, "out": str(out)})
-    if not done.rows:
+        counts = {"rows": done.rows, "customers": done.customers, "reviews": done.reviews}
+        print_json({**counts, "rejected": len(done.problems), "out": str(out)})
+    if not done.rows or done.problems:
         finish(1)
 
 

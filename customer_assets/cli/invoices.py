@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from customer_assets.cli.output import (
+    SHOWN_PROBLEMS,
     JsonOption,
     column_map,
     finish,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from customer_assets.pipeline.invoices.import_invoices import ImportResult
 
 CHOICES = {"decimal": (".", ","), "date_order": ("dmy", "mdy"), "lines": ("sum",), "id_with": ("year", "date")}
-SHOWN_PROBLEMS = 10
 
 
 def import_invoices(

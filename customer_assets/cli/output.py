@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
 SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Use made-up data, into an empty database only.")]
+SHOWN_PROBLEMS = 10  # of a file, before only their number is said
 AccountOption = Annotated[str | None, typer.Option("--account", help="Only this account of accounts.toml.")]
 
 

@@ -155,8 +155,25 @@ def test_a_name_and_a_street_that_are_spread_over_columns_are_joined(tmp_path: P
     dedupe(tmp_path / "people.csv", tmp_path / "out.csv")
     found = [row["customer_key"] for row in csv.DictReader((tmp_path / "out.csv").read_text().splitlines())]
     assert found == ["1", "1", "3"]
-    _, profiles = read_profiles(tmp_path / "people.csv", {"nick": "name", "kin": "name"})
+    _, profiles, _ = read_profiles(tmp_path / "people.csv", {"nick": "name", "kin": "name"})
     assert [p.traits.name.key if p.traits.name else None for p in profiles] == [None, None, "fie maes"]
+
+
+def test_a_file_is_read_as_other_programs_write_it_and_says_which_lines_are_no_rows(tmp_path: Path) -> None:
+    text = (
+        "id;naam;phone;source;customer_id;name\r\n"
+        "1;;4.7812E+10;exact;NULL;Bäckerei Groß\r\n"
+        "2;;4.7812E+10;exact;0;Garage Noord\r\n"
+        "3;;;exact;12.0;Slagerij Maes\r\n"
+        "4;;;exact;12;Maes, slagerij\r\n"
+        "5;too;many;fields;here;and;there\r\n"
+    )
+    (tmp_path / "people.csv").write_bytes(text.encode("cp1252"))
+    done = dedupe(tmp_path / "people.csv", tmp_path / "out.csv")
+    assert (done.rows, done.customers, done.problems) == (4, 3, ["line 6: 7 fields where the heading has 6"])
+    _, profiles, _ = read_profiles(tmp_path / "people.csv")
+    assert [p.traits.phones for p in profiles] == [()] * 4
+    assert [p.source for p in profiles] == [None, None, ("exact", "12"), ("exact", "12")]
 
 
 @pytest.mark.parametrize(

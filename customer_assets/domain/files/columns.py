@@ -16,6 +16,7 @@ from customer_assets.errors import ConfigurationError, RecordError
 T = TypeVar("T")
 
 _BLANKS = frozenset(entries("blanks"))
+_LONGEST_BLANK = max(map(len, _BLANKS))
 _SHEET_ERROR = re.compile(
     r"#(N/?A|N/B|NV|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|WERT!|BEZUG!|VALEUR!|WAARDE!|VERW!)", re.IGNORECASE
 )
@@ -35,15 +36,20 @@ _SENTINELS = re.compile(r"(0000|0001|1753|9999)\D.*|1900-0?1-0?[01]\b.*|.*\D(000
 
 def cell_text(cell: str) -> str | None:
     """A cell as text: trimmed, without the guards that keep spreadsheets from reading it; None where it says nothing."""
-    text = cell.replace("\x00", "").strip().strip("\u00a0").strip()
-    if guarded := _GUARDED.fullmatch(text):
+    text = cell.replace("\x00", "").strip()
+    if not text:
+        return None
+    first = text[0]
+    if first == "=" and (guarded := _GUARDED.fullmatch(text)):
         text = guarded.group(1).replace('""', '"').strip()
-    elif len(text) > 1 and text[0] == "'" and (text[1].isdigit() or text[1] in "+=-@("):
+    elif first == "'" and len(text) > 1 and (text[1].isdigit() or text[1] in "+=-@("):
         text = text[1:].strip()
-    return None if not text or text.casefold() in _BLANKS or _SHEET_ERROR.fullmatch(text) else text
+    elif first == "#" and _SHEET_ERROR.fullmatch(text):
+        return None
+    return None if not text or (len(text) <= _LONGEST_BLANK and text.casefold() in _BLANKS) else text
 
 
-def identifier(text: str) -> str | None:
+def identifier(text: str) -> str:
     """An id, phone or VAT id that a spreadsheet may have taken for a number: `1003.0` is 1003.
 
     Raises:

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from customer_assets.domain.files.columns import cell_text, identifier
 from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Profile, profile
 from customer_assets.domain.identity.resolution import Clusters, resolve
 from customer_assets.errors import ConfigurationError
+from customer_assets.pipeline.files import open_sheet
 from customer_assets.pipeline.identity.collector import collector_held
 
 # What a column may be called, besides the names of legacy_invoices.
@@ -29,6 +30,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "city": ("city", "town", "suburb"),
     "country": ("customer_country", "country"),
 }
+# What a spreadsheet may have taken for a number.
+NUMBERED = ("id", "source_customer_id", "phone", "vat", "postcode")
 # What a value may be spread over, in the order in which it is read.
 PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "name": (("given_name", "first_name"), ("surname", "last_name", "family_name")),
@@ -38,12 +41,13 @@ PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True)
 class Deduped:
-    """What a file gave: rows read, customers found, pairs for a person to decide, seconds."""
+    """What a file gave: rows read, customers found, pairs for a person to decide, seconds, and lines that are no rows."""
 
     rows: int
     customers: int
     reviews: int
     seconds: float
+    problems: list[str]
 
 
 def dedupe(
@@ -54,7 +58,7 @@ def dedupe(
     accept: float = ACCEPT,
     review: float = REVIEW,
 ) -> Deduped:
-    """Read a CSV or Parquet file, and write for each of its rows which customer it is of.
+    """Read a file, and write for each of its rows which customer it is of.
 
     Args:
         path: the file; its columns as in COLUMNS, others by `mapping`.
@@ -67,23 +71,24 @@ def dedupe(
     """
     started = time.monotonic()
     with collector_held():
-        ids, profiles = read_profiles(path, mapping)
+        ids, profiles, problems = read_profiles(path, mapping)
         clusters = resolve(profiles, accept=accept, review=review)
     try:
         _write(out, ids, profiles, clusters)
     except OSError as error:
         raise ConfigurationError(f"--out {out} cannot be written: {error.strerror}") from None
-    return Deduped(len(profiles), len(clusters.members), len(clusters.reviews), time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return Deduped(len(profiles), len(clusters.members), len(clusters.reviews), seconds, problems)
 
 
-def read_profiles(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[list[str], list[Profile]]:
-    """The ids of a file's rows, and what each row says.
+def read_profiles(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[list[str], list[Profile], list[str]]:
+    """The ids of a file's rows, what each row says, and the lines that are none.
 
     Raises:
         ConfigurationError: as `dedupe`.
     """
-    cells = _read(path, mapping or {})
-    return cells["id"], [_profile(number, row) for number, row in enumerate(_rows(cells))]
+    cells, problems = _read(path, mapping or {})
+    return cells["id"], [_profile(number, row) for number, row in enumerate(_rows(cells))], problems
 
 
 def _write(out: Path, ids: list[str], profiles: list[Profile], clusters: Clusters) -> None:
@@ -105,40 +110,30 @@ def _write(out: Path, ids: list[str], profiles: list[Profile], clusters: Cluster
 Cells = dict[str, list[str]]  # our name of a column -> its cells as text, blank where there is none
 
 
-def _read(path: Path, mapping: Mapping[str, str]) -> Cells:
-    if not path.exists():
-        raise ConfigurationError(f"{path}: there is no such file")
+def _read(path: Path, mapping: Mapping[str, str]) -> tuple[Cells, list[str]]:
+    """The cells that say something, and the lines that are no rows."""
+    sheet = open_sheet(str(path))
+    of = _columns(sheet.header, mapping)
+    cells: Cells = {ours: [] for ours in of}
+    targets = [(ours, cells[ours], [sheet.header.index(name) for name in theirs]) for ours, theirs in of.items()]
+    problems: list[str] = []
+    for line in sheet.lines():
+        if line.problem is not None:
+            problems.append(line.problem)
+            continue
+        for ours, column, places in targets:
+            column.append(_joined(_plain(line.cells[place], ours) for place in places))
+    return cells, problems
+
+
+def _plain(cell: str, column: str) -> str:
+    """A cell as it was before a spreadsheet had it; blank where it says nothing."""
+    text = cell_text(cell) or ""
     try:
-        return _read_parquet(path, mapping) if path.suffix.lower() == ".parquet" else _read_csv(path, mapping)
-    except (OSError, ValueError, csv.Error) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from None
-
-
-def _read_parquet(path: Path, mapping: Mapping[str, str]) -> Cells:
-    import pyarrow.parquet
-
-    of = _columns(pyarrow.parquet.read_schema(path).names, mapping)
-    table = pyarrow.parquet.read_table(path, columns=[name for names in of.values() for name in names])
-    return {
-        ours: [
-            _joined(map(_as_text, parts)) for parts in zip(*(table.column(n).to_pylist() for n in theirs), strict=True)
-        ]
-        for ours, theirs in of.items()
-    }
-
-
-def _read_csv(path: Path, mapping: Mapping[str, str]) -> Cells:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        of = _columns(header, mapping)
-        cells: Cells = {ours: [] for ours in of}
-        targets = [(cells[ours], [header.index(name) for name in theirs]) for ours, theirs in of.items()]
-        for row in reader:
-            if row:
-                for column, places in targets:
-                    column.append(_joined(row[place].strip() for place in places if place < len(row)))
-    return cells
+        plain = identifier(text) if column in NUMBERED else text
+    except ValueError:
+        return ""
+    return "" if plain == "0" and column == "source_customer_id" else plain
 
 
 def _joined(parts: Iterable[str]) -> str:
@@ -197,14 +192,3 @@ def _profile(number: int, row: tuple[str, ...]) -> Profile:
         country=country or None,
         source=(system, source_id) if source_id else None,
     )
-
-
-def _as_text(value: Any) -> str:
-    """A cell as people would write it: whole numbers without a point, nothing for what is no number."""
-    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 (NaN)
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace").strip()
-    return str(value).strip()
