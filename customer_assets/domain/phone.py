@@ -9,7 +9,17 @@ from typing import Any
 
 from customer_assets.domain.country import country_code, country_of_mail
 
-_SEPARATORS = re.compile(r"[/;,|]|\bou\b|\bor\b|\bof\b")
+_BETWEEN = re.compile(r"[;,|\n]|\b(?:ou|or|of|en|et|und|and|oder)\b", re.IGNORECASE)
+_PERHAPS_BETWEEN = tuple(map(re.compile, (r"\s+-\s+", r"\s/\s", "/")))  # they stand inside of numbers, too
+_SHORTENED = re.compile(r"\s*\d+[.,]?\d*[eE]\+?\d+\s*")  # by a spreadsheet
+_EXTENSION = re.compile(
+    r"[\s,;]*(?:\b(?:toestel|tst|ext|extension|extn|poste|int|intern|durchwahl|dw)\b\.?|(?<=\d)\s*x(?=\s*\d)|#)\s*:?\s*(\d{1,6})\b.*",
+    re.IGNORECASE,
+)
+_REMARK = re.compile(r"\([^()]*[^\d\s+()-][^()]*\)")  # (Jan), but not (0) nor (+32)
+_NUMBER = re.compile(r"(?<!\w)(?:\+|\(\+?)?\d[\d\s./()\u2010-\u2015-]*")
+_FEWEST_DIGITS = 7  # of a number that is whole
+_COUNTING = ("01234567890123456789", "98765432109876543210")
 _VAT_PREFIX = re.compile(r"\s*([A-Za-z]{2})")
 
 
@@ -47,19 +57,62 @@ def _plainly_written(number: str, region: str) -> str | None:
         digits = digits.removeprefix("+") if digits[0] == "+" else digits[2:]
         for length in (2, 3):
             rest = digits[length:]
-            if len(rest) in _BY_CODE.get(digits[:length], ()) and rest[0] != "0":
+            if len(rest) in _BY_CODE.get(digits[:length], ()) and rest[0] != "0" and not is_placeholder(rest):
                 return f"+{digits}"
         return None
     code, lengths = _PLAIN.get(region, ("", ()))
     rest = digits[1:]
-    if digits[0] == "0" and len(rest) in lengths and rest[0] != "0":
+    if digits[0] == "0" and len(rest) in lengths and rest[0] != "0" and not is_placeholder(rest):
         return f"+{code}{rest}"
     return None
 
 
+def numbers_in(text: str) -> list[str]:
+    """The numbers in what somebody wrote, each as it stands there: `0478 12 34 56 (Jan) / 03 555 01 02` has two.
+
+    Words and remarks are cut off, never read as digits; extensions are apart (`extension_of`); digits that are the same
+    all along, or count, are no number.
+    """
+    if _SHORTENED.fullmatch(text):
+        return []
+    text = _REMARK.sub(" ", _EXTENSION.sub("", text))
+    found = (_NUMBER.search(part) for part in _parts(text))
+    numbers = [number.group().strip(" ./-") for number in found if number]
+    return [number for number in numbers if _digits(number) >= _FEWEST_DIGITS and not is_placeholder(number)]
+
+
+def _parts(text: str) -> list[str]:
+    """What may be a number each: `0478550102/0479550103` is two, `03/555 01 02` is one."""
+    parts = _BETWEEN.split(text)
+    for separator in _PERHAPS_BETWEEN:
+        parts = [piece for part in parts for piece in _split_if_whole(part, separator)]
+    return parts
+
+
+def _split_if_whole(part: str, separator: re.Pattern[str]) -> list[str]:
+    pieces = [piece for piece in separator.split(part) if _digits(piece)]
+    return pieces if all(_digits(piece) >= _FEWEST_DIGITS for piece in pieces) else [part]
+
+
+def extension_of(text: str) -> str | None:
+    """The extension behind a number: `02 555 01 02 toestel 45` has 45."""
+    found = _EXTENSION.search(text)
+    return found.group(1) if found else None
+
+
+def is_placeholder(number: str) -> bool:
+    """Whether its digits are one digit all along, or count up or down: typed where a number was asked for."""
+    digits = "".join(c for c in number if c.isdigit()).lstrip("0")
+    return len(set(digits)) <= 1 or (len(digits) >= _FEWEST_DIGITS and any(digits in row for row in _COUNTING))
+
+
+def _digits(text: str) -> int:
+    return sum(c.isdigit() for c in text)
+
+
 @lru_cache(maxsize=65536)
 def to_e164(number: str, region: str) -> str | None:
-    """The first possible number of a text as E.164, None when there is none.
+    """The first number of a text that is possible where it belongs, as E.164; None when there is none.
 
     Args:
         number: as a person wrote it; may hold several numbers.
@@ -69,7 +122,7 @@ def to_e164(number: str, region: str) -> str | None:
         return plain
     from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_possible_number, parse
 
-    for candidate in dict.fromkeys([number, *_SEPARATORS.split(number)]):
+    for candidate in numbers_in(number):
         try:
             parsed = parse(candidate, region)
         except NumberParseException:
@@ -100,7 +153,8 @@ def primary_email(values: Mapping[str, Any]) -> str | None:
 def _first_of(values: Mapping[str, Any], keys: Iterable[str]) -> str | None:
     for holder in (*_persons(values), values):
         for key in keys:
-            if found := _text(holder.get(key)):
+            found = _text(holder.get(key))
+            if found and not (found[-1].isdigit() and is_placeholder(found)):
                 return found
     return None
 

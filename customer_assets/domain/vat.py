@@ -8,6 +8,7 @@ from functools import lru_cache
 from customer_assets.domain.country import country_code
 
 _NOISE = re.compile(r"[^0-9A-Za-z]")
+PREFIXES = {"EL": "GR", "XI": "GB"}  # what VAT ids of Greece and Northern Ireland begin with -> country
 _PREFIXED = re.compile(r"[A-Z]{2}")
 
 
@@ -25,7 +26,7 @@ def valid_vat(number: str | None, country: str | None) -> str | None:
     if len(set(compact.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))) <= 1:  # 0000000000 and its like
         return None
     prefix = compact[:2] if _PREFIXED.match(compact) else None
-    code = {"EL": "GR"}.get(prefix or "", prefix) or country_code(country)
+    code = PREFIXES.get(prefix or "", prefix) or country_code(country)
     if code is None:
         return None
     for candidate in dict.fromkeys([compact, compact.removeprefix(prefix or "")]):

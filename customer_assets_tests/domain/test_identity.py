@@ -250,3 +250,13 @@ def test_no_cluster_holds_two_vat_ids(records: list[dict[str, Any]]) -> None:
     profiles = {(f"{n:02d}",): record(f"{n:02d}", **values) for n, values in enumerate(records)}
     for members in resolve(profiles.values()).members.values():
         assert len({profiles[key].vat for key in members} - {None}) <= 1
+
+
+def test_greece_and_northern_ireland_have_two_prefixes_each() -> None:
+    assert vat_key("EL123456783", None) == vat_key("GR123456783", None) == vat_key("123456783", "GR")
+    assert vat_key("XI980780684", None) == vat_key("GB980780684", None)
+
+
+def test_names_out_of_web_pages_are_the_names_they_were() -> None:
+    assert parse_name("Maes &amp; Dochters BV") == parse_name("Maes & Dochters BV")
+    assert parse_name("De Kaai&#039;s Hoek") == parse_name("De Kaai's Hoek")

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_assets.domain.country import country_code
-from customer_assets.domain.phone import _plainly_written, primary_email, primary_phone, region_of, to_e164
+from customer_assets.domain.phone import (
+    _plainly_written,
+    extension_of,
+    numbers_in,
+    primary_email,
+    primary_phone,
+    region_of,
+    to_e164,
+)
 
 
 def person(mobile: str = "", phone: str = "", *, primary: bool = False, email: str = "") -> dict[str, Any]:
@@ -113,3 +121,38 @@ def test_plainly_written_numbers_are_read_as_the_parser_reads_them(number: str, 
         parsed = phonenumbers.parse(number, region)
         assert plain == phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
         assert phonenumbers.is_possible_number(parsed)
+
+
+@pytest.mark.parametrize(
+    ("written", "numbers", "extension"),
+    [
+        ("0478/12.34.56 (Jan)", ["0478/12.34.56"], None),
+        ("Empfang 03 555 01 02", ["03 555 01 02"], None),
+        ("03 555 01 02 vraag naar Els", ["03 555 01 02"], None),
+        ("02 555 01 02 toestel 45", ["02 555 01 02"], "45"),
+        ("02 555 01 02 ext. 7", ["02 555 01 02"], "7"),
+        ("02 555 01 02 x12", ["02 555 01 02"], "12"),
+        ("0478550102/0479550103", ["0478550102", "0479550103"], None),
+        ("03/555 01 02 - 0470/55 01 02", ["03/555 01 02", "0470/55 01 02"], None),
+        ("0470/550102 ou 03/5550102", ["0470/550102", "03/5550102"], None),
+        ("03 / 555 01 02", ["03 / 555 01 02"], None),
+        ("+32 (0)3 555 01 02", ["+32 (0)3 555 01 02"], None),
+        ("0800 FLOWERS", [], None),
+        ("3.24785E+10", [], None),
+        ("0000000000", [], None),
+        ("999999999", [], None),
+        ("123456789", [], None),
+        ("ask Jan", [], None),
+    ],
+)
+def test_no_number_is_made_of_words_and_none_is_lost_between_two(
+    written: str, numbers: list[str], extension: str | None
+) -> None:
+    assert numbers_in(written) == numbers
+    assert extension_of(written) == extension
+    assert (to_e164(written, "BE") is None) == (not numbers)
+
+
+def test_a_placeholder_is_passed_over_for_a_number() -> None:
+    assert primary_phone({"mobile": "0000000000", "phone": "03 555 01 02"}, "BE") == "+3235550102"
+    assert primary_phone({"mobile": "999999999"}, "BE") is None

@@ -13,13 +13,11 @@ from rapidfuzz.distance import OSA
 
 from customer_assets.domain.country import country_code
 from customer_assets.domain.identity.names import fold, is_latin
-from customer_assets.domain.phone import to_e164
-from customer_assets.domain.vat import valid_vat
+from customer_assets.domain.phone import numbers_in, to_e164
+from customer_assets.domain.vat import PREFIXES, valid_vat
 from customer_assets.domain.wordlists import entries
 
 PHONE_TAIL = 8  # digits of the end that spellings with and without a country have in common
-_SEVERAL = re.compile(r"\s/\s|[;,|]|\bof\b|\bou\b|\bor\b")
-_EXTENSION = re.compile(r"\b(ext|extension|toestel|poste|x)\b.*", re.IGNORECASE)
 _VAT_LABEL = re.compile(r"^(BTW|TVA|VAT|TRN|GSTIN|GST|MWST|UST|KVK|ID|NR|NO)+(?=[A-Z]{0,2}[0-9])")
 _NOISE = re.compile(r"[^0-9A-Z]")
 _PLACEHOLDER_MAIL = re.compile(
@@ -58,15 +56,16 @@ def phone_keys(text: str | None) -> tuple[str, ...]:
     """
     if not text:
         return ()
-    text = _EXTENSION.sub("", text)
     found: list[str] = []
-    parts = [part for part in _SEVERAL.split(text) if sum(c.isdigit() for c in part) >= 7] or [text]
-    for part in parts:
+    for part in numbers_in(text):
         digits = "".join(str(int(c)) for c in part if c.isdecimal())
         if len(digits) < 7 or len(set(digits[-7:])) <= 1 or digits[-7:] in ("1234567", "2345678", "3456789"):
             continue
         written = part[part.find("+") :] if "+" in part else f"+{digits[2:]}" if digits[:2] == "00" else None
-        found.append((written and to_e164(written, "ZZ")) or digits.lstrip("0")[-PHONE_TAIL:])
+        if written is not None:
+            found.append(to_e164(written, "ZZ") or f"+{digits.lstrip('0')}")
+        else:
+            found.append(digits.lstrip("0")[-PHONE_TAIL:])
     return tuple(dict.fromkeys(found))
 
 
@@ -137,7 +136,7 @@ def vat_key(text: str | None, country: str | None) -> tuple[str | None, str | No
     if len(digits) == 15 and digits.startswith("1") and compact.removeprefix("AE") == digits:
         # AE: no check digit is published
         return f"{'AE' if country == 'AE' or compact.startswith('AE') else ''}:{digits}", None
-    own = compact[:2] if compact[:2].isalpha() else None
+    own = PREFIXES.get(compact[:2], compact[:2]) if compact[:2].isalpha() else None
     for candidate in dict.fromkeys([country, *_VAT_COUNTRIES] if own is None else [own, country]):
         if candidate and (found := valid_vat(compact, candidate)):
             return f"{candidate if candidate in (own, country) else ''}:{found[2:]}", None

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
+from html import unescape
 
 from anyascii import anyascii
 from rapidfuzz.distance import OSA
@@ -103,6 +104,8 @@ def parse_name(text: str | None) -> Name | None:
     """Take a name apart; None for a blank or a placeholder. A name of nothing but forms or trades keeps them."""
     if not text:
         return None
+    if "&" in text and ";" in text:
+        text = unescape(text)  # copied out of a web page
     words = _words(text)
     if not words or "".join(words) in _placeholders():
         return None
