@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from customer_assets.domain.cache.overlay import Overlays, source_values, visible_values
 from customer_assets.domain.cache.versions import supersedes
 from customer_assets.domain.identity.names import name_key
-from customer_assets.domain.invoices.reminders import no_reminder_because, plan
+from customer_assets.domain.invoices.reminders import Billed, NoReminder, Rule, decide, no_reminder_because, plan
 from customer_assets.domain.vat import valid_vat
 
 EARLY, NOON, LATE = (datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (8, 12, 18))
@@ -99,6 +101,40 @@ def test_an_edit_lies_over_the_source_and_feeds_what_is_derived() -> None:
 def test_a_deleted_row_is_not_active_whatever_the_source_said() -> None:
     shown, covered = visible_values({"is_active": True}, Overlays(), deleted=True)
     assert (shown["is_active"], covered) == (False, {"is_active": True})
+
+
+BILLED = Billed("sent", Decimal(5), date(2026, 11, 20), is_deleted=False, has_customer=True, phone="+3235550102")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "is_settled"),
+    [
+        ({"is_deleted": True}, "deleted at the source", True),
+        ({"status": "paid"}, "paid", True),
+        ({"balance": Decimal(0)}, "nothing left to pay", True),
+        ({"status": "pending_approval"}, "its status is pending_approval", False),
+        ({"status": None}, "it has no status", False),
+        ({"due_date": None}, "no due date", False),
+        ({"due_date": date(9999, 12, 31)}, "its due date is none", False),
+        ({"due_date": date(1, 1, 1)}, "its due date is none", False),
+        ({"has_customer": False}, "no customer", False),
+        ({"phone": None}, "its customer has no phone", False),
+        ({"phone": "ask Jan"}, "its customer's phone is no number", False),
+    ],
+)
+def test_why_an_invoice_is_not_reminded_of(change: dict[str, Any], reason: str, is_settled: bool) -> None:
+    decided = decide(replace(BILLED, **change), Rule([7]), today=date(2026, 11, 1))
+    assert decided == NoReminder(reason, is_settled)
+
+
+def test_an_outstanding_invoice_is_planned_unless_reminders_are_off() -> None:
+    for status in ("sent", "viewed", "Overdue", "partially paid", "unpaid"):
+        planned = decide(replace(BILLED, status=status), Rule([7, 0]), today=date(2026, 11, 1))
+        assert isinstance(planned, list)
+        assert len(planned) == 2
+    assert decide(BILLED, Rule([7], is_enabled=False), today=date(2026, 11, 1)) == NoReminder(
+        "reminders are switched off"
+    )
 
 
 def test_reminders_before_on_and_after_the_due_date() -> None:

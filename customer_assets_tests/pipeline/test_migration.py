@@ -488,12 +488,43 @@ def test_reminders_are_rebuilt_when_the_due_date_moves_but_what_was_sent_stays(b
 def test_no_reminder_without_a_phone_and_one_when_it_arrives(billed: Company) -> None:
     billed.connection.execute("update customer_rows set primary_phone = null")
     assert reminders(billed) == {}
-    assert plan_reminders(billed.context, today=TODAY).without_phone == 1
+    assert plan_reminders(billed.context, today=TODAY).reasons["its customer has no phone"] == 1
     billed.connection.execute("update customer_rows set primary_phone = '+3235550102'")
     assert set(reminders(billed).values()) == {"pending"}
     billed.connection.execute("update customer_rows set primary_phone = '+3235550199'")
     reminders(billed)
     assert {r["phone"] for r in billed.rows("select phone from payment_reminders")} == {"+3235550199"}
+
+
+def test_every_invoice_has_its_reason_and_one_strange_date_stops_no_other(billed: Company) -> None:
+    planned = plan_reminders(billed.context, today=TODAY)
+    assert sum(planned.reasons.values()) == billed.value("select count(*) from invoice_rows")
+    before = billed.value("select count(*) from payment_reminders")
+    billed.do("update invoice_rows set due_date = '9999-12-31' where id = (select min(id) from invoice_rows)")
+    billed.do("update invoice_rows set due_date = '0001-01-01' where id = (select max(id) from invoice_rows)")
+    planned = plan_reminders(billed.context, today=TODAY)
+    stored = {
+        r["reason"]: r["n"]
+        for r in billed.rows("select reason, count(*) as n from invoice_reminder_state group by reason")
+    }
+    assert stored == planned.reasons
+    assert sum(stored.values()) == billed.value("select count(*) from invoice_rows")
+    assert billed.value("select count(*) from payment_reminders") <= before
+    assert not any(v.rule == "reminder_undecided" for v in integrity.violations(billed.connection))
+    changed = billed.rows("select xmin::text from invoice_reminder_state order by invoice_id")
+    plan_reminders(billed.context, today=TODAY)
+    assert billed.rows("select xmin::text from invoice_reminder_state order by invoice_id") == changed
+
+
+@pytest.mark.parametrize("status", ["pending_approval", "approved", "rejected", "Under Review"])
+def test_an_invoice_whose_status_nobody_knows_is_not_reminded_of(billed: Company, status: str) -> None:
+    reminders(billed)
+    change(billed, status=status)
+    assert reminders(billed) == {}
+    reason = billed.value("select reason from invoice_reminder_state where reason like 'its status%'")
+    assert reason == f"its status is {status.lower().replace(' ', '_')}"
+    change(billed, status="Partially Paid")
+    assert set(reminders(billed).values()) == {"pending"}
 
 
 def test_days_that_had_passed_are_skipped_not_sent(billed: Company) -> None:

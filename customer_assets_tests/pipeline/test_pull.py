@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from customer_assets.errors import BusyError, CredentialsError, QuotaError
 from customer_assets.pipeline.sync.pull import pull, pull_one
@@ -407,3 +408,34 @@ def test_values_that_are_left_out_are_said_and_counted(company: Company) -> None
     said = "customers: values were left out: accessible_via_peppol: not a boolean (1 times), follow_up_date: not a date (3 times)"
     assert said in result.message
     assert said in company.value("select message from sync_runs order by id desc limit 1")
+
+
+@pytest.mark.parametrize(
+    ("system", "column", "value"),
+    [
+        ("robaws", "city", "CORRUPT"),
+        ("zoho", "contact_persons", []),
+        ("sumit", "name", "CORRUPT"),
+        ("robaws", "general_email", None),
+        ("robaws", "is_active", False),
+    ],
+)
+def test_a_cell_changed_by_hand_is_mended_from_what_landed(
+    company: Company, system: str, column: str, value: Any
+) -> None:
+    company.pull(system)
+    company.pull(system)
+
+    def shown() -> list[dict[str, Any]]:  # SUMIT gives no time of change: that of our request stands for it
+        return [{k: v for k, v in row.items() if k != "source_modified_at"} for row in company.fingerprint()]
+
+    before = shown()
+    row_id = company.value(
+        f"select id from customer_rows where {column} is not null and {column}::text not in ('[]', 'false') order by id limit 1"
+    )
+    company.do(f"update customer_rows set {column} = %s where id = %s", Jsonb(value) if value == [] else value, row_id)
+    assert shown() != before
+    result = company.pull(system, from_raw=True)
+    assert result.counts.updated == 1
+    assert shown() == before
+    assert company.pull(system, from_raw=True).counts.updated == 0

@@ -22,6 +22,4 @@ def payment_reminders(context: dg.AssetExecutionContext, runtime: dg.ResourcePar
     """Plan the reminders from the data as it is now."""
     table = Materializing(runtime.url, "payment_reminders")
     planned = plan_reminders(runtime.context_of_run(context.run.run_id))
-    return table.result(
-        asdict(planned.counts), without_customer=planned.without_customer, without_phone=planned.without_phone
-    )
+    return table.result(asdict(planned.counts), invoices_by_reason=planned.reasons)

@@ -224,7 +224,9 @@ def merged_row(
     merged = _row(table, batch, sighting, source, digest, row_id=row["id"], metadata=metadata)
     merged["id"] = row["id"]
     revived = row["deleted_at"] is not None
-    if merged["content_hash"] == bytes(row["content_hash"]) and not revived:
+    # the hash alone would not notice a cell that somebody changed by hand
+    is_as_stored = all(merged[column] == row[column] for column in table.source_columns)
+    if is_as_stored and merged["content_hash"] == bytes(row["content_hash"]) and not revived:
         if any(merged[column] != row[column] for column in table.derived_columns):
             # keys that no column holds, or a number read by another rule: the customer's own fields are the same
             return "unchanged", merged | {"last_seen_at": row["last_seen_at"]}

@@ -8,6 +8,46 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 SETTLED = {"paid": "paid", "void": "void", "draft": "not sent yet"}  # status -> why no reminder goes out
+# Statuses of an invoice that its customer has and did not pay (docs/systems/zoho.md). The list is open: with any other,
+# somebody still has to decide something, and nobody is reminded.
+OUTSTANDING = frozenset({"sent", "viewed", "unpaid", "overdue", "partially_paid"})
+REAL_YEARS = range(1990, 2101)  # of due dates; others stand for none
+PLANNED = "planned"
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What decides about the reminders of an invoice.
+
+    Attributes:
+        status, balance, due_date: of the invoice; None where not known.
+        is_deleted: it is gone at the source.
+        has_customer: it is linked to a customer here.
+        phone: the customer's primary phone.
+    """
+
+    status: str | None
+    balance: Decimal | None
+    due_date: date | None
+    is_deleted: bool
+    has_customer: bool
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An account's settings: days before the due date (negative: after it), and whether reminders are planned at all."""
+
+    days: Sequence[int]
+    is_enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NoReminder:
+    """Why none is planned; `is_settled`: the invoice needs none (any more), so that planned ones are cancelled."""
+
+    reason: str
+    is_settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +65,38 @@ def no_reminder_because(status: str | None, balance: Decimal | None) -> str | No
     if status is not None and (reason := SETTLED.get(status.casefold())):
         return reason
     return "nothing left to pay" if balance is not None and balance <= 0 else None
+
+
+def decide(invoice: Billed, rule: Rule, *, today: date) -> list[PlannedReminder] | NoReminder:
+    """The reminders of an invoice, or why there are none.
+
+    Args:
+        invoice, rule: what it is decided by.
+        today: in the company's time zone.
+    """
+    if invoice.is_deleted:
+        return NoReminder("deleted at the source", is_settled=True)
+    if (settled := no_reminder_because(invoice.status, invoice.balance)) is not None:
+        return NoReminder(settled, is_settled=True)
+    status = (invoice.status or "").strip().casefold().replace(" ", "_").replace("-", "_")
+    reason: str | None = None
+    if status not in OUTSTANDING:
+        reason = f"its status is {status}" if status else "it has no status"
+    elif invoice.due_date is None:
+        reason = "no due date"
+    elif invoice.due_date.year not in REAL_YEARS:
+        reason = "its due date is none"
+    elif not invoice.has_customer:
+        reason = "no customer"
+    elif not invoice.phone:
+        reason = "its customer has no phone"
+    elif not invoice.phone.startswith("+"):
+        reason = "its customer's phone is no number"
+    elif not rule.is_enabled or not rule.days:
+        reason = "reminders are switched off"
+    if reason is not None or invoice.due_date is None:
+        return NoReminder(reason or "")
+    return plan(invoice.due_date, rule.days, today=today)
 
 
 def plan(due_date: date, days: Sequence[int], *, today: date) -> list[PlannedReminder]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from customer_assets.domain.invoices.reminders import no_reminder_because, plan
+from customer_assets.domain.invoices.reminders import PLANNED, Billed, NoReminder, Rule, decide
 from customer_assets.pipeline.context import Context
 from customer_assets.store.database import connect
 from customer_assets.store.invoices import reminders
@@ -18,12 +21,11 @@ class Planning:
 
     Attributes:
         counts: reminders created, updated, cancelled, removed; and how many are pending.
-        without_customer, without_phone: unpaid invoices that nobody can be reminded of, and why.
+        reasons: invoices by the reason why they have no reminder, and `planned`; together all invoices.
     """
 
     counts: reminders.ReminderCounts
-    without_customer: int
-    without_phone: int
+    reasons: dict[str, int]
 
 
 def plan_reminders(context: Context, *, today: date | None = None) -> Planning:
@@ -36,35 +38,42 @@ def plan_reminders(context: Context, *, today: date | None = None) -> Planning:
     today = today or datetime.now(ZoneInfo(context.settings.timezone)).date()
     rows: list[reminders.PlannedRow] = []
     settled: list[tuple[int, str]] = []
-    without_customer = without_phone = 0
+    reasons: dict[int, str] = {}
     with connect(context.url, name="customer_assets reminders") as connection:
         settings = reminders.settings_by_account(connection)
         for invoice in reminders.invoices_to_plan(connection):
-            reason = no_reminder_because(invoice["status"], invoice["balance"])
-            if invoice["deleted_at"] is not None:
-                reason = "deleted at the source"
-            if reason is not None:
-                settled.append((invoice["id"], reason))
+            chosen = settings[invoice["account"]]
+            decided = decide(_billed(invoice), Rule(chosen["days"], chosen["is_enabled"]), today=today)
+            if isinstance(decided, NoReminder):
+                reasons[invoice["id"]] = decided.reason
+                if decided.is_settled:
+                    settled.append((invoice["id"], decided.reason))
                 continue
-            rule = settings[invoice["account"]]
-            if invoice["customer_id"] is None:
-                without_customer += 1
-            elif not invoice["primary_phone"]:
-                without_phone += 1
-            elif rule["is_enabled"]:
-                rows += [
-                    reminders.PlannedRow(
-                        invoice["account"],
-                        invoice["id"],
-                        invoice["customer_id"],
-                        planned.reminder_type,
-                        planned.scheduled_date,
-                        rule["channel"],
-                        invoice["primary_phone"],
-                        planned.status,
-                        planned.skip_reason,
-                    )
-                    for planned in plan(invoice["due_date"], rule["days"], today=today)
-                ]
-        counts = reminders.store_plan(connection, rows, settled)
-    return Planning(counts, without_customer, without_phone)
+            reasons[invoice["id"]] = PLANNED
+            rows += [
+                reminders.PlannedRow(
+                    invoice["account"],
+                    invoice["id"],
+                    invoice["customer_id"],
+                    planned.reminder_type,
+                    planned.scheduled_date,
+                    chosen["channel"],
+                    invoice["primary_phone"],
+                    planned.status,
+                    planned.skip_reason,
+                )
+                for planned in decided
+            ]
+        counts = reminders.store_plan(connection, rows, settled, reasons)
+    return Planning(counts, dict(Counter(reasons.values()).most_common()))
+
+
+def _billed(invoice: Mapping[str, Any]) -> Billed:
+    return Billed(
+        invoice["status"],
+        invoice["balance"],
+        invoice["due_date"],
+        is_deleted=invoice["deleted_at"] is not None,
+        has_customer=invoice["customer_id"] is not None,
+        phone=invoice["primary_phone"],
+    )

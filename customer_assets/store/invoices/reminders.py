@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -51,7 +51,7 @@ def settings_by_account(connection: Connection) -> dict[str, dict[str, Any]]:
 
 
 def invoices_to_plan(connection: Connection) -> list[dict[str, Any]]:
-    """Invoices with a due date, with their customer's phone."""
+    """All invoices, with their customer's phone."""
     return connection.execute(
         """
         select
@@ -59,14 +59,16 @@ def invoices_to_plan(connection: Connection) -> list[dict[str, Any]]:
             c.primary_phone
         from invoice_rows i
         left join customer_rows c on c.id = i.customer_id
-        where i.due_date is not null
         order by i.id
         """
     ).fetchall()
 
 
 def store_plan(
-    connection: Connection, plan: Iterable[PlannedRow], settled: Iterable[tuple[int, str]]
+    connection: Connection,
+    plan: Iterable[PlannedRow],
+    settled: Iterable[tuple[int, str]],
+    reasons: Mapping[int, str],
 ) -> ReminderCounts:
     """Bring the table in line with the plan; what was sent stays as it was.
 
@@ -74,6 +76,7 @@ def store_plan(
         connection: database.
         plan: every reminder that should stand.
         settled: invoices that need none (any more), with the reason.
+        reasons: of every invoice, by its id: why it has no reminder, or that it has.
     """
     with connection.transaction():
         connection.execute(
@@ -102,7 +105,23 @@ def store_plan(
                 copy.write_row(item)
         connection.execute("analyze pg_temp.staged_reminders")
         connection.execute("analyze pg_temp.settled_invoices")
+        _note_reasons(connection, reasons)
         return _settle(connection)
+
+
+def _note_reasons(connection: Connection, reasons: Mapping[int, str]) -> None:
+    connection.execute(
+        """
+        insert into invoice_reminder_state as s (invoice_id, reason)
+        select invoice_id, reason
+        from unnest(%(ids)s::bigint[], %(reasons)s::text[]) as d (invoice_id, reason)
+        on conflict (invoice_id) do update
+        set reason = excluded.reason,
+            decided_at = now()
+        where s.reason <> excluded.reason
+        """,
+        {"ids": list(reasons), "reasons": list(reasons.values())},
+    )
 
 
 def _settle(connection: Connection) -> ReminderCounts:

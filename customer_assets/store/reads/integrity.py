@@ -158,6 +158,17 @@ RULES = (
         """,
     ),
     Rule(
+        "reminder_undecided",
+        "payment_reminders",
+        "an invoice that the plan looked at has its reason: planned, and then a reminder, or why there is none",
+        """
+        select s.invoice_id::text as example
+        from invoice_reminder_state s
+        where s.reason = 'planned'
+            and not exists (select from payment_reminders r where r.invoice_id = s.invoice_id)
+        """,
+    ),
+    Rule(
         "reminder_without_phone",
         "payment_reminders",
         "a pending reminder has a customer with a phone",

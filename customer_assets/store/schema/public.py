@@ -306,6 +306,22 @@ payment_reminders = Table(
     comment="Payment reminders: one per invoice and date.",
 )
 
+invoice_reminder_state = Table(
+    "invoice_reminder_state",
+    metadata,
+    Column(
+        "invoice_id",
+        BigInteger,
+        ForeignKey("invoice_rows.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        comment="invoices_cache.id",
+    ),
+    Column("reason", Text, nullable=False, comment="why nobody is reminded of it, or `planned`"),
+    instant("decided_at", "since when", default=True),
+    comment="For every invoice whether it is reminded of, and if not, why: the reasons add up to all invoices.",
+)
+
 customer_changes = Table(
     "customer_changes",
     metadata,
