@@ -260,3 +260,36 @@ def test_greece_and_northern_ireland_have_two_prefixes_each() -> None:
 def test_names_out_of_web_pages_are_the_names_they_were() -> None:
     assert parse_name("Maes &amp; Dochters BV") == parse_name("Maes & Dochters BV")
     assert parse_name("De Kaai&#039;s Hoek") == parse_name("De Kaai's Hoek")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Lot Invest 4 BV", "Lot Invest 5 BV"),
+        ("Immo Dok II NV", "Immo Dok III NV"),
+        ("Kliniek 11", "Kliniek 12"),
+        ("Hulpzone 7412", "Hulpzone 7413"),
+        ("Studio21", "Studio22"),
+        ("Bakkerij 1998", "Bakkerij 1989"),
+    ],
+)
+def test_a_number_in_a_name_is_never_a_typo(one: str, other: str) -> None:
+    known = {"phone": "+3235550701", "mail": "info@lotinvest.example", "address": ADDRESS}
+    assert len(resolve([record("a", one, **known), record("b", other, **known)]).members) == 2
+
+
+def test_a_number_that_one_name_has_and_the_other_has_not_keeps_nobody_apart() -> None:
+    known = {"phone": "+3235550701", "mail": "info@dokwerken.example", "address": ADDRESS}
+    assert len(resolve([record("a", "Noordkaap 04 BV", **known), record("b", "Noordkaap 4", **known)]).members) == 1
+    assert len(resolve([record("a", "Noordkaap 1998 BV", **known), record("b", "Noordkaap", **known)]).members) == 1
+
+
+def test_a_vat_id_that_carries_many_names_joins_nobody_by_itself() -> None:
+    unit = ["Zuidzee Vis BV", "Polder Bouwstoffen BV", "Oost Koeltransport BV", "Kaap Verzekeringen BV"]
+    records = [record(str(n), name, vat=VAT, phone=f"+3235550{n}10") for n, name in enumerate(unit)]
+    again = record("again", "Zuidzee Vis", vat=VAT, phone="+3235550010")
+    clusters = resolve([*records, again])
+    assert len(clusters.members) == 4
+    assert clusters.of["again",] == clusters.of["0",]
+    two = [records[0], record("other", "Zuidzee Visveiling", vat=VAT)]
+    assert len(resolve(two).members) == 1

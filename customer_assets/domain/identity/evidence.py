@@ -66,7 +66,7 @@ WEIGHTS = {
 }
 
 
-ENGINE = 1  # to be raised with the code of normalization and weighing: everything is resolved anew then
+ENGINE = 2  # to be raised with the code of normalization and weighing: everything is resolved anew then
 
 
 def engine_version() -> str:
@@ -77,7 +77,7 @@ def engine_version() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What can be compared, normalized as the modules `names` and `contacts` beside this one do it; blanks where nothing is known.
+    """What can be compared, normalized by `names` and `contact_details` beside this module; blanks where nothing is known.
 
     Attributes:
         vat_typo: a VAT id as it was written, where its check digits do not hold.

@@ -41,6 +41,8 @@ _BONES = str.maketrans(
 )
 # Trades of a family's head: a company that has one and a company of that name that has none are two companies.
 _FAMILY_TRADES = frozenset({"holding", "group", "investments", "international", "management", "estate", "rental"})
+_DIGITS = re.compile(r"\d+")
+_ROMAN = frozenset(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"])
 _LATIN_WORD = re.compile(r"[a-z]{3,}")
 _LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
 
@@ -145,6 +147,9 @@ def agreement(one: Name, other: Name) -> Agreement | None:
     """How far two names agree; None where they are in scripts that cannot be compared well and do not look alike."""
     if one.key == other.key:
         return Agreement.SAME
+    numbers = numbers_of(one)
+    if numbers and (others := numbers_of(other)) and numbers != others:
+        return Agreement.FAMILY
     left, right = _unmatched(one, other)
     here, there = set(one.trades), set(other.trades)
     _read_misspelt_trades(left, here, other)
@@ -165,6 +170,13 @@ def agreement(one: Name, other: Name) -> Agreement | None:
         shorter = one.core if len(one.core) <= len(other.core) else other.core
         return Agreement.PART if max(len(word) for word in shorter) >= 4 else Agreement.FAMILY
     return Agreement.PART if here or there else Agreement.ALIKE
+
+
+@lru_cache(maxsize=131072)
+def numbers_of(name: Name) -> frozenset[str]:
+    """The numbers in a name, Roman ones, too: companies of one owner are told apart by them, so they are never a typo."""
+    roman = _ROMAN.intersection(name.core)
+    return frozenset(digits.lstrip("0") or "0" for digits in _DIGITS.findall(" ".join(name.core))) | roman
 
 
 def _slipped(one: str, other: str) -> bool:

@@ -276,17 +276,22 @@ class _Resolution:
             if node.source is not None:
                 groups[node.source].append(number)
         for source in sorted(groups):
-            names = {name for number in groups[source] if (name := self.nodes[number].traits.name)}
-            if len(name_groups(names)) < MOST_NAMES:
+            if not self._carries_many_names(groups[source]):
                 yield groups[source]
 
     def _by_vat(self) -> Iterator[list[int]]:
+        """Nodes of one VAT id, unless it carries many names: a fiscal unit's, or the seller's own, typed in everywhere."""
         groups: dict[str, list[int]] = defaultdict(list)
         for number, node in enumerate(self.nodes):
             if node.vat is not None:
                 groups[node.vat.partition(":")[2]].append(number)
         for vat in sorted(groups):
-            yield groups[vat]
+            if not self._carries_many_names(groups[vat]):
+                yield groups[vat]
+
+    def _carries_many_names(self, numbers: Sequence[int]) -> bool:
+        names = {name for number in numbers if (name := self.nodes[number].traits.name)}
+        return len(name_groups(names)) >= MOST_NAMES
 
     def _weighed(self, pairs: Iterable[tuple[int, int]]) -> list[Weighed]:
         """Pairs of nodes of two clusters, for pairs of traits, best first; where that is enough for a person."""
