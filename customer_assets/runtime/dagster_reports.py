@@ -47,8 +47,18 @@ def send_reports(instance: dg.DagsterInstance, url: str) -> int:
 
 
 def add_months(instance: dg.DagsterInstance, months: list[str]) -> list[str]:
-    """Add partition keys that are not there yet; returns all of them in their order."""
-    known = set(instance.get_dynamic_partitions(MONTHS))
-    if missing := sorted(set(months) - known):
-        instance.add_dynamic_partitions(MONTHS, missing)
+    """Add partition keys that are not there yet; returns all of them, in the order of time.
+
+    A range of partitions is what stands between two keys, and Dagster keeps keys in the order in which they were added: where
+    older months come later, those after them are added anew. What was materialized is kept by key, and so stays.
+    """
+    known = list(instance.get_dynamic_partitions(MONTHS))
+    wanted = sorted({*known, *months})
+    kept = next(
+        (n for n, (is_there, key) in enumerate(zip(known, wanted, strict=False)) if is_there != key), len(known)
+    )
+    for key in known[kept:]:
+        instance.delete_dynamic_partition(MONTHS, key)
+    if wanted[kept:]:
+        instance.add_dynamic_partitions(MONTHS, wanted[kept:])
     return list(instance.get_dynamic_partitions(MONTHS))

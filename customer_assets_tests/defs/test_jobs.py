@@ -10,9 +10,11 @@ import dagster as dg
 import pytest
 
 from customer_assets.definitions import build_defs
+from customer_assets.defs.partitions import invoice_months
 from customer_assets.defs.resources import RuntimeResource
 from customer_assets.defs.sensors import batch_to_request, report_sensor, run_failure_alerts, webhook_sensor
 from customer_assets.pipeline.edit import edit_customer
+from customer_assets.runtime.dagster_reports import add_months
 from customer_assets.runtime.runtime import open_runtime
 from customer_assets.sandbox.server import environment, write_legacy_invoices
 from customer_assets.sources.registry import SYSTEMS
@@ -315,3 +317,12 @@ def test_work_that_no_run_did_is_recorded_once_and_kept_while_dagster_cannot_tak
     assert event.asset_materialization is not None
     assert event.asset_materialization.metadata["created"].value == 2
     assert instance.get_dynamic_partitions("invoice_months") == ["2024-01", "2024-03"]
+
+
+def test_a_range_of_months_is_one_whatever_was_imported_first(instance: dg.DagsterInstance) -> None:
+    assert add_months(instance, ["2024-02", "undated", "2024-01"]) == ["2024-01", "2024-02", "undated"]
+    assert add_months(instance, ["2023-12", "2024-03"]) == ["2023-12", "2024-01", "2024-02", "2024-03", "undated"]
+    assert add_months(instance, []) == add_months(instance, ["2024-01"])
+    in_order = list(invoice_months.get_partition_keys(dynamic_partitions_store=instance))
+    found = in_order[in_order.index("2023-12") : in_order.index("2024-03") + 1]  # as Dagster reads a range of keys
+    assert list(found) == ["2023-12", "2024-01", "2024-02", "2024-03"]
