@@ -1,44 +1,22 @@
-"""Old invoices: import from every kind of file, migration by month in any order, verify, reminders."""
+"""Old invoices: migration by month in any order, verify, reminders."""
 
 from __future__ import annotations
 
-import csv
 import itertools
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
-from sqlalchemy import create_engine
 
-from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.identity.resolve import resolve_customers
-from customer_assets.pipeline.invoices.import_invoices import FileOptions, import_if_changed, import_invoices
+from customer_assets.pipeline.invoices.import_invoices import import_invoices
 from customer_assets.pipeline.invoices.migrate import migrate
 from customer_assets.pipeline.invoices.remind import plan_reminders
 from customer_assets.sandbox.server import write_legacy_invoices
 from customer_assets.store.reads import integrity
 from customer_assets_tests.conftest import Company
-
-ROW = {
-    "source_invoice_id": "A-1",
-    "customer_name": "Noord Handel BV",
-    "customer_phone": "03 555 01 02",
-    "customer_email": "info@noord.be",
-    "customer_country": "België",
-    "invoice_date": "2024-03-31",
-    "total": "10.50",
-    "currency_code": "EUR",
-}
-
-
-def write_csv(path: Path, *rows: dict[str, Any]) -> str:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return str(path)
+from customer_assets_tests.pipeline.test_importing import ROW, write_csv
 
 
 def links(company: Company) -> list[dict[str, Any]]:
@@ -51,206 +29,6 @@ def links(company: Company) -> list[dict[str, Any]]:
         order by l.source_invoice_id
         """
     )
-
-
-# --- import -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_csv_is_imported_once(company: Company, tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "old.csv", ROW, ROW | {"source_invoice_id": "A-2", "invoice_date": ""})
-    result = import_invoices(company.context, path)
-    assert (result.created, result.rejected, result.months) == (2, 0, {"2024-03", "undated"})
-    row = company.rows("select * from legacy_invoices where source_invoice_id = 'A-1'")[0]
-    assert (row["invoice_date"], str(row["total"]), row["month"]) == (date(2024, 3, 31), "10.50", "2024-03")
-    again = import_invoices(company.context, path)
-    assert (again.created, again.updated, again.unchanged) == (0, 0, 2)
-
-
-def test_a_known_file_is_not_read_again_until_something_changed(company: Company, tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "old.csv", ROW)
-    assert import_if_changed(company.context, path).created == 1
-    assert import_if_changed(company.context, path).unchanged == 1
-    company.connection.execute("truncate legacy_invoices")
-    assert import_if_changed(company.context, path).created == 1
-    write_csv(tmp_path / "old.csv", ROW | {"total": "11"})
-    assert import_if_changed(company.context, path).updated == 1
-
-
-def test_parquet_and_database_give_the_same_rows_as_csv(company: Company, tmp_path: Path) -> None:
-    frame = pd.DataFrame([ROW | {"total": 10.5, "invoice_date": date(2024, 3, 31)}])
-    frame.to_parquet(tmp_path / "old.parquet")
-    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}")
-    frame.to_sql("invoices", engine, index=False)
-    engine.dispose()
-    import_invoices(company.context, write_csv(tmp_path / "old.csv", ROW))
-    assert import_invoices(company.context, str(tmp_path / "old.parquet")).unchanged == 1
-    assert import_invoices(company.context, f"sqlite:///{tmp_path / 'old.db'}", table="invoices").unchanged == 1
-
-
-def test_columns_are_mapped_and_address_parts_joined(company: Company, tmp_path: Path) -> None:
-    row = {
-        "nr": "7",
-        "klant": "Noord",
-        "customer_street": "Kade 1",
-        "customer_postcode": "2000",
-        "customer_city": "Antwerpen",
-        "odd": "x",
-    }
-    path = write_csv(tmp_path / "old.csv", row)
-    result = import_invoices(company.context, path, mapping={"nr": "source_invoice_id", "klant": "customer_name"})
-    assert result.ignored_columns == ["odd"]
-    assert company.value("select customer_address from legacy_invoices") == "Kade 1, 2000, Antwerpen"
-
-
-@pytest.mark.parametrize(
-    ("field", "value"), [("total", "ten"), ("invoice_date", "yesterday"), ("source_invoice_id", " ")]
-)
-def test_a_bad_row_is_set_aside_and_the_rest_imported(company: Company, tmp_path: Path, field: str, value: str) -> None:
-    path = write_csv(tmp_path / "old.csv", ROW, ROW | {"source_invoice_id": "A-2", field: value})
-    result = import_invoices(company.context, path)
-    assert (result.created, result.rejected) == (1, 1)
-    assert field in company.value("select reason from ops.rejected_records")
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [
-        ("none.csv", None, "no such file"),
-        ("old.doc", b"x", "is none of .csv"),
-        ("old.xlsx", b"x", "cannot be read"),
-        ("old.csv", b"", "cannot be read"),
-        ("old.parquet", b"PAR", "cannot be read"),
-        ("old.csv", b"a,b\n1,2\n", "source_invoice_id"),
-        ("old.csv", b"\xff\xfe\x00a,b\n", "cannot be read"),
-    ],
-)
-def test_bad_files_get_a_clear_error(
-    company: Company, tmp_path: Path, name: str, content: bytes | None, said: str
-) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(ConfigurationError, match=said):
-        import_invoices(company.context, str(tmp_path / name))
-
-
-def test_a_workbook_gives_the_same_rows_as_csv(company: Company, tmp_path: Path) -> None:
-    import_invoices(company.context, write_csv(tmp_path / "old.csv", ROW))
-    typed = ROW | {"total": 10.5, "invoice_date": date(2024, 3, 31)}
-    pd.DataFrame([typed]).to_excel(tmp_path / "old.xlsx", sheet_name="Old", index=False)
-    result = import_invoices(company.context, str(tmp_path / "old.xlsx"))
-    assert (result.unchanged, result.understood["format"]) == (1, "sheet Old")
-    with pd.ExcelWriter(tmp_path / "two.xlsx") as writer:
-        pd.DataFrame([typed]).to_excel(writer, sheet_name="One", index=False)
-        pd.DataFrame([typed | {"source_invoice_id": "A-9"}]).to_excel(writer, sheet_name="Two", index=False)
-    with pytest.raises(ConfigurationError, match=r"2 sheets.*--table: One, Two"):
-        import_invoices(company.context, str(tmp_path / "two.xlsx"))
-    assert import_invoices(company.context, str(tmp_path / "two.xlsx"), table="Two").created == 1
-
-
-def stored(company: Company, *columns: str) -> list[tuple[Any, ...]]:
-    rows = company.rows(f"select {', '.join(columns)} from legacy_invoices order by source_invoice_id")
-    return [tuple(row.values()) for row in rows]
-
-
-def test_a_file_of_another_country_is_understood_as_a_whole(company: Company, tmp_path: Path) -> None:
-    text = (
-        "Rechnungsnummer;Rechnungsdatum;Kunde;Telefon;Betrag;Offener Betrag;Farbe\r\n"
-        "R-1;05.04.2021;Müller & Söhne;030 555 01 01;1.250;7,50;rot\r\n"
-        "R-2;17.04.2021;Bäckerei Groß;n/a;80;0,00;blau\r\n"
-    )
-    (tmp_path / "alt.csv").write_bytes(text.encode("cp1252"))
-    result = import_invoices(company.context, str(tmp_path / "alt.csv"))
-    assert (result.created, result.ignored_columns) == (2, ["Farbe"])
-    assert result.understood["encoding"] == "cp1252"
-    assert result.understood["total"] == "Betrag, decimal sign ,"
-    assert stored(
-        company, "source_invoice_id", "invoice_number", "invoice_date", "customer_name", "customer_phone", "total"
-    ) == [
-        ("R-1", "R-1", date(2021, 4, 5), "Müller & Söhne", "030 555 01 01", 1250),
-        ("R-2", "R-2", date(2021, 4, 17), "Bäckerei Groß", None, 80),
-    ]
-
-
-def test_what_can_be_read_in_two_ways_is_refused_whole_until_it_is_said(company: Company, tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "old.csv", ROW | {"invoice_date": "05/04/2021"})
-    with pytest.raises(ConfigurationError, match="--date-order"):
-        import_invoices(company.context, path)
-    assert stored(company, "id") == []
-    import_invoices(company.context, path, options=FileOptions(date_order="mdy"))
-    assert stored(company, "invoice_date") == [(date(2021, 5, 4),)]
-
-
-LINES = [
-    ROW | {"source_invoice_id": "7", "total": "10.00", "invoice_date": "2021-01-05"},
-    ROW | {"source_invoice_id": "7", "total": "2.50", "invoice_date": "2021-01-05"},
-    ROW | {"source_invoice_id": "8", "total": "4.00", "invoice_date": "2021-01-05"},
-    ROW | {"source_invoice_id": "8", "total": "4.00", "invoice_date": "2021-01-05"},
-]
-
-
-def test_rows_of_one_id_that_differ_are_all_set_aside_with_their_lines(company: Company, tmp_path: Path) -> None:
-    result = import_invoices(company.context, write_csv(tmp_path / "old.csv", *LINES))
-    assert (result.created, result.duplicate, result.rejected) == (1, 1, 2)
-    assert stored(company, "source_invoice_id", "total") == [("8", 4)]
-    assert all(reason.startswith("lines 2 and 3 have") for reason in result.problems)
-
-
-def test_lines_of_an_invoice_are_summed_where_that_is_said(company: Company, tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "old.csv", *LINES)
-    result = import_invoices(company.context, path, options=FileOptions(lines="sum"))
-    assert (result.created, result.duplicate, result.rejected) == (2, 2, 0)
-    assert [str(total) for _, total in stored(company, "source_invoice_id", "total")] == ["12.50", "8.00"]
-    assert import_invoices(company.context, path, options=FileOptions(lines="sum")).unchanged == 2
-    other = [
-        *LINES,
-        ROW | {"source_invoice_id": "7", "total": "1", "customer_name": "Somebody Else", "invoice_date": "2021-01-05"},
-    ]
-    result = import_invoices(company.context, write_csv(tmp_path / "old.csv", *other), options=FileOptions(lines="sum"))
-    assert (result.unchanged, result.rejected) == (2, 1)
-
-
-def test_numbers_that_start_again_are_told_apart_where_that_is_said(company: Company, tmp_path: Path) -> None:
-    rows = [
-        ROW | {"source_invoice_id": "7", "invoice_date": day} for day in ("2020-01-05", "2021-01-05", "2021-02-05", "")
-    ]
-    path = write_csv(tmp_path / "old.csv", *rows)
-    result = import_invoices(company.context, path, options=FileOptions(id_with="date"))
-    assert (result.created, result.rejected) == (3, 1)
-    assert [i for (i,) in stored(company, "source_invoice_id")] == ["2020-01-05-7", "2021-01-05-7", "2021-02-05-7"]
-    by_year = import_invoices(company.context, path, account="by year", options=FileOptions(id_with="year"))
-    assert (by_year.created, by_year.rejected) == (1, 3)
-
-
-def test_a_dry_run_shows_how_it_is_understood_and_stores_nothing(company: Company, tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "old.csv", ROW, ROW | {"source_invoice_id": "A-2", "total": "much"})
-    result = import_invoices(company.context, path, dry_run=True)
-    assert (result.created, result.rejected, result.problems) == (1, 1, ["line 3: total: not an amount"])
-    assert result.sample[0]["source_invoice_id"] == "A-1"
-    assert stored(company, "id") == []
-    assert company.value("select count(*) from ops.rejected_records") == 0
-
-
-def test_a_file_that_breaks_off_in_the_middle_stores_nothing(company: Company, tmp_path: Path) -> None:
-    path = tmp_path / "old.csv"
-    write_csv(path, *(ROW | {"source_invoice_id": f"A-{n}"} for n in range(50)))
-    path.write_text(path.read_text() + 'A-99,"never closed\n')
-    with pytest.raises(ConfigurationError, match="line 52"):
-        import_invoices(company.context, str(path))
-    assert stored(company, "id") == []
-
-
-def test_values_that_a_spreadsheet_lost_are_blank_and_said(company: Company, tmp_path: Path) -> None:
-    row = ROW | {"customer_phone": "4.7812E+10", "source_customer_id": "0", "due_date": "9999-12-31"}
-    result = import_invoices(company.context, write_csv(tmp_path / "old.csv", row))
-    assert stored(company, "customer_phone", "source_customer_id", "due_date") == [(None, None, None)]
-    assert result.blanked == {"customer_phone was shortened to a power of ten": 1, "due_date stands for no date": 1}
-
-
-def test_a_database_needs_its_table(company: Company, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="--table"):
-        import_invoices(company.context, "sqlite:///x.db")
-    with pytest.raises(ConfigurationError, match="no table 'nope'"):
-        import_invoices(company.context, f"sqlite:///{tmp_path / 'x.db'}", table="nope")
 
 
 # --- migration --------------------------------------------------------------------------------------------------------
