@@ -81,10 +81,13 @@ def _of_parquet(path: Path) -> Sheet:
 
     def lines() -> Iterator[Line]:
         number = 0
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=CHUNK):
-            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                number += 1
-                yield _line(number, row)
+        try:
+            for batch in pq.ParquetFile(path).iter_batches(batch_size=CHUNK):
+                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    number += 1
+                    yield _line(number, row)
+        except (pa.ArrowException, OSError, OverflowError, KeyError, ValueError) as error:
+            raise ConfigurationError(f"{path}: a value after row {number} cannot be read: {error}") from None
 
     return Sheet(header, lines, {"format": "Parquet"})
 
@@ -139,10 +142,17 @@ def _as_text(value: Any) -> str:
     if value is None or value != value:  # noqa: PLR0124 (NaN is not itself)
         return ""
     if isinstance(value, float | Decimal):
+        if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
+            return str(int(value))
         exact = Decimal(str(value))
         text = f"{exact:f}" if exact.is_finite() and abs(exact) < LARGEST else str(value)
         # three places look like thousands
         return f"{text}0" if len(text.partition(".")[2]) == 3 else text
     if isinstance(value, datetime | date):
         return value.isoformat()
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.hex()
     return str(value)

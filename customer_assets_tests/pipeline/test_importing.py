@@ -230,3 +230,18 @@ def test_a_database_needs_its_table(company: Company, tmp_path: Path) -> None:
         import_invoices(company.context, "sqlite:///x.db")
     with pytest.raises(ConfigurationError, match="no table 'nope'"):
         import_invoices(company.context, f"sqlite:///{tmp_path / 'x.db'}", table="nope")
+
+
+def test_typed_cells_are_texts_as_people_write_them(company: Company, tmp_path: Path) -> None:
+    row = {
+        "source_invoice_id": b"A1",
+        "customer_name": 1815.0,
+        "street": "Kade",
+        "zip": 9000.0,
+        "city": "Gent",
+        "total": 5.5,
+    }
+    pd.DataFrame([row]).to_parquet(tmp_path / "old.parquet")
+    import_invoices(company.context, str(tmp_path / "old.parquet"))
+    found = stored(company, "source_invoice_id", "customer_name", "customer_address", "total::text")
+    assert found == [("A1", "1815", "Kade, 9000, Gent", "5.50")]

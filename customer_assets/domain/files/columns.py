@@ -21,17 +21,25 @@ _SHEET_ERROR = re.compile(
     r"#(N/?A|N/B|NV|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|WERT!|BEZUG!|VALEUR!|WAARDE!|VERW!)", re.IGNORECASE
 )
 _GUARDED = re.compile(r'="(.*)"', re.DOTALL)
-_WHOLE_FLOAT = re.compile(r"(\d+)\.0+")
-_SCIENTIFIC = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+")
-_SPACES = dict.fromkeys(map(ord, " \u00a0\u202f\u2009'\u2019"))  # signs of thousands, and nothing else, in numbers
-_CURRENCY = re.compile(r"[€$£₪]|[A-Za-z]{3}(?=[\s\d.,+-])|(?<=[\d\s])[A-Za-z]{3}$")
-_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](.*))?")
-_YEAR_FIRST = re.compile(r"(\d{4})[/. ](\d{1,2})[/. ](\d{1,2})(?:[T ].*)?|(\d{4})(\d{2})(\d{2})")
-_DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})(?:[T ,].*)?")
-_SERIAL = re.compile(r"(\d{5})(?:\.\d+)?")
+_WHOLE_FLOAT = re.compile(r"(\d+)\.0")  # 12.000 has thousands
+_SCIENTIFIC = re.compile(r"[+-]?(\d+[.,]\d+[eE][+-]?\d+|\d+[eE]\+\d+)")  # 1e5 may be an id
+_CODES = "EUR|USD|GBP|ILS|NIS|CHF|INR|AED|SEK|NOK|DKK|PLN|CZK|HUF|RON|BGN|CAD|AUD|JPY|CNY|TRY|ZAR|MAD"
+_CURRENCY = re.compile(rf"^(?:[€$£₪₹]|{_CODES})\s*(?=[\d.,(+\u2212-])|\s*(?:[€$£₪₹]|{_CODES})$|,--?$", re.IGNORECASE)
+_GROUPED = re.compile(r"\d{1,3}(?:([ \u00a0\u202f\u2009'\u2019])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
+_GROUP_SIGNS = dict.fromkeys(map(ord, " \u00a0\u202f\u2009'\u2019"))
+_INDIAN = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
+_ISO = re.compile(r"(\d{4})[-/. ](\d{1,2})[-/. ](\d{1,2})(?:(?:T|,? +)(.*))?")
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
+# a year of two digits between dashes may stand first: 23-01-15
+_DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})(?:-(\d{1,2})-(\d{4})|[/. ](\d{1,2})[/. ](\d{4}|\d{2}))(?:(?:T|,? +)(.*))?")
+_TIME = re.compile(
+    r"(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,]\d+)?)?\s*([AP]\.?M\.?)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?", re.IGNORECASE
+)
+_SERIAL = re.compile(r"(\d{5})(?:[.,]\d+)?")
 _SERIAL_DAYS = range(14_610, 73_051)  # 1940 to 2100
 _EXCEL_EPOCH = date(1899, 12, 30)
-_SENTINELS = re.compile(r"(0000|0001|1753|9999)\D.*|1900-0?1-0?[01]\b.*|.*\D(0001|9999)|0?[01][-/.]0?[01][-/.]1900.*")
+_NO_DAY = re.compile(r"0{8}|0{1,2}[-/.]0{1,2}[-/.]0{2,4}.*|0000-00-00.*|1900-0?1-0?0.*|0?0[-/.]0?1[-/.]1900.*")
+_REAL_YEARS = range(1901, 2200)  # what is outside stands for no date
 
 
 def cell_text(cell: str) -> str | None:
@@ -85,6 +93,8 @@ def decimal_signs(text: str) -> set[str]:
     found = [c for c in bare if c in ".,"]
     if not found:
         return {".", ","}
+    if "," not in bare and "," in text and _INDIAN.fullmatch(text.strip()):
+        return {"."}
     last, groups = found[-1], re.split(r"[.,]", bare)
     if len(set(found)) == 2:
         grouped = all(len(group) == 3 for group in groups[1:-1]) and 1 <= len(groups[0]) <= 3
@@ -166,10 +176,14 @@ def _signs_of(name: str, cells: Sequence[tuple[int, str]]) -> tuple[set[str], tu
 
 
 def _bare(text: str) -> str:
-    bare = _CURRENCY.sub("", text).translate(_SPACES)
+    """A number without currency, sign and signs of thousands that are no points or commas; as it is where it is none."""
+    bare = _CURRENCY.sub("", _CURRENCY.sub("", text.strip())).strip()
     if bare.startswith("(") and bare.endswith(")"):
         bare = bare[1:-1]
-    return bare.strip("+-\u2212")
+    bare = bare.strip("+-\u2212").strip()
+    if _GROUPED.fullmatch(bare):
+        bare = bare.translate(_GROUP_SIGNS)
+    return bare.replace(",", "") if _INDIAN.fullmatch(bare) else bare
 
 
 def _number_reader(name: str, sign: str) -> Callable[[str], Decimal | None]:
@@ -178,7 +192,7 @@ def _number_reader(name: str, sign: str) -> Callable[[str], Decimal | None]:
             raise RecordError(f"{name}: not an amount")
         bare = _bare(text)
         grouped = bare.replace("," if sign == "." else ".", "").replace(sign, ".")
-        shown = _CURRENCY.sub("", text).translate(_SPACES)
+        shown = _CURRENCY.sub("", _CURRENCY.sub("", text.strip())).strip()
         negative = shown.startswith(("-", "\u2212", "(")) or shown.endswith("-")
         return Decimal(f"-{grouped}" if negative else grouped)
 
@@ -213,10 +227,10 @@ def _orders_of(name: str, cells: Iterable[tuple[int, str]]) -> tuple[set[str], t
     orders, doubtful = {"dmy", "mdy"}, None
     first: dict[str, tuple[int, str]] = {}
     for line, text in cells:
-        match = None if _SENTINELS.fullmatch(text) else _DAY_OR_MONTH_FIRST.fullmatch(text)
-        if match is None:
+        match = None if _NO_DAY.fullmatch(text) else _DAY_OR_MONTH_FIRST.fullmatch(text)
+        if match is None or int(match.group(3) or match.group(5)) in (1, 1753, 1900, 9999):
             continue
-        one, other = int(match.group(1)), int(match.group(2))
+        one, other = int(match.group(1)), int(match.group(2) or match.group(4))
         if one > 12 >= other:
             orders &= {"dmy"}
             first.setdefault("dmy", (line, text))
@@ -236,29 +250,46 @@ def _orders_of(name: str, cells: Iterable[tuple[int, str]]) -> tuple[set[str], t
 
 def _date_reader(name: str, order: str, zone: ZoneInfo) -> Callable[[str], date | None]:
     def read(text: str) -> date | None:
-        if _SENTINELS.fullmatch(text):
+        if _NO_DAY.fullmatch(text):
             return None
         try:
-            return _date_of(text, order, zone)
-        except ValueError:
+            found = _date_of(text, order, zone)
+        except (ValueError, OverflowError):
             raise RecordError(f"{name}: not a date") from None
+        return found if found.year in _REAL_YEARS else None
 
     return read
 
 
 def _date_of(text: str, order: str, zone: ZoneInfo) -> date:
-    if iso := _ISO.fullmatch(text):
-        if iso.group(4):
-            moment = datetime.fromisoformat(text)
-            return (moment.astimezone(zone) if moment.tzinfo else moment).date()
-        return date(int(iso.group(1)), int(iso.group(2)), int(iso.group(3)))
-    if match := _YEAR_FIRST.fullmatch(text):
-        year, month, day = (int(part) for part in match.groups() if part)
+    if match := _ISO.fullmatch(text):
+        year, month, day = (int(part) for part in match.groups()[:3])
+        return _in_zone(date(year, month, day), match.group(4), zone)
+    if match := _COMPACT.fullmatch(text):
+        year, month, day = (int(part) for part in match.groups())
         return date(year, month, day)
     if match := _DAY_OR_MONTH_FIRST.fullmatch(text):
-        one, other, year = int(match.group(1)), int(match.group(2)), int(match.group(3))
-        year += 0 if year > 99 else 2000 if year < 70 else 1900
-        return date(year, other, one) if order == "dmy" else date(year, one, other)
+        one, other = int(match.group(1)), int(match.group(2) or match.group(4))
+        written = match.group(3) or match.group(5)
+        year = int(written) if len(written) == 4 else int(written) + (2000 if int(written) < 70 else 1900)
+        month, day = (other, one) if order == "dmy" else (one, other)
+        return _in_zone(date(year, month, day), match.group(6), zone)
     if (match := _SERIAL.fullmatch(text)) and int(match.group(1)) in _SERIAL_DAYS:
         return _EXCEL_EPOCH + timedelta(days=int(match.group(1)))
     raise ValueError(text)
+
+
+def _in_zone(day: date, time: str | None, zone: ZoneInfo) -> date:
+    """The day, in `zone` where its time says another."""
+    if not time:
+        return day
+    match = _TIME.fullmatch(time.strip())
+    if match is None:
+        raise ValueError(time)
+    hour, minute, second, half, offset = match.groups()
+    if offset is None or day.year not in _REAL_YEARS:
+        return day
+    hours = int(hour) % 12 + (12 if half[0] in "pP" else 0) if half else int(hour)
+    written = "+00:00" if offset[0] not in "+-" else f"{offset[:3]}:{offset[-2:]}"
+    moment = datetime.fromisoformat(f"{day.isoformat()}T{hours:02d}:{minute}:{second or '00'}{written}")
+    return moment.astimezone(zone).date()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from customer_assets.errors import ConfigurationError
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
 _MARKS_16 = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_NAMED = re.compile(r"\s*sep=(.)[^\S\t]*(?:\r\n|\r|\n)", re.IGNORECASE)
 _SAMPLE = 64 * 1024
 _CHARACTERS = 4_000_000  # of one cell: anything longer is a quote that swallowed the file
 
@@ -42,8 +43,8 @@ class Delimited:
         header: the headings, trimmed.
         encoding, separator: what it is written in.
         text: its text, without mark and `sep=` line.
-        first_line: number of the header's line.
-        has_closing_separator: every row ends with a separator that the header has not.
+        first_line: number of the text's first line.
+        widths: fields that a row may have; those beyond the header's are blank.
     """
 
     header: list[str]
@@ -51,7 +52,7 @@ class Delimited:
     separator: str
     text: str
     first_line: int
-    has_closing_separator: bool
+    widths: frozenset[int]
 
     def lines(self) -> Iterator[Line]:
         """The rows, in order; blank lines are none.
@@ -59,18 +60,23 @@ class Delimited:
         Raises:
             ConfigurationError: a quote that does not close, or closes in the middle of a cell; names its line.
         """
-        width = len(self.header)
+        width, is_header = len(self.header), True
         for number, cells in _split(self.text, self.separator, self.first_line):
-            if number == self.first_line:
-                continue
             if not any(cell.strip() for cell in cells):
                 continue
-            if len(cells) == width or (self.has_closing_separator and len(cells) == width + 1):
+            if is_header:
+                is_header = False
+            elif len(cells) in self.widths and not any(cell.strip() for cell in cells[width:]):
                 yield Line(number, cells[:width], None, tuple(cells[:width]))
             else:
                 yield Line(
                     number, [], f"line {number}: {len(cells)} fields where the heading has {width}", tuple(cells)
                 )
+
+    @property
+    def has_closing_separator(self) -> bool:
+        """Every row ends with a separator that the header has not."""
+        return len(self.header) + 1 in self.widths
 
 
 def delimited(data: bytes, *, encoding: str | None = None, separator: str | None = None) -> Delimited:
@@ -86,21 +92,23 @@ def delimited(data: bytes, *, encoding: str | None = None, separator: str | None
     """
     text, encoding = _decoded(data, encoding)
     first_line = 1
-    head, _, rest = text.partition("\n")
-    if head.strip().casefold().startswith("sep=") and len(head.strip()) == 5:
-        separator, text, first_line = separator or head.strip()[4], rest, 2
+    if named := _NAMED.match(text):
+        separator, text, first_line = separator or named.group(1), text[named.end() :], 2
     if not text.strip():
         raise ConfigurationError("cannot be read: it is empty")
     separator = separator or _separator(text)
-    header, has_closing = _shape(text, separator, first_line)
-    return Delimited(header, encoding, separator, text, first_line, has_closing)
+    if len(separator) != 1:
+        raise ConfigurationError(f"--separator {separator}: one character")
+    header, widths = _shape(text, separator, first_line)
+    return Delimited(header, encoding, separator, text, first_line, widths)
 
 
 def _decoded(data: bytes, encoding: str | None) -> tuple[str, str]:
     found = encoding or next((name for mark, name in (*_MARKS, *_MARKS_16) if data.startswith(mark)), None)
     if found is None and b"\0" in data[:_SAMPLE]:
         even, odd = data[0:_SAMPLE:2].count(0), data[1:_SAMPLE:2].count(0)
-        found = "utf-16-le" if odd > even else "utf-16-be"
+        if max(even, odd) > len(data[:_SAMPLE]) / 5:  # fewer are strays
+            found = "utf-16-le" if odd > even else "utf-16-be"
     try:
         if found is not None:
             return data.decode(found).lstrip("\ufeff"), found
@@ -111,7 +119,7 @@ def _decoded(data: bytes, encoding: str | None) -> tuple[str, str]:
     except LookupError:
         raise ConfigurationError(f"--encoding {encoding}: there is no such encoding") from None
     except UnicodeDecodeError as error:
-        tried = found or "neither UTF-8 nor Windows-1252"
+        tried = found or "UTF-8 or Windows-1252"
         raise ConfigurationError(
             f"cannot be read: byte {error.start} is not {tried}; name the encoding with --encoding"
         ) from None
@@ -139,15 +147,20 @@ def _separator(text: str) -> str:
     return best
 
 
-def _shape(text: str, separator: str, first_line: int) -> tuple[list[str], bool]:
-    rows = _split(text, separator, first_line)
-    _, header = next(rows)
-    header = [cell.strip() for cell in header]
+def _shape(text: str, separator: str, first_line: int) -> tuple[list[str], frozenset[int]]:
+    """The headings, and how many fields a row may have: blank headings at the end count no more than blank fields do."""
+    rows = (cells for _, cells in _split(text, separator, first_line) if any(cell.strip() for cell in cells))
+    header = [cell.strip() for cell in next(rows)]
+    widths = {len(header)}
     while len(header) > 1 and not header[-1]:
         header.pop()
     width = len(header)
-    longer = Counter(not cells[width].strip() if len(cells) == width + 1 else None for _, cells in rows if any(cells))
-    return header, bool(longer[True]) and not longer[False]
+    widths.add(width)
+    if len(widths) == 1:
+        ends = {len(cells) == width + 1 and not cells[width].strip() for cells in rows}
+        if ends == {True}:
+            widths = {width + 1}
+    return header, frozenset(widths)
 
 
 def _split(text: str, separator: str, first_line: int) -> Iterator[tuple[int, list[str]]]:
@@ -157,7 +170,7 @@ def _split(text: str, separator: str, first_line: int) -> Iterator[tuple[int, li
     elsewhere, or took whole rows into one cell, everything after it would be shifted.
     """
     csv.field_size_limit(_CHARACTERS)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
     number, width = first_line, 0
     while True:
         try:
@@ -168,11 +181,8 @@ def _split(text: str, separator: str, first_line: int) -> Iterator[tuple[int, li
             raise ConfigurationError(f"line {number}: a quote that opens in this row does not close rightly") from None
         width = width or len(cells)
         for cell in cells:
-            if (
-                "\n" in cell
-                and width > 2
-                and any(_holds_a_row(part, separator, width) for part in cell.split("\n")[1:])
-            ):
+            inner = cell.splitlines()[1:] if "\n" in cell or "\r" in cell else []
+            if width > 2 and any(_holds_a_row(part, separator, width) for part in inner):
                 raise ConfigurationError(f"line {number}: a quote that opens in this row takes in the rows after it")
         yield number, cells
         number = first_line + reader.line_num
