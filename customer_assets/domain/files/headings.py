@@ -47,12 +47,14 @@ def columns_of(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, i
     known = _known()
     if wrong := [column for column in mapping.values() if known.get(folded(column)) != column]:
         raise ConfigurationError(f"--map: no column {', '.join(wrong)} to fill; there are {', '.join(columns())}")
-    claims = {column: [at[heading]] for heading, column in mapping.items()}
-    for names_us in (lambda heading, column: heading == column, lambda _heading, _column: True):
+    said = [(column, at[heading]) for heading, column in mapping.items()]
+    others = [(known[folded(h)], place) for place, h in enumerate(header) if h not in mapping and folded(h) in known]
+    ours = [(column, place) for column, place in others if header[place] == column]
+    claims: dict[str, list[int]] = {}
+    for tier in (said, ours, others):
         taken = set(claims)
-        for place, heading in enumerate(header):
-            column = known.get(folded(heading))
-            if column is not None and column not in taken and heading not in mapping and names_us(heading, column):
+        for column, place in tier:
+            if column not in taken:
                 claims.setdefault(column, []).append(place)
     for column, places in claims.items():
         if len(places) > 1:

@@ -298,6 +298,8 @@ def test_two_columns_for_one_are_refused_unless_it_is_said_or_one_has_our_name()
         columns_of(["id", "Klant", "Nom client"], {})
     assert columns_of(["id", "Klant", "Nom client"], {"Nom client": "customer_name"})["customer_name"] == 2
     assert columns_of(["id", "Klant", "customer_name"], {})["customer_name"] == 2
+    with pytest.raises(ConfigurationError, match="'A' and 'B' all mean customer_name"):
+        columns_of(["id", "A", "B"], {"A": "customer_name", "B": "customer_name"})
     with pytest.raises(ConfigurationError, match="no column Naam"):
         columns_of(["id"], {"Naam": "customer_name"})
     with pytest.raises(ConfigurationError, match="no column nonsense to fill"):
