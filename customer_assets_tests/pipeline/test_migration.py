@@ -18,6 +18,8 @@ from customer_assets.store.reads import integrity
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.pipeline.test_importing import ROW, write_csv
 
+pytestmark = pytest.mark.slow
+
 
 def links(company: Company) -> list[dict[str, Any]]:
     """Links by natural key."""
@@ -44,7 +46,6 @@ def filled(company: Company, tmp_path: Path) -> Company:
     return company
 
 
-@pytest.mark.slow
 def test_every_old_invoice_is_linked_or_says_why_not(filled: Company) -> None:
     calls = dict(filled.world.calls)
     result = migrate(filled.context)
@@ -56,7 +57,6 @@ def test_every_old_invoice_is_linked_or_says_why_not(filled: Company) -> None:
     assert filled.value("select count(*) from customers_cache where source = 'invoice'") == result.customers.created
 
 
-@pytest.mark.slow
 def test_migration_again_writes_nothing(filled: Company) -> None:
     migrate(filled.context)
     before = filled.rows(
@@ -72,7 +72,6 @@ def test_migration_again_writes_nothing(filled: Company) -> None:
     )
 
 
-@pytest.mark.slow
 def test_months_in_any_order_give_the_same_links_and_move_no_id(filled: Company) -> None:
     months = [r["month"] for r in filled.rows("select distinct month from legacy_invoices order by month")]
     migrate(filled.context)
@@ -96,7 +95,6 @@ def test_months_in_any_order_give_the_same_links_and_move_no_id(filled: Company)
     assert outcomes == [at_once, at_once]
 
 
-@pytest.mark.slow
 def test_a_dry_run_writes_nothing(filled: Company) -> None:
     result = migrate(filled.context, dry_run=True)
     assert result.customers.created > 0
@@ -170,7 +168,6 @@ def test_reasons_why_an_invoice_has_no_customer(
     assert integrity.violations(company.connection) == []
 
 
-@pytest.mark.slow
 def test_verify_sees_what_is_broken(filled: Company) -> None:
     migrate(filled.context)
     filled.connection.execute("update legacy_invoices set customer_id = null where source_invoice_id = 'OLD-000001'")
@@ -180,7 +177,6 @@ def test_verify_sees_what_is_broken(filled: Company) -> None:
 # --- golden records ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_one_company_in_three_systems_is_one_customer_with_a_stable_id(filled: Company) -> None:
     first = resolve_customers(filled.context)
     assert first.customers < first.rows

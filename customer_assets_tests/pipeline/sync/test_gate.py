@@ -18,6 +18,7 @@ from customer_assets.sandbox.world import Sizes
 from customer_assets_tests.conftest import EMPTY_EVERY_TABLE, Company
 
 PAGE = 10
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -283,7 +284,6 @@ def state_after(company: Company, seed: int, *, page_gate: bool) -> list[dict[st
     return [*shown, *sorted(changes, key=str)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_any_sequence_ends_in_the_same_tables_with_the_gate_and_without(company: Company, seed: int) -> None:
     kept = {key: dict(record) for key, record in company.world.robaws.items()}
