@@ -26,7 +26,9 @@ CHOICES = {"decimal": (".", ","), "date_order": ("dmy", "mdy"), "lines": ("sum",
 
 
 def import_invoices(
-    location: Annotated[str, typer.Argument(metavar="PATH|URL", help="A file (CSV, Parquet), or an SQLAlchemy URL.")],
+    location: Annotated[
+        str, typer.Argument(metavar="PATH|URL", help="A file (CSV, XLSX, Parquet), or an SQLAlchemy URL.")
+    ],
     table: Annotated[str | None, typer.Option(help="The table, or schema.table, where a database is given.")] = None,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="old=new: a column of the file and what it is here.")
@@ -50,8 +52,6 @@ def import_invoices(
         if value is not None and value not in CHOICES[option]:
             known = " or ".join(CHOICES[option])
             raise ConfigurationError(f"--{option.replace('_', '-')} {value}: {known}")
-    if separator is not None and separator != "\\t" and len(separator) != 1:
-        raise ConfigurationError(f"--separator {separator}: one character, or \\t")
     options = msgspec.convert({"encoding": encoding, "separator": separator, **given}, FileOptions)
     pairs = column_map(mapping)
     runtime = opened_runtime()

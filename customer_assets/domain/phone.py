@@ -70,7 +70,7 @@ def _plainly_written(number: str, region: str) -> str | None:
 def numbers_in(text: str) -> list[str]:
     """The numbers in what somebody wrote, each as it stands there: `0478 12 34 56 (Jan) / 03 555 01 02` has two.
 
-    Words and remarks are cut off, never read as digits; extensions are apart (`extension_of`); digits that are the same
+    Words and remarks are cut off, never read as digits; an extension is none of it; digits that are the same
     all along, or count, are no number.
     """
     if _SHORTENED.fullmatch(text):
@@ -94,15 +94,12 @@ def _split_if_whole(part: str, separator: re.Pattern[str]) -> list[str]:
     return pieces if all(_digits(piece) >= _FEWEST_DIGITS for piece in pieces) else [part]
 
 
-def extension_of(text: str) -> str | None:
-    """The extension behind a number: `02 555 01 02 toestel 45` has 45."""
-    found = _EXTENSION.search(text)
-    return found.group(1) if found else None
-
-
 def is_placeholder(number: str) -> bool:
     """Whether its digits are one digit all along, or count up or down: typed where a number was asked for."""
-    digits = "".join(c for c in number if c.isdigit()).lstrip("0")
+    digits = "".join(c for c in number if c.isdigit())
+    if not digits:
+        return False
+    digits = digits.lstrip("0")
     return len(set(digits)) <= 1 or (len(digits) >= _FEWEST_DIGITS and any(digits in row for row in _COUNTING))
 
 
@@ -154,7 +151,7 @@ def _first_of(values: Mapping[str, Any], keys: Iterable[str]) -> str | None:
     for holder in (*_persons(values), values):
         for key in keys:
             found = _text(holder.get(key))
-            if found and not (found[-1].isdigit() and is_placeholder(found)):
+            if found and not is_placeholder(found):
                 return found
     return None
 

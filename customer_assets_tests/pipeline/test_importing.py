@@ -185,7 +185,7 @@ def test_lines_of_an_invoice_are_summed_where_that_is_said(company: Company, tmp
         ROW | {"source_invoice_id": "7", "total": "1", "customer_name": "Somebody Else", "invoice_date": "2021-01-05"},
     ]
     result = import_invoices(company.context, write_csv(tmp_path / "old.csv", *other), options=FileOptions(lines="sum"))
-    assert (result.unchanged, result.rejected) == (2, 1)
+    assert (result.unchanged, result.duplicate, result.rejected) == (2, 2, 1)  # together the rows of the file
 
 
 def test_numbers_that_start_again_are_told_apart_where_that_is_said(company: Company, tmp_path: Path) -> None:

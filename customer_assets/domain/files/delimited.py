@@ -98,7 +98,7 @@ def delimited(data: bytes, *, encoding: str | None = None, separator: str | None
         raise ConfigurationError("cannot be read: it is empty")
     separator = separator or _separator(text)
     if len(separator) != 1:
-        raise ConfigurationError(f"--separator {separator}: one character")
+        raise ConfigurationError(f"--separator {separator}: one character, or \\t")
     header, widths = _shape(text, separator, first_line)
     return Delimited(header, encoding, separator, text, first_line, widths)
 

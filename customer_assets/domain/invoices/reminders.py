@@ -79,24 +79,25 @@ def decide(invoice: Billed, rule: Rule, *, today: date) -> list[PlannedReminder]
     if (settled := no_reminder_because(invoice.status, invoice.balance)) is not None:
         return NoReminder(settled, is_settled=True)
     status = (invoice.status or "").strip().casefold().replace(" ", "_").replace("-", "_")
-    reason: str | None = None
     if status not in OUTSTANDING:
-        reason = f"its status is {status}" if status else "it has no status"
-    elif invoice.due_date is None:
-        reason = "no due date"
-    elif invoice.due_date.year not in REAL_YEARS:
-        reason = "its due date is none"
-    elif not invoice.has_customer:
-        reason = "no customer"
-    elif not invoice.phone:
-        reason = "its customer has no phone"
-    elif not invoice.phone.startswith("+"):
-        reason = "its customer's phone is no number"
-    elif not rule.is_enabled or not rule.days:
-        reason = "reminders are switched off"
-    if reason is not None or invoice.due_date is None:
-        return NoReminder(reason or "")
+        return NoReminder(f"its status is {status}" if status else "it has no status")
+    if invoice.due_date is None:
+        return NoReminder("no due date")
+    if invoice.due_date.year not in REAL_YEARS:
+        return NoReminder("its due date is none")
+    if (reason := _unreachable_because(invoice, rule)) is not None:
+        return NoReminder(reason)
     return plan(invoice.due_date, rule.days, today=today)
+
+
+def _unreachable_because(invoice: Billed, rule: Rule) -> str | None:
+    if not invoice.has_customer:
+        return "no customer"
+    if not invoice.phone:
+        return "its customer has no phone"
+    if not invoice.phone.startswith("+"):
+        return "its customer's phone is no number"
+    return None if rule.is_enabled and rule.days else "reminders are switched off"
 
 
 def plan(due_date: date, days: Sequence[int], *, today: date) -> list[PlannedReminder]:

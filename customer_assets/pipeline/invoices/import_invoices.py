@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -240,8 +241,9 @@ class _Import:
                 row = self._row(line, self.result.blanked)
                 source_id = row["source_invoice_id"]
                 if source_id in self.repeated and self.options.lines == "sum":
-                    self.result.duplicate += source_id in sums
+                    is_another = source_id in sums
                     _add(sums.setdefault(row["source_invoice_id"], {}), row)
+                    self.result.duplicate += is_another
                     continue
                 self._refuse_differing(row["source_invoice_id"])
             except RecordError as error:
@@ -353,5 +355,9 @@ def _is_total(line: Line, texts: Mapping[str, str | None]) -> bool:
     if texts.get("customer_name") is not None or texts.get("invoice_date") is not None:
         return False
     label = next((text for cell in line.cells if (text := cell_text(cell)) and not text[0].isdigit()), "")
-    words = {folded(entry) for entry in entries("totals")}
-    return folded(label) in words or folded(label.split()[0] if label.split() else "") in words
+    return bool({folded(label), folded(label.partition(" ")[0])} & _totals())
+
+
+@cache
+def _totals() -> frozenset[str]:
+    return frozenset(map(folded, entries("totals")))
