@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -15,8 +16,7 @@ from customer_assets.errors import ConfigurationError, RecordError
 
 T = TypeVar("T")
 
-_BLANKS = frozenset(entries("blanks"))
-_LONGEST_BLANK = max(map(len, _BLANKS))
+_LONGEST_BLANK = 8  # characters; a test holds the list to it
 _SHEET_ERROR = re.compile(
     r"#(N/?A|N/B|NV|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|WERT!|BEZUG!|VALEUR!|WAARDE!|VERW!)", re.IGNORECASE
 )
@@ -54,7 +54,12 @@ def cell_text(cell: str) -> str | None:
         text = text[1:].strip()
     elif first == "#" and _SHEET_ERROR.fullmatch(text):
         return None
-    return None if not text or (len(text) <= _LONGEST_BLANK and text.casefold() in _BLANKS) else text
+    return None if not text or (len(text) <= _LONGEST_BLANK and text.casefold() in _blanks()) else text
+
+
+@cache
+def _blanks() -> frozenset[str]:
+    return frozenset(entries("blanks"))
 
 
 def identifier(text: str) -> str:

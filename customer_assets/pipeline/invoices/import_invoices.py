@@ -23,7 +23,7 @@ from customer_assets.domain.cache.values import amount
 from customer_assets.domain.clock import now_utc
 from customer_assets.domain.files.columns import Reading, cell_text, date_reading, identifier, number_reading
 from customer_assets.domain.files.delimited import Line
-from customer_assets.domain.files.headings import columns, columns_of, folded
+from customer_assets.domain.files.headings import columns_of, folded
 from customer_assets.domain.wordlists import entries
 from customer_assets.errors import ConfigurationError, RecordError
 from customer_assets.pipeline.context import Context
@@ -38,7 +38,7 @@ AMOUNTS = ("total", "balance")
 TEXTS = tuple(c for c in legacy.COLUMNS if c not in (*DATES, *AMOUNTS, "month"))
 # What a spreadsheet may have taken for a number.
 NUMBERED = ("source_invoice_id", "source_customer_id", "invoice_number", "customer_phone", "customer_vat_number")
-ADDRESS_PARTS = tuple(column for column in columns() if column not in legacy.COLUMNS)
+ADDRESS_PARTS = ("customer_street", "customer_postcode", "customer_city")  # joined to one address
 CUSTOMER = tuple(column for column in TEXTS if column.startswith(("customer_", "source_customer")))
 UNDATED = "undated"
 SHOWN = 10  # rows that a dry run shows

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from customer_assets.domain.files.columns import cell_text, date_reading, identifier, number_reading
 from customer_assets.domain.files.delimited import Line, delimited
-from customer_assets.domain.files.headings import columns_of
+from customer_assets.domain.files.headings import columns, columns_of
+from customer_assets.domain.wordlists import entries
 from customer_assets.errors import ConfigurationError, RecordError
+from customer_assets.pipeline.invoices.import_invoices import ADDRESS_PARTS
+from customer_assets.store.invoices import legacy
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 
@@ -156,6 +159,10 @@ def test_a_cell_without_its_guards_and_none_where_it_says_nothing(cell: str, tex
     assert cell_text(cell) == text
 
 
+def test_every_word_for_nothing_is_known_as_one() -> None:
+    assert [word for word in entries("blanks") if cell_text(word.upper()) is not None] == []
+
+
 def test_what_a_spreadsheet_made_of_ids() -> None:
     for text in ("4711.5", "0047", "A-1.0", "12.000", "1e5"):
         assert identifier(text) == text
@@ -291,6 +298,10 @@ def test_headings_of_many_programs_are_known() -> None:
         "customer_phone": 3,
         "due_date": 4,
     }
+
+
+def test_every_column_that_a_heading_can_mean_is_one_that_an_import_fills() -> None:
+    assert {*columns()} == {*legacy.COLUMNS, *ADDRESS_PARTS} - {"month"}
 
 
 def test_two_columns_for_one_are_refused_unless_it_is_said_or_one_has_our_name() -> None:
