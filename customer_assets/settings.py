@@ -10,13 +10,22 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from customer_assets.errors import ConfigurationError
+
+
+def _known_region(value: str | None) -> str | None:
+    if value is not None and not (len(value) == 2 and value.isascii() and value.isalpha()):
+        raise ValueError(f"{value!r} is no ISO 3166 alpha-2 code, such as BE")
+    return value.upper() if value else None
+
+
+Region = Annotated[str | None, AfterValidator(_known_region)]
 
 
 def project_root() -> Path:
@@ -66,8 +75,10 @@ class Settings(SystemSettings, toml_table="general"):
         False, alias="CUSTOMER_ASSETS_SANDBOX", description="Force the sandbox (what `--sandbox` sets)"
     )
     timezone: str = Field("Europe/Brussels", alias="SYNC_TIMEZONE", description="Time zone of the schedules")
-    default_region: str = Field(
-        "BE", alias="DEFAULT_REGION", description="Country of phone numbers when nothing else tells"
+    default_region: Region = Field(
+        None,
+        alias="DEFAULT_REGION",
+        description="Country (`BE`) of phone numbers when nothing else tells; unset: such a number stays as received",
     )
     delete_share: float = Field(
         0.10,

@@ -40,13 +40,11 @@ class Materializing:
     Attributes:
         url: database.
         table: base table, `schema.name` outside public.
-        shown_as: the view that users read instead.
         where: only rows with these values count.
     """
 
     url: str
     table: str
-    shown_as: str | None = None
     where: Mapping[str, str] | None = None
     started: float = field(default_factory=time.monotonic)
 
@@ -56,7 +54,7 @@ class Materializing:
         """What the step says: its counts, the table as it is now, the seconds it took, and what else it knows."""
         return dg.MaterializeResult(
             metadata={
-                **table_metadata(self.url, self.table, shown_as=self.shown_as, where=self.where),
+                **table_metadata(self.url, self.table, where=self.where),
                 **counts_metadata(counts),
                 **metadata,
                 "seconds": round(time.monotonic() - self.started, 3),
@@ -74,23 +72,21 @@ def permanent_errors_are_final() -> Iterator[None]:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
-def table_metadata(
-    url: str, table: str, *, shown_as: str | None = None, where: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def table_metadata(url: str, table: str, *, where: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Row count, name and columns of a table, from the same source as the DDL.
 
     Args:
         url: database.
         table: base table, `schema.name` outside public.
-        shown_as: the view that users read instead.
         where: only rows with these values count.
     """
     from sqlalchemy.dialects import postgresql
 
     from customer_assets.store.schema import metadata
+    from customer_assets.store.schema.views import view_of
 
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    described = metadata.tables[table]
+    described, view = metadata.tables[table], view_of(table)
     with connect(url) as connection:
         rows = count_rows(connection, table, where)
     columns = [
@@ -104,15 +100,15 @@ def table_metadata(
             ),
         )
         for column in described.columns
-        if shown_as is None or column.name not in INTERNAL
+        if view is None or column.name not in INTERNAL
     ]
-    if shown_as is not None:
-        columns.append(dg.TableColumn("last_synced_at", "timestamp with time zone", description="last known to be so"))
+    if view is not None:
+        columns += [dg.TableColumn(name, kind, description=view.own[name]) for name, kind in view.types.items()]
     return {
         "calls": 0,
         "bytes": 0,
         "dagster/row_count": rows,
-        "dagster/table_name": shown_as or table,
+        "dagster/table_name": view.name if view is not None else table,
         "dagster/column_schema": dg.TableSchema(columns=columns),
     }
 

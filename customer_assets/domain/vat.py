@@ -4,12 +4,86 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Literal
 
 from customer_assets.domain.country import country_code
 
+VatStatus = Literal["valid", "invalid", "unchecked"]
+
 _NOISE = re.compile(r"[^0-9A-Za-z]")
-PREFIXES = {"EL": "GR", "XI": "GB"}  # what VAT ids of Greece and Northern Ireland begin with -> country
+PREFIXES = {"EL": "GR", "XI": "GB", "CHE": "CH"}  # what VAT ids begin with -> country
 _PREFIXED = re.compile(r"[A-Z]{2}")
+_PLAIN = re.compile(r"([A-Z]{2})?([0-9]{8,12})")
+_BRANCH = re.compile(r"/\d{3}\s*$")  # of a company, behind its id
+_WORDS = re.compile(r"[0-9A-Z]+")
+# what people write before an id, also right before it
+_LABEL = re.compile(
+    r"^(?:BTW|TVA|VAT|TRN|GSTIN|GST|MWST|UST|IVA|KVK|ONDERNEMINGSNUMMER|NUMMER|NR|TAX)+(?=[A-Z]{0,2}[0-9])"
+)
+_FEWEST_DIGITS = 7
+
+
+@lru_cache(maxsize=65536)
+def normalized_vat(text: str, country: str | None) -> tuple[str | None, VatStatus]:
+    """A VAT id in one spelling with its country before it, and what its check digits say.
+
+    Args:
+        text: as somebody wrote it, with words around or not.
+        country: alpha-2 code of its owner, for ids without a prefix; None: not known.
+
+    Returns:
+        (id, `valid` or `invalid` by its check digits, `unchecked` where the country is not known or publishes none).
+        Without a country the id has no prefix; what is no id at all is None.
+    """
+    compact = _compact(text)
+    if compact is None:
+        return None, "invalid"
+    prefix = _prefix_of(compact)
+    code = PREFIXES.get(prefix, prefix) or country
+    body = compact.removeprefix(prefix)
+    if code is None:
+        return body, "unchecked"
+    if (found := valid_vat(compact, code)) is not None:
+        return found, "valid"
+    if code == "AE" and len(body) == 15 and body[0] == "1":
+        return f"AE{body}", "unchecked"
+    return f"{code}{body}", "unchecked" if _module(code) is None or code == "AE" else "invalid"
+
+
+def _compact(text: str) -> str | None:
+    """An id without what stands around it; None where it is none: too short, or one digit all along."""
+    text = text.upper()
+    if not _PLAIN.fullmatch(text):
+        words = _WORDS.findall(_BRANCH.sub("", text))
+        numbered = [number for number, word in enumerate(words) if any(map(str.isdigit, word))]
+        if not numbered:
+            return None
+        first = numbered[0]
+        before = _prefix_before(words[:first], words[first])
+        text = before + _LABEL.sub("", "".join(words[first : numbered[-1] + 1]))
+        if before:
+            text = before + _LABEL.sub("", text.removeprefix(before))
+    digits = "".join(filter(str.isdigit, text))
+    return text if len(digits) >= _FEWEST_DIGITS and len(set(digits)) > 1 else None
+
+
+def _prefix_before(words: list[str], number: str) -> str:
+    """The letters before an id's first digits that belong to it: a country, and a letter of the id itself."""
+    if _PREFIXED.match(_LABEL.sub("", number)):
+        return ""  # it has its own
+    letter = words[-1] if words and len(words[-1]) == 1 else ""
+    rest = words[:-1] if letter else words
+    if not rest or not (rest[-1] == "CHE" or (len(rest[-1]) == 2 and country_code(PREFIXES.get(rest[-1], rest[-1])))):
+        return letter
+    if rest[-1] in ("NO", "ID") and len(rest) > 1:
+        return letter  # "VAT No", not Norway
+    return rest[-1] + letter
+
+
+def _prefix_of(compact: str) -> str:
+    if compact.startswith("CHE"):
+        return "CHE"
+    return compact[:2] if _PREFIXED.match(compact) and country_code(PREFIXES.get(compact[:2], compact[:2])) else ""
 
 
 @lru_cache(maxsize=65536)
@@ -25,7 +99,7 @@ def valid_vat(number: str | None, country: str | None) -> str | None:
     compact = _NOISE.sub("", number).upper()
     if len(set(compact.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))) <= 1:  # 0000000000 and its like
         return None
-    prefix = compact[:2] if _PREFIXED.match(compact) else None
+    prefix = "CHE" if compact.startswith("CHE") else compact[:2] if _PREFIXED.match(compact) else None
     code = PREFIXES.get(prefix or "", prefix) or country_code(country)
     if code is None:
         return None
@@ -54,5 +128,5 @@ def _checked(code: str, candidate: str) -> str | None:
 def _module(code: str):  # type: ignore[no-untyped-def]
     from stdnum import get_cc_module
 
-    special = {"IL": "hp", "IN": "gstin"}
+    special = {"IL": "hp", "IN": "gstin", "CH": "uid"}
     return get_cc_module(code.lower(), special.get(code, "vat"))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from customer_assets.accounts import Account
+from customer_assets.domain.phone import Regions
 from customer_assets.settings import Settings
+from customer_assets.sources.registry import SYSTEMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Context:
     Attributes:
         url: the database.
         settings: those that belong to no single system.
+        accounts: those that are configured.
         trigger: cli, dagster or web; stands in sync_runs.
         dagster_run_id: the run that it is part of.
         progress: told about pages as they land.
@@ -33,6 +38,20 @@ class Context:
 
     url: str
     settings: Settings
+    accounts: tuple[Account, ...] = ()
     trigger: str = "cli"
     dagster_run_id: str | None = None
     progress: Callable[[Progress], None] = lambda _progress: None
+
+    def regions(self, account: str, source: str, settings: Any = None) -> Regions:
+        """What tells the country of phone numbers of an account, besides its customers.
+
+        Args:
+            account, source: whose rows.
+            settings: those of the account at that system; None: they are looked up.
+        """
+        if settings is None:
+            settings = next((a.settings for a in self.accounts if (a.account, a.system) == (account, source)), None)
+        own = getattr(settings, "phone_region", None) or self.settings.default_region
+        system = SYSTEMS.get(source)
+        return Regions(own, system.unproven_countries if system else frozenset())

@@ -96,6 +96,6 @@ def batch_of_edit(connection: Connection, context: Context, row: Mapping[str, An
         connection,
         account=row["account"],
         source=row["source"],
-        default_region=context.settings.default_region,
+        regions=context.regions(row["account"], row["source"]),
     )
     return Batch.of_edit(row["account"], row["source"], overlay)

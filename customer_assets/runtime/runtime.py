@@ -93,12 +93,20 @@ class Runtime:
         progress: Callable[[Progress], None] | None = None,
     ) -> Context:
         """What the verbs of `pipeline` are given."""
-        context = Context(self.url, self.configuration.settings, trigger=trigger, dagster_run_id=dagster_run_id)
+        context = Context(
+            self.url,
+            self.configuration.settings,
+            self.configuration.accounts,
+            trigger=trigger,
+            dagster_run_id=dagster_run_id,
+        )
         return replace(context, progress=progress) if progress else context
 
     def context_of_run(self, dagster_run_id: str) -> Context:
         """What the verbs called by one Dagster run are given; in sandbox mode with the sandbox's own settings."""
-        return Context(self.url, self.working.settings, trigger="dagster", dagster_run_id=dagster_run_id)
+        return Context(
+            self.url, self.working.settings, self.working.accounts, trigger="dagster", dagster_run_id=dagster_run_id
+        )
 
     def tell_dagster(
         self, metadata: Mapping[str, Mapping[str, Any]], description: str, *, months: Sequence[str] = ()

@@ -191,6 +191,7 @@ class System:
         owner_note: what somebody is told who edits one of its customers here.
         pushes: how customers are written to it; None: it is read alone.
         webhooks: how it tells of changes; None: it does not.
+        unproven_countries: what it gives as country where nobody said one, as alpha-2 codes.
     """
 
     name: str
@@ -204,6 +205,7 @@ class System:
     owner_note: str
     pushes: Pushes | None = None
     webhooks: Webhooks | None = None
+    unproven_countries: frozenset[str] = frozenset()
 
     def stream(self, entity: Entity) -> Stream:
         """The stream of an entity."""

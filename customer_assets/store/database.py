@@ -162,7 +162,34 @@ def _migrate(url: str) -> None:
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        for statement in _view_comments(connection):
+            connection.exec_driver_sql(statement)
     engine.dispose()
+
+
+def _view_comments(connection: Any) -> list[str]:
+    """Statements that say of each view and column what they are; the texts stand in `store/schema`."""
+    from customer_assets.store.schema.views import VIEWS, said_of
+
+    found = connection.exec_driver_sql(
+        """
+        select c.relname, a.attname
+        from pg_class c
+        join pg_namespace n on n.oid = c.relnamespace
+        join pg_attribute a on a.attrelid = c.oid
+        where n.nspname = 'public'
+            and c.relkind = 'v'
+            and a.attnum > 0
+        order by c.relname, a.attnum
+        """
+    ).fetchall()
+    texts = {f"view {view.name}": view.comment for view in VIEWS.values()}
+    texts |= {f"column {name}.{column}": said_of(VIEWS[name], column) for name, column in found if name in VIEWS}
+    return [f"comment on {what} is {_quoted(text)}" for what, text in texts.items()]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
 def hold_presence(connection: Connection, key: int) -> None:

@@ -113,7 +113,7 @@ def test_the_weekly_check_finds_a_customer_that_a_full_resolution_would_not_make
     one, other = (r["id"] for r in company.rows("select id from customer_rows order by id limit 2"))
     for table, key in (("customer_rows", "id"), ("ops.identity_index", "row_id")):
         company.do(
-            f"update {table} set customer_id = (select customer_id from customer_rows where id = %s) where {key} = %s",
+            f"update {table} set golden_id = (select golden_id from customer_rows where id = %s) where {key} = %s",
             one,
             other,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import phonenumbers
@@ -9,14 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from customer_assets.domain.cache.derived import derived_values
 from customer_assets.domain.country import country_code
 from customer_assets.domain.phone import (
+    Regions,
     _plainly_written,
+    is_placeholder,
     numbers_in,
     primary_email,
-    primary_phone,
-    region_of,
-    to_e164,
+    valid_e164,
 )
 
 
@@ -26,6 +28,10 @@ def person(mobile: str = "", phone: str = "", *, primary: bool = False, email: s
 
 def contact(*persons: dict[str, Any], **fields: str) -> dict[str, Any]:
     return {"contact_persons": list(persons), "country": "Netherlands", **fields}
+
+
+def primary(values: dict[str, Any]) -> str | None:
+    return derived_values(values, Regions())["primary_phone"]
 
 
 A, B, C, D = "+31205550101", "+31655500102", "+31205550103", "+31655500104"
@@ -46,16 +52,16 @@ A, B, C, D = "+31205550101", "+31655500102", "+31205550103", "+31655500104"
     ],
 )
 def test_order_of_numbers(values: dict[str, Any], expected: str | None) -> None:
-    assert primary_phone(values, "BE") == expected
+    assert primary(values) == expected
 
 
 def test_the_primary_phone_beats_the_second_persons_mobile() -> None:
     values = contact(person("", "+31 20 555 0101", primary=True), person("+31 6 5550 0102", ""))
-    assert primary_phone(values, "BE") == "+31205550101"
+    assert primary(values) == "+31205550101"
 
 
 def test_what_cannot_be_parsed_stays_as_received() -> None:
-    assert primary_phone({"phone": " ask Jan "}, "BE") == "ask Jan"
+    assert primary({"phone": " ask Jan "}) == "ask Jan"
 
 
 def test_e_mail_follows_the_same_order() -> None:
@@ -70,33 +76,59 @@ def test_e_mail_follows_the_same_order() -> None:
         ("03 555 01 02", "BE", "+3235550102"),
         ("+32 (0)470 55 01 02", "BE", "+32470550102"),
         ("0032470550102", "BE", "+32470550102"),
+        ("050-2345678", "IL", "+972502345678"),
         ("050-0000000", "IL", "+972500000000"),
+        ("050-123", "IL", None),
         ("Tel. 093310281 / 0475204156", "BE", "+3293310281"),
         ("0000", "BE", None),
         ("", "BE", None),
     ],
 )
 def test_e164(number: str, region: str, expected: str | None) -> None:
-    assert to_e164(number, region) == expected
+    assert valid_e164(number, region) == expected
 
 
 @pytest.mark.parametrize(
-    ("values", "region"),
+    ("values", "told_by", "expected"),
     [
-        ({"country": "België"}, "BE"),
-        ({"general_email": "info@noord.nl"}, "NL"),
-        ({"general_email": "info@noord.io"}, "DE"),
-        ({"general_email": "jan@yahoo.fr"}, "DE"),  # everybody's mail service
-        ({"general_email": "a@noord.be; c@zuid.nl"}, "BE"),
-        ({"general_email": "a@noord.nl, b@x.com"}, "NL"),
-        ({"country": "Bharat"}, "IN"),
-        ({"country": None, "vat_number": "NL 8929.50.614.B01"}, "NL"),
-        ({"country": "Atlantis", "vat_number": "12"}, "DE"),
-        ({}, "DE"),
+        ({"phone": "03 555 01 02", "country": "België", "vat_number": "NL8929.50.614.B01"}, "country", "+3235550102"),
+        ({"phone": "+32 3 555 01 02", "country": "Nederland"}, "number", "+3235550102"),
+        ({"phone": "0032 3 555 01 02"}, "number", "+3235550102"),
+        ({"phone": "020 555 01 01", "vat_number": "NL 8929.50.614.B01"}, "vat", "+31205550101"),
+        ({"phone": "020 555 01 01", "vat_number": "BTW: NL 8929.50.614.B01"}, "vat", "+31205550101"),
+        ({"phone": "020 555 01 01", "vat_number": "NL123"}, None, None),
+        ({"phone": "020 555 01 01", "mobile": "+31 6 5550 0102"}, "number", "+31205550101"),
+        ({"phone": "020 555 01 01", "general_email": "info@noord.nl"}, "mail", "+31205550101"),
+        ({"phone": "020 555 01 01", "billing_email": "a@noord.nl, b@x.com"}, "mail", "+31205550101"),
+        ({"phone": "020 555 01 01", "general_email": "info@noord.io"}, None, None),
+        ({"phone": "020 555 01 01", "general_email": "jan@yahoo.fr"}, None, None),  # everybody's mail service
+        ({"phone": "020 555 01 01", "country": "Atlantis"}, None, None),
+        ({"phone": "0470 55 01 02", "country": "Nederland"}, None, None),  # of Belgium, and nobody says so
+        ({"phone": "03 555 01", "country": "BE"}, None, None),  # too short
+        ({"phone": "+32 3 555 01"}, None, None),
+        ({"phone": "0000000000", "country": "BE"}, None, None),
     ],
 )
-def test_region_from_country_then_vat_then_default(values: dict[str, Any], region: str) -> None:
-    assert region_of(values, "DE") == region
+def test_the_country_of_a_number_is_evidenced(
+    values: dict[str, Any], told_by: str | None, expected: str | None
+) -> None:
+    derived = derived_values(values, Regions())
+    assert (derived["phone_e164"], derived["phone_region_from"]) == (expected, told_by)
+
+
+def test_a_sibling_tells_the_country_and_the_account_comes_last() -> None:
+    values = {"phone": "020 555 01 01", "contact_persons": [{"mobile": "06 5550 0102"}, {"phone": "+31 20 555 01 03"}]}
+    derived = derived_values(values, Regions("BE"))
+    assert (derived["primary_phone"], derived["phone_region_from"]) == ("+31655500102", "sibling")
+    derived = derived_values({"phone": "03 555 01 02"}, Regions("BE"))
+    assert (derived["primary_phone"], derived["phone_region_from"]) == ("+3235550102", "account")
+
+
+def test_a_country_that_the_source_fills_in_by_itself_tells_nothing() -> None:
+    values = {"phone": "03 555 01 02", "country": "IL", "general_email": "info@noord.be"}
+    derived = derived_values(values, Regions(unproven=frozenset({"IL"})))
+    assert (derived["primary_phone"], derived["phone_region_from"]) == ("+3235550102", "mail")
+    assert derived["country_code"] == "IL"
 
 
 @pytest.mark.parametrize("name", ["Israel", "ישראל", "IL", "ISR", "israël", "Israël"])
@@ -116,10 +148,22 @@ def test_a_country_in_any_spelling(name: str) -> None:
 @pytest.mark.slow
 def test_plainly_written_numbers_are_read_as_the_parser_reads_them(number: str, region: str) -> None:
     plain = _plainly_written(number, region)
-    if plain is not None:
-        parsed = phonenumbers.parse(number, region)
-        assert plain == phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-        assert phonenumbers.is_possible_number(parsed)
+    if plain is None:
+        return
+    try:
+        parsed = phonenumbers.parse(re.sub(r"^00", "+", number), region)
+    except phonenumbers.NumberParseException:
+        assert plain[0] is None
+        return
+    if plain[0] is None:
+        assert (
+            is_placeholder(number)
+            or is_placeholder(str(parsed.national_number))
+            or not phonenumbers.is_valid_number(parsed)
+        )
+    else:
+        assert phonenumbers.is_valid_number(parsed)
+        assert plain[0] == phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
 @pytest.mark.parametrize(
@@ -146,9 +190,9 @@ def test_plainly_written_numbers_are_read_as_the_parser_reads_them(number: str, 
 )
 def test_no_number_is_made_of_words_and_none_is_lost_between_two(written: str, numbers: list[str]) -> None:
     assert numbers_in(written) == numbers
-    assert (to_e164(written, "BE") is None) == (not numbers)
+    assert (valid_e164(written, "BE") is None) == (not numbers)
 
 
 def test_a_placeholder_is_passed_over_for_a_number() -> None:
-    assert primary_phone({"mobile": "0000000000", "phone": "03 555 01 02"}, "BE") == "+3235550102"
-    assert primary_phone({"mobile": "999999999"}, "BE") is None
+    assert primary({"mobile": "0000000000", "phone": "03 555 01 02", "country": "BE"}) == "+3235550102"
+    assert primary({"mobile": "999999999"}) is None

@@ -44,12 +44,12 @@ def test_a_delivery_for_a_customer_never_seen_creates_it(company: Company) -> No
 
 
 def test_absent_keeps_and_null_clears(company: Company) -> None:
-    land(company, "d1", client(email="a@b.be", tel="03 555 01 02"))
+    land(company, "d1", client(email="a@b.be", tel="+32 3 555 01 02"))
     apply(company)
     land(company, "d2", client(email=None, updatedAt="2026-11-20T11:00:00.000Z"))
     apply(company)
     row = company.rows("select general_email, phone from customers_cache")[0]
-    assert (row["general_email"], row["phone"]) == (None, "03 555 01 02")
+    assert (row["general_email"], row["phone"]) == (None, "+32 3 555 01 02")
     changes = company.rows("select field, origin, delivery_id from customer_changes")
     assert [(c["field"], c["origin"], c["delivery_id"]) for c in changes] == [("general_email", "webhook", "d2")]
 

@@ -142,13 +142,25 @@ def test_a_custom_field_that_changes_arrives(company: Company, dialect: str) -> 
 
 
 def test_a_rebuild_reads_numbers_by_the_rule_of_now(company: Company) -> None:
-    company.world.robaws["1003"] |= {"gsm": None, "tel": "03 555 01 02", "address": None, "vatIdNumber": None}
+    company.world.robaws["1003"] |= {"gsm": None, "tel": "0475 55 01 02", "address": None, "vatIdNumber": None}
+    company.world.robaws["1003"] |= {"email": None, "invoiceEmail": None}
+    company.settings = company.settings.model_copy(update={"default_region": "BE"})
     company.pull("robaws")
     phone = "select primary_phone from customers_cache where source_customer_id = '1003'"
-    assert company.value(phone) == "+3235550102"
+    assert company.value(phone) == "+32475550102"
     company.settings = company.settings.model_copy(update={"default_region": "NL"})
     company.pull("robaws", from_raw=True)
-    assert company.value(phone) == "+3135550102"
+    assert company.value(phone) == "+31475550102"
+
+
+def test_another_region_is_another_mapping(company: Company) -> None:
+    company.world.robaws["1003"] |= {"gsm": None, "tel": "0475 55 01 02", "address": None, "vatIdNumber": None}
+    company.world.robaws["1003"] |= {"email": None, "invoiceEmail": None}
+    shown = "select primary_phone, phone_e164, phone_region_from from customers_cache where source_customer_id = '1003'"
+    company.pull("robaws", options=PullOptions(full=True))
+    assert tuple(company.rows(shown)[0].values()) == ("0475 55 01 02", None, None)
+    company.pull("robaws", options=PullOptions(full=True), phone_region="BE")
+    assert tuple(company.rows(shown)[0].values()) == ("+32475550102", "+32475550102", "account")
 
 
 def test_a_rebuild_replays_deliveries(company: Company) -> None:

@@ -38,7 +38,7 @@ def add(company: Company, source: str, source_id: str, **fields: Any) -> int:
 
 
 def customer_of(company: Company, row: int) -> int:
-    found: int = company.value("select customer_id from customer_rows where id = %s", row)
+    found: int = company.value("select golden_id from customer_rows where id = %s", row)
     return found
 
 
@@ -53,7 +53,7 @@ def test_rows_of_one_customer_share_one_id_and_a_second_run_writes_nothing(compa
     assert (golden["name"], golden["email"], golden["row_count"]) == ("Noord BV", "jan@noord.be", 2)
     assert golden["provenance"]["email"] == other
     contacts = company.rows(
-        "select kind, value from customer_contacts where customer_id = %s order by 1, 2", golden["id"]
+        "select kind, value from customer_contacts where golden_id = %s order by 1, 2", golden["id"]
     )
     assert ("email", "jan@noord.be") in [(c["kind"], c["value"]) for c in contacts]
     tables = ("customers", "customer_rows", "customer_contacts", "match_reviews", "ops.identity_edges")
@@ -70,7 +70,7 @@ def test_a_merged_id_becomes_an_alias_and_a_split_keeps_the_larger_part(company:
         decide_pair(company.context, "robaws:0", other, decision="same", by="test")
     resolve_customers(company.context)
     assert {customer_of(company, row) for row in rows} == {ids[0]}
-    aliases = {a["old_id"]: a["customer_id"] for a in company.rows("select * from customer_aliases")}
+    aliases = {a["old_id"]: a["golden_id"] for a in company.rows("select * from customer_aliases")}
     assert aliases == {ids[1]: ids[0], ids[2]: ids[0]}
     decide_pair(company.context, "robaws:0", "robaws:2", decision="different", by="test")
     resolve_customers(company.context)
@@ -202,7 +202,7 @@ def test_aliases_follow_a_chain_of_merges_and_are_given_back(company: Company) -
     for pair in (("robaws:1", "robaws:2"), ("robaws:0", "robaws:1")):
         decide_pair(company.context, *pair, decision="same", by="test")
         resolve_customers(company.context)
-    aliases = {a["old_id"]: a["customer_id"] for a in company.rows("select * from customer_aliases")}
+    aliases = {a["old_id"]: a["golden_id"] for a in company.rows("select * from customer_aliases")}
     assert aliases == {ids[1]: ids[0], ids[2]: ids[0]}
     decide_pair(company.context, "robaws:1", "robaws:2", decision="different", by="test")
     resolve_customers(company.context)

@@ -87,7 +87,7 @@ def test_what_changed_alone_is_resolved_as_everything_would_be(company: Company)
         looked_at += result.compared
         assert disagreeing_rows(company.context) == (0, len(rows)), f"after step {step}"
         assert company.value("select count(*) from customers") == result.customers
-        assert company.value("select count(distinct customer_id) from customer_rows") == result.customers
+        assert company.value("select count(distinct golden_id) from customer_rows") == result.customers
     assert looked_at < 40 * len(rows) / 8
 
 
@@ -105,9 +105,9 @@ def test_a_decision_and_its_reversal_are_taken_up(company: Company) -> None:
 def test_a_full_resolution_changes_no_id(company: Company) -> None:
     fill(company, 60, Random(7))  # noqa: S311
     resolve_customers(company.context)
-    before = company.rows("select id, customer_id from customer_rows order by id")
+    before = company.rows("select id, golden_id from customer_rows order by id")
     assert resolve_customers(company.context, full=True).compared == len(before)
-    assert company.rows("select id, customer_id from customer_rows order by id") == before
+    assert company.rows("select id, golden_id from customer_rows order by id") == before
 
 
 def test_what_is_shared_by_two_vat_ids_since_a_change_is_nobodys_primary_one(company: Company) -> None:

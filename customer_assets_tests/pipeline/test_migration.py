@@ -181,10 +181,10 @@ def test_one_company_in_three_systems_is_one_customer_with_a_stable_id(filled: C
     first = resolve_customers(filled.context)
     assert first.customers < first.rows
     spread = filled.value(
-        "select max(n) from (select count(distinct source) as n from customers_cache group by customer_id) systems"
+        "select max(n) from (select count(distinct source) as n from customers_cache group by golden_id) systems"
     )
     assert spread >= 2
-    ids = filled.rows("select id, customer_id from customer_rows order by id")
+    ids = filled.rows("select id, golden_id from customer_rows order by id")
     again = resolve_customers(filled.context)
     assert (again.counts.created, again.counts.updated, again.counts.removed, again.counts.assigned) == (
         0,
@@ -192,7 +192,7 @@ def test_one_company_in_three_systems_is_one_customer_with_a_stable_id(filled: C
         0,
         0,
     )
-    assert filled.rows("select id, customer_id from customer_rows order by id") == ids
+    assert filled.rows("select id, golden_id from customer_rows order by id") == ids
     assert filled.value("select count(*) from customers where provenance ->> 'name' is null") == 0
 
 

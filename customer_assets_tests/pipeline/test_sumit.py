@@ -229,7 +229,7 @@ def test_a_row_of_another_system_is_created_once(company: Company, dialect: str)
         assert company.world.sumit[new]["ExternalIdentifier"] == "robaws:1003"
     link = company.rows("select * from ops.sumit_links where origin_id = %s", origin)[0]
     assert link["remote_id"] in (str(new), f"CRM-{new}")
-    own = company.rows("select source, customer_id from customers_cache where id = %s", link["row_id"])[0]
+    own = company.rows("select source, golden_id from customers_cache where id = %s", link["row_id"])[0]
     assert own["source"] == "sumit"
     assert [r.outcome for r in do_push(company, [origin], dialect=dialect).rows] == ["unchanged"]
     assert len(company.world.sumit) == count + 1
@@ -279,7 +279,7 @@ def test_a_customer_that_is_in_sumit_already_is_adopted(company: Company) -> Non
     company.pull("sumit")
     origin, own = robaws_id(company), row_id(company)
     golden = company.value("insert into customers (name) values ('x') returning id")
-    company.connection.execute("update customer_rows set customer_id = %s where id in (%s, %s)", [golden, origin, own])
+    company.connection.execute("update customer_rows set golden_id = %s where id in (%s, %s)", [golden, origin, own])
     company.connection.execute(
         "update customer_rows o set city = s.city, name = s.name, street = s.street, zipcode = s.zipcode, vat_number = s.vat_number, "
         "phone = s.phone, general_email = 'other@example.com' from customer_rows s where o.id = %s and s.id = %s",
@@ -571,7 +571,7 @@ def test_the_same_customer_is_never_created_twice(company: Company) -> None:
     company.pull("sumit")
     one, other = robaws_id(company), robaws_id(company, "1004")
     golden = company.value("insert into customers (name) values ('x') returning id")
-    company.connection.execute("update customer_rows set customer_id = %s where id in (%s, %s)", [golden, one, other])
+    company.connection.execute("update customer_rows set golden_id = %s where id in (%s, %s)", [golden, one, other])
     count = len(company.world.sumit)
     result = do_push(company, [one, one, other])
     assert [(r.id, r.outcome) for r in result.rows] == [(one, "created"), (other, "failed")]

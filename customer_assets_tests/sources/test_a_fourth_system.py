@@ -134,8 +134,8 @@ def test_its_customers_are_resolved_with_those_of_the_other_systems(
         """
         select r.source, c.name
         from customer_rows r
-        join customers c on c.id = r.customer_id
-        where r.customer_id = (select customer_id from customer_rows where source = 'toy' and source_customer_id = 'p0')
+        join customers c on c.id = r.golden_id
+        where r.golden_id = (select golden_id from customer_rows where source = 'toy' and source_customer_id = 'p0')
         order by r.source
         """
     )

@@ -269,7 +269,7 @@ def test_a_sync_started_here_is_seen_to_its_end(company: Company, site: Web, vis
     assert "created" in state["line"], state
     rows = company.value("select count(*) from customers_cache")
     assert rows > 0
-    assert company.value("select count(*) from customer_rows where customer_id is not null") == rows
+    assert company.value("select count(*) from customer_rows where golden_id is not null") == rows
 
 
 def test_a_push_shows_its_plan_first(company: Company, visitors: dict[str, Visitor]) -> None:
@@ -376,7 +376,7 @@ def test_a_customer_shows_why_its_records_are_one_and_they_are_told_apart(
     assert visitors["editor"].post(f"/customers/{one}/apart", other="0").status_code == 422
     assert visitors["editor"].post(f"/customers/{one}/apart", other=f"{other}").status_code == 303
     resolve_customers(company.context)
-    assert company.value("select count(distinct customer_id) from customer_rows") == 2
+    assert company.value("select count(distinct golden_id) from customer_rows") == 2
 
 
 def test_the_api_takes_a_token_where_one_is_set(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:

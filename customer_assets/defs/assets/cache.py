@@ -82,7 +82,7 @@ def _pulls(context: dg.AssetExecutionContext) -> bool:
 )
 def customers_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialization:
     """Load what has landed of customers."""
-    table = Materializing(runtime.url, "customer_rows", shown_as="customers_cache")
+    table = Materializing(runtime.url, "customer_rows")
     counts, by_account, never_filled = _load_all(context, runtime, "customers")
     return table.result(
         counts.as_dict(),
@@ -106,7 +106,7 @@ def customers_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
 )
 def invoices_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialization:
     """Load what has landed of invoices."""
-    table = Materializing(runtime.url, "invoice_rows", shown_as="invoices_cache")
+    table = Materializing(runtime.url, "invoice_rows")
     counts, by_account, _ = _load_all(context, runtime, "invoices")
     return table.result(
         counts.as_dict(), checks=[_counts_add_up(counts)], fetched=counts.fetched, by_account=by_account

@@ -70,7 +70,7 @@ def migrated_customers(
     context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime], config: MigrationConfig
 ) -> Materialization:
     """Write the invoice-born customers of the chosen months."""
-    table = Materializing(runtime.url, "customer_rows", shown_as="customers_cache")
+    table = Materializing(runtime.url, "customer_rows")
     work = runtime.context_of_run(context.run.run_id)
     with connect(work.url) as connection, connection.transaction(force_rollback=config.dry_run):
         result = migrate_customers(work, connection, context.partition_keys)

@@ -31,6 +31,7 @@ class Column:
         never_shared: what customers with different VAT ids have is not the primary one of any of them.
         resolves: identity looks at it, though it does not survive.
         derived: worked out here from other columns; no source gives it.
+        logged: what it was before stands in customer_changes, though it is derived.
         comment: for analysts.
     """
 
@@ -45,6 +46,7 @@ class Column:
     never_shared: bool = False
     resolves: bool = False
     derived: bool = False
+    logged: bool = False
     comment: str | None = None
 
     @property
@@ -59,7 +61,9 @@ CUSTOMER_COLUMNS = (
     Column("name", section=INFO, editable=True, indexed=True, survives="name", blank="Unknown Customer", comment="as the source writes it"),
     Column("company_name", section=INFO, editable=True, survives="name"),
     Column("legal_form", section=INFO, editable=True, survives="name"),
-    Column("vat_number", section=INFO, editable=True, indexed=True, survives=ALONE),
+    Column("vat_number", section=INFO, editable=True, indexed=True, survives="vat"),
+    Column("vat_normalized", derived=True, survives="vat", comment="the VAT id in one spelling, its country before it"),
+    Column("vat_status", derived=True, survives="vat", comment="valid or invalid by its check digits, unchecked, shared by customers of different names"),
     Column("role", section=INFO, editable=True, indexed=True, survives=ALONE),
     Column("status", section=INFO, editable=True),
     Column("assignee", section=INFO, editable=True),
@@ -69,10 +73,14 @@ CUSTOMER_COLUMNS = (
     Column("default_vat_tariff", section=INFO, editable=True),
     Column("gl_account", section=INFO, editable=True),
     Column("accessible_via_peppol", "boolean", section=INFO, editable=True, blank=False),
-    Column("phone", section=CONTACT, editable=True, indexed=True, survives=ALONE, never_shared=True),
+    Column("phone", section=CONTACT, editable=True, indexed=True, survives="phone", never_shared=True),
+    Column("phone_e164", derived=True, survives="phone", never_shared=True, comment="phone in E.164, where its country is evidenced and it is valid there"),
     Column("mobile", section=CONTACT, editable=True, indexed=True, resolves=True),
-    Column("primary_phone", section=CONTACT, derived=True, survives=ALONE, never_shared=True),
-    Column("general_email", section=CONTACT, editable=True, indexed=True, survives=ALONE, golden="email", never_shared=True),
+    Column("mobile_e164", derived=True, comment="mobile in E.164"),
+    Column("primary_phone", section=CONTACT, derived=True, logged=True, survives=ALONE, never_shared=True, comment="to reach it at: E.164, as received where that is not sure"),
+    Column("phone_region_from", derived=True, comment="what told the country of the numbers: number, country, vat, sibling, mail, account"),
+    Column("general_email", section=CONTACT, editable=True, indexed=True, survives="email", golden="email", never_shared=True),
+    Column("email_normalized", derived=True, survives="email", never_shared=True, comment="the first address of general_email, in lower case"),
     Column("billing_email", section=CONTACT, editable=True, survives=ALONE, never_shared=True),
     Column("website", section=CONTACT, editable=True, survives=ALONE),
     Column("whatsapp_client", "boolean", section=CONTACT, editable=True, blank=False),
@@ -82,6 +90,7 @@ CUSTOMER_COLUMNS = (
     Column("city", section=ADDRESS, editable=True, survives="address"),
     Column("state", section=ADDRESS, editable=True, survives="address"),
     Column("country", section=ADDRESS, editable=True, survives="address"),
+    Column("country_code", derived=True, survives="address", comment="the country as ISO 3166 alpha-2"),
     Column("contact_persons", "json", blank=[], resolves=True, comment="list of persons, as received"),
     Column("extra_fields", "json", blank={}, comment="Robaws extra fields, as received"),
     Column("metadata", "json", blank={}, derived=True, comment="keys of the source that no column holds"),

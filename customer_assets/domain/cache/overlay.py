@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from customer_assets.domain.phone import primary_email, primary_phone
+from customer_assets.domain.cache.derived import derived_values
+from customer_assets.domain.phone import Regions, primary_email
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,12 @@ class Overlays:
     Attributes:
         role_overrides: part of a name (casefolded) -> role, in the order they are tried.
         edits: row id -> field -> value.
-        default_region: country of phone numbers when nothing else tells.
+        regions: what tells the country of phone numbers besides the customer.
     """
 
     role_overrides: Mapping[str, str] = field(default_factory=dict)
     edits: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    default_region: str = "BE"
+    regions: Regions = field(default_factory=Regions)
 
 
 def visible_values(
@@ -52,8 +53,8 @@ def visible_values(
         over |= overlays.edits[row_id]
     if deleted:
         over["is_active"] = False
-    visible = {**source, **over} if over else dict(source)
-    visible["primary_phone"] = primary_phone(visible, overlays.default_region)
+    visible = {**source, **over}
+    visible |= derived_values(visible, overlays.regions)
     covered = {column: source.get(column) for column, value in over.items() if value != source.get(column)}
     return visible, covered or None
 

@@ -271,7 +271,7 @@ def changes_of(
     table: CacheTable, batch: Batch, source_id: str, row: Mapping[str, Any], update: Mapping[str, Any]
 ) -> Iterable[tuple[Any, ...]]:
     """What an update changes, one entry per field."""
-    for column in (*table.source_columns, "primary_phone", "deleted_at"):
+    for column in (*table.logged_columns, "deleted_at"):
         old, new = row[column], update[column]
         if old != new:
             yield (

@@ -59,6 +59,11 @@ class CacheTable:
         return tuple(column.name for column in self.declared if column.derived)
 
     @cached_property
+    def logged_columns(self) -> tuple[str, ...]:
+        """Columns whose changes are logged."""
+        return tuple(column.name for column in self.declared if column.logged or not column.derived)
+
+    @cached_property
     def blanks(self) -> Mapping[str, Any]:
         """Values of a new row's columns that the source does not speak of, where they are not null."""
         return {c.name: c.blank for c in self.declared if c.blank is not None and not c.derived}

@@ -13,16 +13,14 @@ from rapidfuzz.distance import OSA
 
 from customer_assets.domain.country import country_code
 from customer_assets.domain.identity.names import fold, is_latin
-from customer_assets.domain.phone import numbers_in, to_e164
+from customer_assets.domain.mail import addresses_in
+from customer_assets.domain.phone import numbers_in, possible_e164
 from customer_assets.domain.vat import PREFIXES, valid_vat
 from customer_assets.domain.wordlists import entries
 
 PHONE_TAIL = 8  # digits of the end that spellings with and without a country have in common
 _VAT_LABEL = re.compile(r"^(BTW|TVA|VAT|TRN|GSTIN|GST|MWST|UST|KVK|ID|NR|NO)+(?=[A-Z]{0,2}[0-9])")
 _NOISE = re.compile(r"[^0-9A-Z]")
-_PLACEHOLDER_MAIL = re.compile(
-    r"^(test|none|no-?reply|n/?a|unknown|onbekend|geen|x+)@|@(example|test|none|unknown)\.[a-z]+$"
-)
 _POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|\d{4,7})\b")
 _BOX = re.compile(r"\b(?:bus|box|bte|boite|apt|unit|suite|flat)\.?\s*\w+|(?<=\d)\s*/\s*\w+", re.IGNORECASE)
 _NUMBER = re.compile(r"\b(\d+)\s?([a-z])?\b")
@@ -63,7 +61,7 @@ def phone_keys(text: str | None) -> tuple[str, ...]:
             continue
         written = part[part.find("+") :] if "+" in part else f"+{digits[2:]}" if digits[:2] == "00" else None
         if written is not None:
-            found.append(to_e164(written, "ZZ") or f"+{digits.lstrip('0')}")
+            found.append(possible_e164(written, "ZZ") or f"+{digits.lstrip('0')}")
         else:
             found.append(digits.lstrip("0")[-PHONE_TAIL:])
     return tuple(dict.fromkeys(found))
@@ -87,11 +85,9 @@ def mail_keys(text: str | None) -> tuple[str, ...]:
     if not text:
         return ()
     found: list[str] = []
-    for part in re.split(r"[;,\s]+", text.strip()):
-        mail = part.strip("<>().").casefold().removeprefix("mailto:")
-        if re.fullmatch(r"[^@]+@[^@]+\.[a-z]{2,}", mail) and not _PLACEHOLDER_MAIL.search(mail):
-            local, _, domain = mail.partition("@")
-            found.append(f"{local.partition('+')[0] or local}@{_spelled(domain)}")
+    for mail in addresses_in(text):
+        local, _, domain = mail.partition("@")
+        found.append(f"{local.partition('+')[0] or local}@{_spelled(domain)}")
     return tuple(dict.fromkeys(found))
 
 

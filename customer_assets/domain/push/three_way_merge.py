@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from customer_assets.domain.phone import to_e164
+from customer_assets.domain.phone import possible_e164
 
 Policy = Literal["newest", "local", "remote", "review"]
 
@@ -85,5 +85,5 @@ def _comparable(field: str, value: Any) -> Any:
     if not text:
         return None
     if field == "phone":
-        return to_e164(text, "IL") or "".join(c for c in text if c.isalnum()).casefold()
+        return possible_e164(text, "IL") or "".join(c for c in text if c.isalnum()).casefold()
     return text.casefold() if field == "general_email" else text

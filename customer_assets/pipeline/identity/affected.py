@@ -56,7 +56,7 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
     affected |= {key for row in changed for key in index_keys(row)}
     affected |= {key for one in changes.removed for key in one.keys}
     near, _ = index.found_by(connection, _spreading(affected), at_most=LARGEST_BLOCK)
-    near |= changes.rows | index.rows_of_customers(connection, {one.customer_id for one in changes.removed})
+    near |= changes.rows | index.rows_of_customers(connection, {one.golden_id for one in changes.removed})
     looked_at = index.with_their_customers(connection, near)
     around = index.keys_of(connection, looked_at) | affected
     few, some_of_many = index.found_by(

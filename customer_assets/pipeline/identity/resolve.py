@@ -67,10 +67,10 @@ def disagreeing_rows(context: Context) -> tuple[int, int]:
         clusters = _clusters(connection, context, rows)
     stored: dict[int | None, set[int]] = defaultdict(set)
     for row in rows:
-        stored[row["customer_id"]].add(row["id"])
+        stored[row["golden_id"]].add(row["id"])
     ids = {(row["account"], *row_key(row)): row["id"] for row in rows}
     differing = 0
-    of_row = {row["id"]: row["customer_id"] for row in rows}
+    of_row = {row["id"]: row["golden_id"] for row in rows}
     for account, found in clusters.items():
         for keys in found.members.values():
             wanted = {ids[account, *key] for key in keys}
@@ -94,10 +94,10 @@ def _resolve_affected(connection: Connection, context: Context, affected: Affect
     shared = shared_values(everybody)
     records, assignments, reached_at = [], [], []
     for part, kept in zip(parts, ids, strict=True):
-        customer_id = kept if kept is not None else next(fresh)
-        records.append(golden_record(customer_id, part, shared))
-        assignments += [(row["id"], customer_id) for row in part]
-        reached_at += list(contacts_of(customer_id, part, shared))
+        golden_id = kept if kept is not None else next(fresh)
+        records.append(golden_record(golden_id, part, shared))
+        assignments += [(row["id"], golden_id) for row in part]
+        reached_at += list(contacts_of(golden_id, part, shared))
     counts = golden.store(connection, records, assignments)
     aliases.store_aliases(connection, merged, given_back)
     removed = golden.remove_unused(connection)
@@ -159,7 +159,7 @@ def _clusters(
     for row in rows:
         profiles.setdefault(row["account"], []).append(row_profile(row))
         if row["id"] in settled:
-            known.setdefault(row["account"], {}).setdefault(row["customer_id"], []).append(row_key(row))
+            known.setdefault(row["account"], {}).setdefault(row["golden_id"], []).append(row_key(row))
     settings = context.settings
     return {
         account: resolve(
@@ -181,7 +181,7 @@ def _indexed(
     rows: Iterable[Mapping[str, Any]], customers: Mapping[int, int], expected: Mapping[int, str]
 ) -> Iterator[index.Indexed]:
     for row in rows:
-        if (customer_id := customers.get(row["id"])) is not None:
+        if (golden_id := customers.get(row["id"])) is not None:
             # what changed since the region was found is to be looked at again, with its new neighbours
             fingerprint = (
                 row["fingerprint"]
@@ -189,7 +189,7 @@ def _indexed(
                 else "changed meanwhile"
             )
             ref = ref_of(row_key(row))
-            yield index.Indexed(row["id"], row["account"], ref, customer_id, fingerprint, index_keys(row))
+            yield index.Indexed(row["id"], row["account"], ref, golden_id, fingerprint, index_keys(row))
 
 
 def stable_ids(
@@ -201,23 +201,23 @@ def stable_ids(
     merge gets that one back. Where several met, the smallest id stays, and the others are aliases of it.
 
     Args:
-        parts: the rows of each cluster, with the customer_id that they have.
+        parts: the rows of each cluster, with the golden_id that they have.
         aliases: ids that were merged before -> rows that had them.
     """
     holders: dict[int, list[tuple[int, int]]] = {}
     for number, part in enumerate(parts):
-        for customer_id, count in Counter(row["customer_id"] for row in part if row["customer_id"] is not None).items():
-            holders.setdefault(customer_id, []).append((-count, number))
+        for golden_id, count in Counter(row["golden_id"] for row in part if row["golden_id"] is not None).items():
+            holders.setdefault(golden_id, []).append((-count, number))
     kept: list[int | None] = [None] * len(parts)
     merged: dict[int, tuple[int, list[int]]] = {}
-    for customer_id in sorted(holders):
-        _, number = min(holders[customer_id])
+    for golden_id in sorted(holders):
+        _, number = min(holders[golden_id])
         holder = kept[number]
         if holder is None:
-            kept[number] = customer_id
+            kept[number] = golden_id
         else:
-            had = [row["id"] for row in parts[number] if row["customer_id"] == customer_id]
-            merged[customer_id] = (holder, had)
+            had = [row["id"] for row in parts[number] if row["golden_id"] == golden_id]
+            merged[golden_id] = (holder, had)
     part_of = {row["id"]: number for number, part in enumerate(parts) for row in part}
     given_back: list[int] = []
     for old_id in sorted(aliases):

@@ -25,7 +25,7 @@ def shared_values(parts: Sequence[Sequence[Mapping[str, Any]]]) -> set[str]:
 
 
 def contacts_of(
-    customer_id: int, rows: Sequence[Mapping[str, Any]], shared: set[str]
+    golden_id: int, rows: Sequence[Mapping[str, Any]], shared: set[str]
 ) -> Iterator[tuple[int, str, str, int, bool]]:
     """All phones and e-mail addresses of a customer, each once, with a row that has it."""
     seen: set[tuple[str, str]] = set()
@@ -33,7 +33,7 @@ def contacts_of(
         for kind, value in _values_of(row):
             if (kind, value) not in seen:
                 seen.add((kind, value))
-                yield customer_id, kind, value, row["id"], _is_shared(value, shared)
+                yield golden_id, kind, value, row["id"], _is_shared(value, shared)
 
 
 def _values_of(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -50,14 +50,14 @@ def _keys_of(value: str) -> tuple[str, ...]:
     return mail_keys(value) if "@" in value else tuple(map(phone_tail, phone_keys(value)))
 
 
-def golden_record(customer_id: int, rows: Sequence[dict[str, Any]], shared: set[str]) -> dict[str, Any]:
+def golden_record(golden_id: int, rows: Sequence[dict[str, Any]], shared: set[str]) -> dict[str, Any]:
     """The surviving fields of one customer's rows, and which row each is from.
 
     Of each field: what somebody edited by hand, then valid values, then by rank of the system, then the newest, then the most
     frequent. Live rows come before deleted ones throughout.
     """
     record: dict[str, Any] = {
-        "id": customer_id,
+        "id": golden_id,
         "account": rows[0]["account"],
         "is_active": any(row["is_active"] for row in rows),
         "row_count": len(rows),

@@ -108,7 +108,7 @@ def migrate_customers(context: Context, connection: Connection, months: Sequence
             born.setdefault(cluster.origin, cluster.record())
     for account, records in sorted(by_account.items()):
         overlay = overlays.load_overlays(
-            connection, account=account, source=INVOICE, default_region=context.settings.default_region
+            connection, account=account, source=INVOICE, regions=context.regions(account, INVOICE)
         )
         batch = Batch.of_migration(account, INVOICE, overlay)
         sightings = [Sighting(record, now_utc()) for record in records.values()]

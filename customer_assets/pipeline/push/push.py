@@ -71,7 +71,7 @@ def push_locked(
             connection,
             account=account.account,
             source=account.system,
-            default_region=context.settings.default_region,
+            regions=context.regions(account.account, account.system),
         )
         reconcile(connection, account, Batch(account.account, account.system, overlay))
     result.planned, settled, result.unchanged = plan_push(connection, account, ids)

@@ -121,7 +121,7 @@ class PushRun:
 
     @cached_property
     def _mapper(self) -> Mapper:
-        return Mapper(self.stream.mapping(self.sync.account.settings))
+        return Mapper(self.sync.mapping(self.stream))
 
     # --- links ---
 

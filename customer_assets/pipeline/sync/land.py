@@ -73,7 +73,7 @@ async def land_stream(run: SyncRun, source: Source, stream: Stream, since: datet
     scan, gate = _begin_or_resume(run, stream, since)
     landed = LandResult(stream, scan)
     positions = scans.landed_positions(run.connection, scan.id)
-    watch = _Watch(run.connection, stream, stream.mapping(run.account.settings), since)
+    watch = _Watch(run.connection, stream, run.mapping(stream), since)
     if positions:
         landed.messages.append(f"{stream.name}: resumed after {len(positions)} pages")
         for stored in raw_pages.read_pages(run.connection, scan.id):
@@ -155,7 +155,7 @@ def _begin_or_resume(run: SyncRun, stream: Stream, since: datetime | None) -> tu
     scan = scans.begin_scan(run.connection, key, kind=kind, parameters=parameters, sync_run_id=run.id)
     if kind != "full" or not run.options.page_gate:
         return scan, Gate()
-    salt = Mapper(stream.mapping(run.account.settings)).salt
+    salt = Mapper(run.mapping(stream)).salt
     gate = open_gate(run.connection, key, entity=stream.entity, salt=salt)
     keep_gated(run.connection, scan.id, gate)
     return scan, gate

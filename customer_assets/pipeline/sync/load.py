@@ -98,7 +98,7 @@ class _Loading:
     def __init__(self, run: SyncRun, stream: Stream) -> None:
         self.run, self.stream, self.connection = run, stream, run.connection
         self.table = tables.of_entity(stream.entity)
-        self.reader = Reader(run.account, stream)
+        self.reader = Reader(run.mapping(stream), stream)
         self.result = LoadResult()
         self.batch = self.batch_now()
         self.full_records = 0
@@ -269,7 +269,7 @@ class _Loading:
         waiting = rejects.open_rejects(self.connection, **self.whose)
         sightings: list[Sighting] = []
         resolved: list[int] = []
-        reader = Reader(self.run.account, self.stream)  # what these tell beside was noted when they were set aside
+        reader = Reader(self.reader.mapping, self.stream)  # what these tell beside was noted when they were set aside
         for reject in waiting:
             read = reader.read([(reject["record"].encode(), reject["seen_at"])])
             if not read.rejects:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from customer_assets.accounts import Account
-from customer_assets.domain.cache.mapping import Mapper, Record, decode_record, named_extra_fields
+from customer_assets.domain.cache.mapping import Mapper, Record, RecordMapping, decode_record, named_extra_fields
 from customer_assets.domain.cache.row import Sighting
 from customer_assets.errors import RecordError
 from customer_assets.sources.system import Stream
@@ -41,8 +40,8 @@ class Reader:
         dropped: why values were left out, and how often.
     """
 
-    def __init__(self, account: Account, stream: Stream) -> None:
-        self.mapping = stream.mapping(account.settings)
+    def __init__(self, mapping: RecordMapping, stream: Stream) -> None:
+        self.mapping = mapping
         self.mapper = Mapper(self.mapping)
         self._unfilled = {f.column for f in self.mapping.fields if f.paths}
         self.extra_fields: dict[str, str] = {}

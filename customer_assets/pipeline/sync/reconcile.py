@@ -122,7 +122,7 @@ def reconcile(
                 connection,
                 account=account.account,
                 source=account.system,
-                default_region=batch.overlays.default_region,
+                regions=batch.overlays.regions,
             )
             overlays.show_anew(connection, replace(batch, overlays=overlay), result.shown_anew)
     return result

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Self
 
 from customer_assets.accounts import Account
+from customer_assets.domain.cache.derived import rules_of
+from customer_assets.domain.cache.mapping import RecordMapping
 from customer_assets.domain.cache.overlay import Overlays
 from customer_assets.domain.cache.row import Counts
+from customer_assets.domain.phone import Regions
 from customer_assets.errors import CustomerAssetsError, SourceError
 from customer_assets.pipeline.context import Context
 from customer_assets.sources.kit.client import Source
@@ -185,13 +189,22 @@ class SyncRun:
         """Where the answers of a stream stand in the raw tables."""
         return StreamKey(self.account.account, self.account.system, stream or "")
 
+    @cached_property
+    def regions(self) -> Regions:
+        """What tells the country of the account's phone numbers."""
+        return self.context.regions(self.account.account, self.account.system, self.account.settings)
+
+    def mapping(self, stream: Stream) -> RecordMapping:
+        """How the records of a stream become rows under the account's settings."""
+        return replace(stream.mapping(self.account.settings), rules=rules_of(self.regions))
+
     def overlays(self) -> Overlays:
         """Role overrides and edits of the account's rows, as they are now."""
         return overlays.load_overlays(
             self.connection,
             account=self.account.account,
             source=self.account.system,
-            default_region=self.context.settings.default_region,
+            regions=self.regions,
         )
 
     @asynccontextmanager

@@ -104,7 +104,7 @@ class _Applier:
         self._connection, self._account, self._source = connection, account, source
         self._mapper = Mapper(mapping)
         self._overlays = overlays.load_overlays(
-            connection, account=account, source=source, default_region=context.settings.default_region
+            connection, account=account, source=source, regions=context.regions(account, source)
         )
         state = watermarks.stream_state(connection, account=account, source=source, entity="customers")
         self._scanned_at = state.last_full_started_at

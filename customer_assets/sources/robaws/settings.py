@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from customer_assets.settings import SystemSettings
+from customer_assets.settings import Region, SystemSettings
 
 
 class RobawsSettings(SystemSettings, toml_table="robaws"):
@@ -32,6 +32,9 @@ class RobawsSettings(SystemSettings, toml_table="robaws"):
     burst: int = Field(19, ge=1, description="Calls that may go at once; the documented bucket holds about 20")
     concurrency: int = Field(8, ge=1, description="Pages in flight")
     daily_reserve: int = Field(500, ge=0, description="Calls of the day's quota that bulk work leaves untouched")
+    phone_region: Region = Field(
+        None, description="Country (`BE`) of this account's phone numbers; unset: DEFAULT_REGION"
+    )
     connect_timeout: float = Field(5.0, gt=0, description="Seconds")
     read_timeout: float = Field(30.0, gt=0, description="Seconds")
     retry_seconds: float = Field(60.0, ge=0, description="Total budget for retries of one call, in seconds")

@@ -37,6 +37,7 @@ SYSTEM = System(
     client=lambda settings, _tokens, size: Sumit(settings, page_size=size),
     largest_page=PAGE_SIZE,
     rank=2,
+    unproven_countries=frozenset({"IL"}),  # the default of its records (docs/systems/sumit.md#fields)
     owner_note="What you write here is pushed to SUMIT by the next bidirectional sync. Where SUMIT changed the same field "
     "meanwhile, the policy decides.",
     pushes=Pushes(

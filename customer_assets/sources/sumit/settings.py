@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from customer_assets.settings import SystemSettings
+from customer_assets.settings import Region, SystemSettings
 
 
 class SumitSettings(SystemSettings, toml_table="sumit"):
@@ -64,6 +64,9 @@ class SumitSettings(SystemSettings, toml_table="sumit"):
     )
     nightly: Literal["off", "on"] = Field(
         "off", description="on: the 03:00 schedule does SUMIT, the 02:00 one leaves it"
+    )
+    phone_region: Region = Field(
+        None, description="Country (`BE`) of this account's phone numbers; unset: DEFAULT_REGION"
     )
     connect_timeout: float = Field(5.0, gt=0, description="Seconds")
     read_timeout: float = Field(30.0, gt=0, description="Seconds")

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from customer_assets.settings import SystemSettings
+from customer_assets.settings import Region, SystemSettings
 
 
 class ZohoSettings(SystemSettings, toml_table="zoho"):
@@ -30,6 +30,9 @@ class ZohoSettings(SystemSettings, toml_table="zoho"):
     modified_since: Literal["off", "try"] = Field("try", description="Filter contacts by last_modified_time; checked")
     overlap_seconds: int = Field(300, ge=0, description="How far an incremental pull reaches back before the watermark")
     full_scan_days: float = Field(7.0, ge=0, description="A full scan at least this often; it alone finds deletions")
+    phone_region: Region = Field(
+        None, description="Country (`BE`) of this account's phone numbers; unset: DEFAULT_REGION"
+    )
     connect_timeout: float = Field(5.0, gt=0, description="Seconds")
     read_timeout: float = Field(30.0, gt=0, description="Seconds")
     retry_seconds: float = Field(150.0, ge=0, description="Total budget for retries of one call, in seconds")

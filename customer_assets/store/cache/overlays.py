@@ -12,6 +12,7 @@ from customer_assets.domain.cache.columns import COLUMN_OF
 from customer_assets.domain.cache.overlay import Overlays, source_values
 from customer_assets.domain.cache.row import Batch, changes_of
 from customer_assets.domain.cache.tables import CUSTOMERS
+from customer_assets.domain.phone import Regions
 from customer_assets.store.cache.upsert import write_changes, write_updates
 from customer_assets.store.database import Connection
 
@@ -47,7 +48,7 @@ def link_all_invoices(connection: Connection) -> None:
         link_invoices(connection, account=row["account"], source=row["source"])
 
 
-def load_overlays(connection: Connection, *, account: str, source: str, default_region: str) -> Overlays:
+def load_overlays(connection: Connection, *, account: str, source: str, regions: Regions) -> Overlays:
     """Role overrides and open local edits of one account and source."""
     roles = connection.execute("select name_contains, role from ops.role_overrides order by name_contains").fetchall()
     edits: dict[int, dict[str, Any]] = {}
@@ -63,7 +64,7 @@ def load_overlays(connection: Connection, *, account: str, source: str, default_
         {"account": account, "source": source},
     ):
         edits.setdefault(row["row_id"], {})[row["field"]] = edited_value(row["field"], row["value"])
-    return Overlays({row["name_contains"].casefold(): row["role"] for row in roles}, edits, default_region)
+    return Overlays({row["name_contains"].casefold(): row["role"] for row in roles}, edits, regions)
 
 
 def edited_value(field: str, value: Any) -> Any:

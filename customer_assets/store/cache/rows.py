@@ -43,12 +43,12 @@ def join_customer(connection: Connection, row_id: int, *, origin_id: int) -> Non
     connection.execute(
         """
         update customer_rows r
-        set customer_id = o.customer_id
+        set golden_id = o.golden_id
         from customer_rows o
         where r.id = %s
             and o.id = %s
-            and r.customer_id is null
-            and o.customer_id is not null
+            and r.golden_id is null
+            and o.golden_id is not null
         """,
         [row_id, origin_id],
     )

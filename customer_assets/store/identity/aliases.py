@@ -25,13 +25,13 @@ def store_aliases(
     if given_back:
         connection.execute("delete from customer_aliases where old_id = any(%s)", [list(given_back)])
     for old, (new, row_ids) in sorted(merged.items()):
-        connection.execute("update customer_aliases set customer_id = %s where customer_id = %s", [new, old])
+        connection.execute("update customer_aliases set golden_id = %s where golden_id = %s", [new, old])
         connection.execute(
             """
-            insert into customer_aliases as a (old_id, customer_id, row_ids)
+            insert into customer_aliases as a (old_id, golden_id, row_ids)
             values (%s, %s, %s)
             on conflict (old_id) do update
-            set customer_id = excluded.customer_id,
+            set golden_id = excluded.golden_id,
                 row_ids = excluded.row_ids
             """,
             [old, new, list(row_ids)],

@@ -22,11 +22,11 @@ def store_contacts(
     connection.execute(
         """
         delete from customer_contacts c
-        where c.customer_id = any(%s)
+        where c.golden_id = any(%s)
             and not exists (
                 select
                 from pg_temp.staged_contacts s
-                where (s.customer_id, s.kind, s.value) = (c.customer_id, c.kind, c.value)
+                where (s.golden_id, s.kind, s.value) = (c.golden_id, c.kind, c.value)
             )
         """,
         [list(of)],
@@ -36,7 +36,7 @@ def store_contacts(
         insert into customer_contacts as c
         select *
         from pg_temp.staged_contacts
-        on conflict (customer_id, kind, value) do update
+        on conflict (golden_id, kind, value) do update
         set row_id = excluded.row_id,
             is_shared = excluded.is_shared
         where (c.row_id, c.is_shared) is distinct from (excluded.row_id, excluded.is_shared)

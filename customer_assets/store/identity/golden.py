@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from customer_assets.domain.cache.columns import RESOLVED, SURVIVING
-from customer_assets.store.database import Connection
+from customer_assets.store.database import Connection, scalar
 
 COLUMNS = (*(column.golden_name for column in SURVIVING), "is_active", "row_count", "provenance")
 
@@ -45,7 +45,7 @@ def rows_to_resolve(
     return connection.execute(
         f"""
         select
-            r.id, r.account, r.source, r.source_customer_id, r.customer_id, {LOOKED_AT}, {EDITED} as edited,
+            r.id, r.account, r.source, r.source_customer_id, r.golden_id, {LOOKED_AT}, {EDITED} as edited,
             {FINGERPRINT} as fingerprint
         from customer_rows r
         where %(ids)s::bigint[] is null
@@ -95,15 +95,34 @@ def store(
             order by id
             """
         ).rowcount
-        assigned = connection.execute(
-            """
-            update customer_rows r
-            set customer_id = s.customer_id
-            from pg_temp.staged_assignments s
-            where r.id = s.row_id
-                and r.customer_id is distinct from s.customer_id
-            """
-        ).rowcount
+        assigned = int(
+            scalar(
+                connection,
+                """
+                with moved as (
+                    update customer_rows r
+                    set golden_id = s.golden_id
+                    from pg_temp.staged_assignments s
+                    where r.id = s.row_id
+                        and r.golden_id is distinct from s.golden_id
+                    returning r.id, r.golden_id
+                ),
+                invoices as (
+                    update legacy_invoices l
+                    set golden_id = m.golden_id
+                    from moved m
+                    where l.customer_id = m.id
+                ),
+                reminders as (
+                    update payment_reminders p
+                    set golden_id = m.golden_id
+                    from moved m
+                    where p.customer_id = m.id
+                )
+                select count(*) from moved
+                """,
+            )
+        )
     return GoldenCounts(created, updated, 0, assigned)
 
 
@@ -119,7 +138,7 @@ def _stage(
         writer.writerow(values)
     own = ", ".join(COLUMNS)
     connection.execute("create temporary table if not exists staged_customers as select * from customers with no data")
-    connection.execute("create temporary table if not exists staged_assignments (row_id bigint, customer_id bigint)")
+    connection.execute("create temporary table if not exists staged_assignments (row_id bigint, golden_id bigint)")
     connection.execute("truncate staged_customers, staged_assignments")
     with connection.cursor().copy(
         f"copy pg_temp.staged_customers (id, account, {own}) from stdin (format csv)"
@@ -135,7 +154,7 @@ def _stage(
 def remove_unused(connection: Connection) -> int:
     """Delete customers that no cache row is of; ids that were merged live on as aliases. Returns how many."""
     return connection.execute(
-        "delete from customers c where not exists (select from customer_rows r where r.customer_id = c.id)"
+        "delete from customers c where not exists (select from customer_rows r where r.golden_id = c.id)"
     ).rowcount
 
 

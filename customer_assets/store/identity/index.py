@@ -16,7 +16,7 @@ class Indexed:
     Attributes:
         row_id: of the cache row.
         account, ref: its name.
-        customer_id: what it was resolved to.
+        golden_id: what it was resolved to.
         fingerprint: hash of what it said then.
         keys: what it is found by, each beginning with the account.
     """
@@ -24,7 +24,7 @@ class Indexed:
     row_id: int
     account: str
     ref: str
-    customer_id: int
+    golden_id: int
     fingerprint: str
     keys: Sequence[str]
 
@@ -57,7 +57,7 @@ def changes(connection: Connection, *, engine: str) -> Changes:
         from customer_rows r
         left join ops.identity_index i on i.row_id = r.id
         where i.said is distinct from {FINGERPRINT}
-            or i.customer_id is distinct from r.customer_id
+            or i.golden_id is distinct from r.golden_id
         """,
         {"engine": engine},
     )
@@ -74,7 +74,7 @@ def changes(connection: Connection, *, engine: str) -> Changes:
     rows |= {row["row_id"] for row in decided}
     removed = connection.execute(
         """
-        select i.row_id, i.account, i.ref, i.customer_id, i.said as fingerprint, i.keys
+        select i.row_id, i.account, i.ref, i.golden_id, i.said as fingerprint, i.keys
         from ops.identity_index i
         where not exists (select from customer_rows r where r.id = i.row_id)
         """
@@ -111,10 +111,10 @@ def found_by(
         """
         with holders as (
             -- one look into the index for each key: beside an array of thousands, each key of each row would be compared
-            select w.key, i.row_id, i.customer_id
+            select w.key, i.row_id, i.golden_id
             from unnest(%(keys)s::text[]) as w (key)
             cross join lateral (
-                select i.row_id, i.customer_id
+                select i.row_id, i.golden_id
                 from ops.identity_index i
                 where i.keys @> array[w.key]
                 limit greatest(%(at_most)s + 1, %(sample)s * 10)
@@ -122,8 +122,8 @@ def found_by(
         ), counted as (
             select key, row_id,
                 count(*) over (partition by key) > %(at_most)s as is_crowded,
-                dense_rank() over (partition by key order by customer_id) as customer,
-                row_number() over (partition by key, customer_id order by row_id) as nth
+                dense_rank() over (partition by key order by golden_id) as customer,
+                row_number() over (partition by key, golden_id order by row_id) as nth
             from holders
         )
         select distinct row_id, is_crowded
@@ -149,7 +149,7 @@ def with_their_customers(connection: Connection, row_ids: Collection[int]) -> se
         """
         select o.id
         from customer_rows r
-        join customer_rows o on o.customer_id = r.customer_id
+        join customer_rows o on o.golden_id = r.golden_id
         where r.id = any(%s)
         """,
         [list(row_ids)],
@@ -157,9 +157,9 @@ def with_their_customers(connection: Connection, row_ids: Collection[int]) -> se
     return set(row_ids) | {row["id"] for row in rows}
 
 
-def rows_of_customers(connection: Connection, customer_ids: Collection[int]) -> set[int]:
+def rows_of_customers(connection: Connection, golden_ids: Collection[int]) -> set[int]:
     """All rows of these customers."""
-    rows = connection.execute("select id from customer_rows where customer_id = any(%s)", [sorted(customer_ids)])
+    rows = connection.execute("select id from customer_rows where golden_id = any(%s)", [sorted(golden_ids)])
     return {row["id"] for row in rows}
 
 
@@ -170,23 +170,23 @@ def store(connection: Connection, indexed: Iterable[Indexed]) -> None:
     )
     connection.execute("truncate pg_temp.staged_index")
     with connection.cursor().copy(
-        "copy pg_temp.staged_index (row_id, account, ref, said, customer_id, keys) from stdin"
+        "copy pg_temp.staged_index (row_id, account, ref, said, golden_id, keys) from stdin"
     ) as copy:
         for one in indexed:
-            copy.write_row((one.row_id, one.account, one.ref, one.fingerprint, one.customer_id, list(one.keys)))
+            copy.write_row((one.row_id, one.account, one.ref, one.fingerprint, one.golden_id, list(one.keys)))
     connection.execute(
         """
-        insert into ops.identity_index as i (row_id, account, ref, said, customer_id, keys)
-        select row_id, account, ref, said, customer_id, keys
+        insert into ops.identity_index as i (row_id, account, ref, said, golden_id, keys)
+        select row_id, account, ref, said, golden_id, keys
         from pg_temp.staged_index
         on conflict (row_id) do update
         set account = excluded.account,
             ref = excluded.ref,
             said = excluded.said,
-            customer_id = excluded.customer_id,
+            golden_id = excluded.golden_id,
             keys = excluded.keys,
             resolved_at = now()
-        where (i.said, i.customer_id, i.keys) is distinct from (excluded.said, excluded.customer_id, excluded.keys)
+        where (i.said, i.golden_id, i.keys) is distinct from (excluded.said, excluded.golden_id, excluded.keys)
         """
     )
     # `found_by` is planned with what is there now, and must not read through keys that wait to be sorted in

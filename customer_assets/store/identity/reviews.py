@@ -80,7 +80,7 @@ def remove_answered(connection: Connection) -> None:
             and a.ref = m.one_ref
             and b.account = m.account
             and b.ref = m.other_ref
-            and a.customer_id = b.customer_id
+            and a.golden_id = b.golden_id
         """
     )
     connection.execute(
@@ -89,7 +89,7 @@ def remove_answered(connection: Connection) -> None:
         using (
             select m.id,
                 row_number() over (
-                    partition by least(a.customer_id, b.customer_id), greatest(a.customer_id, b.customer_id)
+                    partition by least(a.golden_id, b.golden_id), greatest(a.golden_id, b.golden_id)
                     order by m.weight desc, m.id
                 ) as nth
             from match_reviews m

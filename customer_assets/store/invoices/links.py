@@ -38,6 +38,7 @@ def write_links(connection: Connection, links: Iterable[InvoiceLink]) -> int:
             """
             update legacy_invoices l
             set customer_id = s.customer_id,
+                golden_id = (select c.golden_id from customer_rows c where c.id = s.customer_id),
                 match_rule = s.match_rule,
                 match_score = s.match_score,
                 unlinked_reason = s.unlinked_reason,

@@ -153,8 +153,11 @@ def _settle(connection: Connection) -> ReminderCounts:
     created = connection.execute(
         """
         insert into payment_reminders
-            (account, invoice_id, customer_id, reminder_type, scheduled_date, channel, phone, status, skip_reason)
-        select account, invoice_id, customer_id, reminder_type, scheduled_date, channel, phone, status, skip_reason
+            (account, invoice_id, customer_id, golden_id, reminder_type, scheduled_date, channel, phone, status, skip_reason)
+        select
+            account, invoice_id, customer_id,
+            (select c.golden_id from customer_rows c where c.id = s.customer_id),
+            reminder_type, scheduled_date, channel, phone, status, skip_reason
         from pg_temp.staged_reminders s
         where not exists (
             select
@@ -176,6 +179,7 @@ def _update_planned(connection: Connection) -> int:
         """
         update payment_reminders r
         set customer_id = s.customer_id,
+            golden_id = (select c.golden_id from customer_rows c where c.id = s.customer_id),
             reminder_type = s.reminder_type,
             channel = s.channel,
             phone = s.phone,

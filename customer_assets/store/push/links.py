@@ -259,7 +259,7 @@ def twins(connection: Connection, origin_id: int) -> list[dict[str, Any]]:
         """
         select s.id, s.source_customer_id, l.origin_id
         from customer_rows o
-        join customer_rows s on s.customer_id = o.customer_id
+        join customer_rows s on s.golden_id = o.golden_id
         left join ops.sumit_links l on l.row_id = s.id
         where o.id = %s
             and s.account = o.account

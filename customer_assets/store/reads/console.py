@@ -269,11 +269,11 @@ def customer(connection: Connection, customer_id: int) -> dict[str, Any] | None:
         "legacy": "select source_invoice_id, invoice_date, total, currency_code, match_rule, match_score from legacy_invoices where customer_id = %(id)s order by invoice_date desc nulls last limit 50",
         "reminders": "select scheduled_date, reminder_type, status, skip_reason from payment_reminders where customer_id = %(id)s order by scheduled_date desc limit 50",
         "changes": "select field, old_value, new_value, origin, changed_at from customer_changes where cache_id = %(id)s order by id desc limit 100",
-        "same": "select id, name, source, source_customer_id, city from customer_rows where customer_id = %(customer)s and id <> %(id)s order by source, id limit 50",
+        "same": "select id, name, source, source_customer_id, city from customer_rows where golden_id = %(golden)s and id <> %(id)s order by source, id limit 50",
         "edits": "select field, value, base_value, edited_by, edited_at from ops.field_edits where row_id = %(id)s and released_at is null order by field",
         "pushes": "select outcome, reason, pushed_at from ops.push_results where row_id = %(id)s order by id desc limit 20",
     }
-    parameters = {"id": customer_id, "customer": row["customer_id"]}
+    parameters = {"id": customer_id, "golden": row["golden_id"]}
     found = {name: connection.execute(q, parameters).fetchall() for name, q in queries.items()}
     refs = [f"{r['source']}:{r['source_customer_id']}" for r in (row, *found["same"])]
     found["evidence"] = edges.edges_of(connection, refs, account=row["account"])

@@ -187,7 +187,23 @@ RULES = (
         """
         select c.id::text as example
         from customers c
-        where not exists (select from customer_rows r where r.customer_id = c.id and r.account = c.account)
+        where not exists (select from customer_rows r where r.golden_id = c.id and r.account = c.account)
+        """,
+    ),
+    Rule(
+        "golden_id_differs",
+        "customers",
+        "an old invoice and a reminder are of the customer that their cache row is of",
+        """
+        select 'legacy:' || l.source_invoice_id as example
+        from legacy_invoices l
+        left join customer_rows c on c.id = l.customer_id
+        where l.golden_id is distinct from c.golden_id
+        union all
+        select 'reminder:' || p.id
+        from payment_reminders p
+        left join customer_rows c on c.id = p.customer_id
+        where p.golden_id is distinct from c.golden_id
         """,
     ),
     Rule(

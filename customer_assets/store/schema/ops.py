@@ -110,6 +110,18 @@ raw_scan_chunks = Table(
     comment="Pages that a scan found as the loaded scan before it left them: some at a time, not opened again.",
 )
 
+set_back_rows = Table(
+    "set_back_rows",
+    metadata,
+    Column("entity", Text, primary_key=True, comment="customers or invoices"),
+    Column("account", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("source_id", Text, primary_key=True),
+    Column("scan_id", BigInteger, nullable=False, comment="the scan that showed it so"),
+    schema="ops",
+    comment="Records that the last complete scan showed older than they are stored: a second one in a row is believed.",
+)
+
 unsettled_rows = Table(
     "unsettled_rows",
     metadata,
@@ -415,7 +427,7 @@ identity_index = Table(
     Column("account", Text, nullable=False),
     Column("ref", Text, nullable=False, comment="system:id"),
     Column("said", Text, nullable=False, comment="hash of the row and of the engine when it was resolved last"),
-    Column("customer_id", BigInteger, nullable=False, comment="customers.id that it was resolved to"),
+    Column("golden_id", BigInteger, nullable=False, comment="customers.id that it was resolved to"),
     Column("keys", ARRAY(Text), nullable=False, comment="what it is found by: phones, mailboxes, address, names"),
     instant("resolved_at", "", default=True),
     Index(None, "keys", postgresql_using="gin"),

@@ -8,7 +8,20 @@ select
     r.role, r.assignee, r.gl_account, r.status, r.external_sales_person,
     r.follow_up_date, r.whatsapp_client, r.accessible_via_peppol, r.is_active,
     r.contact_persons, r.metadata, r.extra_fields, r.content_hash,
-    r.source_modified_at, r.deleted_at, r.created_at, r.updated_at, r.customer_id,
+    r.country_code, r.phone_e164, r.mobile_e164, r.phone_region_from, r.vat_normalized,
+    case
+        when r.vat_status = 'valid' and exists (
+            select
+            from customer_rows o
+            where o.account = r.account
+                and o.vat_normalized = r.vat_normalized
+                and o.golden_id <> r.golden_id
+                and o.deleted_at is null
+        ) then 'shared'
+        else r.vat_status
+    end as vat_status,
+    r.email_normalized,
+    r.source_modified_at, r.deleted_at, r.created_at, r.updated_at, r.golden_id,
     greatest(
         r.last_seen_at,
         (

@@ -93,7 +93,7 @@ def test_a_row_that_others_wrote_has_its_page_opened_once(company: Company, chan
 def test_links_and_sights_take_nothing_from_the_gate(company: Company) -> None:
     settled(company)
     company.do("insert into customers (id, name) values (1, 'x')")
-    company.do("update customer_rows set customer_id = 1, last_seen_at = now()")
+    company.do("update customer_rows set golden_id = 1, last_seen_at = now()")
     assert company.value("select count(*) from ops.unsettled_rows") == 0
 
 

@@ -1,0 +1,24 @@
+"""E-mail addresses: one spelling each; those that were only typed because a form asked are none."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_PLACEHOLDER = re.compile(
+    r"^(test|none|no-?reply|n/?a|unknown|onbekend|geen|x+)@|@(example|test|none|unknown)\.[a-z]+$"
+)
+_BETWEEN = re.compile(r"[;,\s]+")
+_ADDRESS = re.compile(r"[^@]+@[^@]+\.[a-z]{2,}")
+
+
+def addresses_in(text: str) -> list[str]:
+    """The addresses in a text, in lower case, without placeholders."""
+    found = (part.strip("<>().").casefold().removeprefix("mailto:") for part in _BETWEEN.split(text.strip()))
+    return [mail for mail in found if _ADDRESS.fullmatch(mail) and not _PLACEHOLDER.search(mail)]
+
+
+@lru_cache(maxsize=65536)
+def normalized_mail(text: str) -> str | None:
+    """The first address of a text, None where there is none."""
+    return next(iter(addresses_in(text)), None)

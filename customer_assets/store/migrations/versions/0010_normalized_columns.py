@@ -1,0 +1,18 @@
+"""Normalized columns, and golden_id for the real customer.
+
+Revision ID: 0010
+Revises: 0009
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
