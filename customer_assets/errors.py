@@ -5,6 +5,7 @@
     ├── BusyError                somebody else does it already
     ├── NotFoundError            there is no such row here
     ├── StaleEditError           somebody was faster
+    ├── NotInStateError          what is asked needs it to be otherwise
     ├── RecordError              one record is bad; the others go on
     └── SourceError [3]          an API could not do what was asked
         ├── PermanentError       repeating cannot help
@@ -111,6 +112,10 @@ class NotFoundError(CustomerAssetsError):
 
 class StaleEditError(CustomerAssetsError):
     """The row was changed since the editor saw it: nothing is written, both versions are there to be looked at."""
+
+
+class NotInStateError(CustomerAssetsError):
+    """What is asked of a row needs it to be in another state; the message says in which it is."""
 
 
 class RecordError(CustomerAssetsError):

@@ -80,6 +80,18 @@ class Settings(SystemSettings, toml_table="general"):
         alias="DEFAULT_REGION",
         description="Country (`BE`) of phone numbers when nothing else tells; unset: such a number stays as received",
     )
+    reminder_days: Literal["all", "weekdays", "workdays"] = Field(
+        "all",
+        alias="REMINDER_DAYS",
+        description="On which days reminders go out; workdays leaves out the public holidays of the customer's country, too. "
+        "A reminder of another day waits for the next",
+    )
+    clock_tolerance: float = Field(
+        10.0,
+        ge=0,
+        alias="CLOCK_TOLERANCE",
+        description="Minutes that a source's clock may be ahead of ours; a time of change further ahead counts as the moment of sight",
+    )
     delete_share: float = Field(
         0.10,
         ge=0,

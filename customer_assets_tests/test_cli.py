@@ -235,7 +235,11 @@ def test_the_web_app_answers(company: Company) -> None:
         assert client.get(f"/api/customers/{first['items'][0]['id']}").json()["name"] == first["items"][0]["name"]
         assert client.get("/api/customers/999999999").status_code == 404
         assert client.get("/api/invoices?status=paid&limit=1").json()["items"][0]["status"] == "paid"
-        assert client.get("/api/reminders").json() == {"items": [], "next": None}
+        assert client.get("/api/reminders").json() == {
+            "items": [],
+            "next": None,
+            "items_are": "payment reminders, one per invoice and date",
+        }
         assert [client.get(f"/api/customers?{q}").status_code for q in ("limit=x", "nope=1", "id=x")] == [
             400,
             400,

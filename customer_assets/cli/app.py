@@ -11,7 +11,19 @@ from typing import Any
 
 import typer
 
-from customer_assets.cli import database, doctor, identity, invoices, run, serve, sumit, sync, users, webhooks
+from customer_assets.cli import (
+    database,
+    doctor,
+    identity,
+    invoices,
+    reminders,
+    run,
+    serve,
+    sumit,
+    sync,
+    users,
+    webhooks,
+)
 from customer_assets.cli.output import print_json, say
 from customer_assets.errors import CustomerAssetsError
 
@@ -47,6 +59,7 @@ GROUPS = {
     "webhooks": webhooks.app,
     "sumit": sumit.app,
     "review": identity.app,
+    "reminders": reminders.app,
     "user": users.app,
 }
 for name, command in COMMANDS.items():

@@ -32,11 +32,19 @@ class Decision(StrEnum):
 
 
 def explain(
-    one: Annotated[str, typer.Argument(metavar="A", help="A customers_cache id, system:id, or legacy:invoice-id.")],
-    other: Annotated[str, typer.Argument(metavar="B", help="The other record.")],
+    one: Annotated[
+        str,
+        typer.Argument(metavar="A", help="A customers_cache id, system:id, or legacy:invoice-id; invoice:ID alone."),
+    ],
+    other: Annotated[str | None, typer.Argument(metavar="B", help="The other record.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Why two records are, or are not, the same customer."""
+    """Why two records are, or are not, the same customer; of `invoice:ID`, why it is reminded of, or is not."""
+    if one.startswith("invoice:") and other is None:
+        _explain_invoice(one.removeprefix("invoice:"), as_json=as_json)
+        return
+    if other is None:
+        raise ConfigurationError(f"explain {one}: name the other record, too")
     from customer_assets.pipeline.identity.explain import explain as explain_records
 
     found = explain_records(opened_runtime().context(), one, other)
@@ -56,6 +64,21 @@ def explain(
         say(f"kept apart: {found.veto}")
     if as_json:
         print_json(vars(found))
+
+
+def _explain_invoice(name: str, *, as_json: bool) -> None:
+    from customer_assets.pipeline.invoices.remind import explain_invoice
+
+    found = explain_invoice(opened_runtime().context(), name)
+    for row in found:
+        say(
+            f"{row['source']}:{row['source_invoice_id']} (account {row['account']}): {row['reason'] or 'not looked at yet'}"
+        )
+        said = [[r["id"], r["on"], r["type"], r["status"], r["why"] or ""] for r in row["reminders"] or []]
+        if said:
+            show_table("Its reminders", ["id", "on", "type", "status", "why"], said, to_stderr=as_json)
+    if as_json:
+        print_json({"invoices": found})
 
 
 @app.command("list")

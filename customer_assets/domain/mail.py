@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 _PLACEHOLDER = re.compile(
     r"^(test|none|no-?reply|n/?a|unknown|onbekend|geen|x+)@|@(example|test|none|unknown)\.[a-z]+$"
 )
 _BETWEEN = re.compile(r"[;,\s]+")
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9._+-]*@[a-z0-9][a-z0-9.-]*\.[a-z]{2,}")
 _ADDRESS = re.compile(r"[^@]+@[^@]+\.[a-z]{2,}")
 
 
@@ -18,7 +18,9 @@ def addresses_in(text: str) -> list[str]:
     return [mail for mail in found if _ADDRESS.fullmatch(mail) and not _PLACEHOLDER.search(mail)]
 
 
-@lru_cache(maxsize=65536)
 def normalized_mail(text: str) -> str | None:
     """The first address of a text, None where there is none."""
+    plain = text.casefold()
+    if _PLAIN.fullmatch(plain):
+        return None if _PLACEHOLDER.search(plain) else plain
     return next(iter(addresses_in(text)), None)

@@ -131,7 +131,7 @@ def _region_of(
     return (regions.account, "account") if regions.account else (None, None)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _region_of_number(number: str) -> str | None:
     for length in (3, 4):
         if (region := _BY_CODE.get(number[1:length])) is not None:
@@ -167,7 +167,7 @@ def possible_e164(number: str, region: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _read(text: str, region: str | None) -> tuple[str | None, bool]:
     """The first valid number of a text as E.164, and whether its country is written with it."""
     plain = _plainly_written(text, region)

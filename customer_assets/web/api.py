@@ -1,4 +1,4 @@
-"""The JSON API, and /metrics: it reads only, and every query is bounded."""
+"""The JSON API, and /metrics. It reads, every query bounded, and takes word of what became of reminders."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from customer_assets.errors import NotFoundError, NotInStateError
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.reads import api, console
@@ -34,13 +35,25 @@ def api_routes(runtime: Runtime, guard: Guard) -> list[Route]:
             except api.UnknownFilterError as error:
                 return JSONResponse({"error": str(error)}, status_code=400)
             following = rows[-1]["id"] if len(rows) == limit else None
-            return as_json({"items": rows, "next": following})
+            return as_json({"items": rows, "next": following, "items_are": api.ITEMS[name]})
 
         return endpoint
 
-    async def customer(request: Request) -> Response:
-        rows = await run_in_threadpool(_read, runtime, "customers", {"id": request.path_params["id"]}, 0, 1)
-        return as_json(rows[0]) if rows else JSONResponse({"error": "no such customer"}, status_code=404)
+    def single(name: str) -> Any:
+        async def endpoint(request: Request) -> Response:
+            rows = await run_in_threadpool(_read, runtime, name, {"id": request.path_params["id"]}, 0, 1)
+            return as_json(rows[0]) if rows else JSONResponse({"error": "no such customer"}, status_code=404)
+
+        return endpoint
+
+    async def due(request: Request) -> Response:  # noqa: ARG001
+        from customer_assets.pipeline.invoices.remind import due_reminders
+
+        rows = await run_in_threadpool(due_reminders, runtime.context(trigger="web"))
+        return as_json({"items": rows, "next": None, "items_are": "reminders to send now, of each invoice the latest"})
+
+    async def mark(request: Request) -> Response:
+        return await _mark(request, runtime)
 
     async def metrics(request: Request) -> Response:  # noqa: ARG001
         return await run_in_threadpool(_metrics, runtime)
@@ -49,10 +62,42 @@ def api_routes(runtime: Runtime, guard: Guard) -> list[Route]:
         Route("/metrics", guard.api(metrics)),
         Route("/api/openapi.json", guard.api(_openapi)),
         Route("/api/customers", guard.api(listing("customers"))),
-        Route("/api/customers/{id:row}", guard.api(customer)),
+        Route("/api/customers/{id:row}", guard.api(single("customers"))),
+        Route("/api/golden-customers", guard.api(listing("golden-customers"))),
+        Route("/api/golden-customers/{id:row}", guard.api(single("golden-customers"))),
         Route("/api/invoices", guard.api(listing("invoices"))),
         Route("/api/reminders", guard.api(listing("reminders"))),
+        Route("/api/reminders/due", guard.api(due)),
+        Route("/api/reminders/{id:row}", guard.api_write(mark), methods=["POST"]),
     ]
+
+
+async def _mark(request: Request, runtime: Runtime) -> Response:
+    """Note what became of a reminder: `{"status": "sent"}`, or `{"status": "failed", "reason": "..."}`."""
+    from customer_assets.pipeline.invoices.remind import mark_reminder
+
+    try:
+        said = await request.json()
+    except ValueError:
+        said = None
+    status, reason = (said.get("status"), said.get("reason")) if isinstance(said, dict) else (None, None)
+    if status not in ("sent", "failed") or not (reason is None or isinstance(reason, str)):
+        return JSONResponse(
+            {"error": 'send {"status": "sent"} or {"status": "failed", "reason": "..."}'}, status_code=400
+        )
+    try:
+        row = await run_in_threadpool(
+            mark_reminder,
+            runtime.context(trigger="web"),
+            request.path_params["id"],
+            is_sent=status == "sent",
+            failure=reason if status == "failed" else None,
+        )
+    except NotFoundError as error:
+        return JSONResponse({"error": str(error)}, status_code=404)
+    except NotInStateError as error:
+        return JSONResponse({"error": str(error)}, status_code=409)
+    return as_json(row)
 
 
 def _metrics(runtime: Runtime) -> Response:
@@ -73,7 +118,7 @@ async def _openapi(request: Request) -> Response:  # noqa: ARG001
         parameters = [{"name": f, "in": "query", "schema": text} for f in (*filters, "limit", "after")]
         paths[f"/api/{name}"] = {
             "get": {
-                "summary": f"{name}, in order of their ids; `after` is the `next` of the page before",
+                "summary": f"{api.ITEMS[name]}. In order of their ids; `after` is the `next` of the page before",
                 "parameters": parameters,
                 "responses": {
                     "200": {"description": "items, next"},
@@ -81,10 +126,30 @@ async def _openapi(request: Request) -> Response:  # noqa: ARG001
                 },
             }
         }
-    paths["/api/customers/{id}"] = {
-        "get": {
-            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
-            "responses": {"200": {"description": "one customer"}, "404": {"description": "no such customer"}},
+    row_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}
+    for name in ("customers", "golden-customers"):
+        paths[f"/api/{name}/{{id}}"] = {
+            "get": {
+                "parameters": [row_id],
+                "responses": {"200": {"description": "one customer"}, "404": {"description": "no such customer"}},
+            }
+        }
+    paths["/api/reminders/due"] = {
+        "get": {"summary": "reminders to send now", "responses": {"200": {"description": "items"}}}
+    }
+    properties = {"status": {"enum": ["sent", "failed"]}, "reason": text}
+    body = {"schema": {"type": "object", "required": ["status"], "properties": properties}}
+    paths["/api/reminders/{id}"] = {
+        "post": {
+            "summary": "what became of a reminder",
+            "parameters": [row_id],
+            "requestBody": {"required": True, "content": {"application/json": body}},
+            "responses": {
+                "200": {"description": "noted"},
+                "400": {"description": "not this form"},
+                "404": {"description": "no such reminder"},
+                "409": {"description": "it is not waiting to be sent"},
+            },
         }
     }
     schemes = {"token": {"type": "http", "scheme": "bearer"}}

@@ -244,3 +244,16 @@ def test_different_values_hash_differently(one: list[Any], other: list[Any]) -> 
 def test_blanks_do_not_count_in_the_hash() -> None:
     said = {"name": "x", "is_active": True, "contact_persons": [], "website": None}
     assert content_hash(said, CUSTOMERS.blanks) == content_hash({"name": "x"}, CUSTOMERS.blanks)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(False, "a boolean"), ([], "an empty list"), ({}, "an empty object")])
+def test_what_says_nothing_blanks_its_column_and_is_said(value: object, kind: str) -> None:
+    mapped = Mapper(ROBAWS_CLIENT).map({"id": "1", "name": "A", "tel": value})
+    assert (mapped.values["phone"], mapped.warnings) == (None, [f"phone: {kind} where text belongs"])
+
+
+def test_persons_that_are_none_are_an_empty_list() -> None:
+    for value in (False, {}):
+        mapped = Mapper(ZOHO_CONTACT).map({"contact_id": "1", "contact_name": "A", "contact_persons": value})
+        assert mapped.values["contact_persons"] == []
+        assert len(mapped.warnings) == 1

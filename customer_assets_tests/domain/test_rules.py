@@ -12,7 +12,16 @@ import pytest
 from customer_assets.domain.cache.overlay import Overlays, source_values, visible_values
 from customer_assets.domain.cache.versions import supersedes
 from customer_assets.domain.identity.names import name_key
-from customer_assets.domain.invoices.reminders import Billed, NoReminder, Rule, decide, no_reminder_because, plan
+from customer_assets.domain.invoices.reminders import (
+    Billed,
+    Days,
+    NoReminder,
+    Rule,
+    covered_by_credits,
+    decide,
+    no_reminder_because,
+    plan,
+)
 from customer_assets.domain.vat import valid_vat
 
 EARLY, NOON, LATE = (datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (8, 12, 18))
@@ -119,7 +128,10 @@ BILLED = Billed("sent", Decimal(5), date(2026, 11, 20), is_deleted=False, has_cu
         ({"due_date": date(1, 1, 1)}, "its due date is none", False),
         ({"has_customer": False}, "no customer", False),
         ({"phone": None}, "its customer has no phone", False),
-        ({"phone": "ask Jan"}, "its customer's phone is no number", False),
+        ({"phone": "ask Jan"}, "its customer's phone is no valid number of a country that is known", False),
+        ({"phone": "+32123"}, "its customer's phone is no valid number of a country that is known", False),
+        ({"phone": "03 555 01 02"}, "its customer's phone is no valid number of a country that is known", False),
+        ({"is_covered": True}, "unused credits of its customer cover it", False),
     ],
 )
 def test_why_an_invoice_is_not_reminded_of(change: dict[str, Any], reason: str, is_settled: bool) -> None:
@@ -138,7 +150,7 @@ def test_an_outstanding_invoice_is_planned_unless_reminders_are_off() -> None:
 
 
 def test_reminders_before_on_and_after_the_due_date() -> None:
-    planned = plan(date(2026, 11, 20), [7, 0, -3], today=date(2026, 11, 15))
+    planned = plan(date(2026, 11, 20), Rule([7, 0, -3]), today=date(2026, 11, 15), country=None)
     assert [(p.reminder_type, p.scheduled_date, p.status) for p in planned] == [
         ("before_due", date(2026, 11, 13), "skipped"),
         ("due", date(2026, 11, 20), "pending"),
@@ -160,3 +172,29 @@ def test_reminders_before_on_and_after_the_due_date() -> None:
 )
 def test_which_invoices_need_no_reminder(status: str | None, balance: Decimal | None, reason: str | None) -> None:
     assert no_reminder_because(status, balance) == reason
+
+
+@pytest.mark.parametrize(
+    ("sent_on", "country", "expected"),
+    [
+        ("all", "BE", {24: "before_due", 25: "due", 26: "overdue", 27: "overdue"}),
+        ("weekdays", "BE", {24: "before_due", 25: "due", 28: "overdue"}),
+        ("workdays", "BE", {24: "before_due", 28: "overdue"}),  # Christmas
+        ("workdays", "NL", {24: "before_due", 28: "overdue"}),
+        ("workdays", "IL", {24: "before_due", 25: "due", 28: "overdue"}),
+        ("workdays", None, {24: "before_due", 25: "due", 28: "overdue"}),
+        ("workdays", "ZZ", {24: "before_due", 25: "due", 28: "overdue"}),
+    ],
+)
+def test_reminders_wait_for_a_day_on_which_they_go_out_and_the_latest_of_a_day_stands(
+    sent_on: Days, country: str | None, expected: dict[int, str]
+) -> None:
+    rule = Rule([1, 0, -1, -2], sent_on=sent_on)
+    planned = plan(date(2026, 12, 25), rule, today=date(2026, 12, 1), country=country)
+    assert {p.scheduled_date.day: p.reminder_type for p in planned} == expected
+
+
+def test_credits_pay_whole_invoices_the_oldest_first() -> None:
+    balances = [(1, Decimal(50)), (2, Decimal(60)), (3, Decimal(40)), (4, Decimal(0)), (5, Decimal(-5))]
+    assert covered_by_credits(balances, Decimal(100)) == {1, 3}
+    assert covered_by_credits(balances, Decimal(0)) == set()

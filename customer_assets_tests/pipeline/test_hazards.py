@@ -268,3 +268,67 @@ def test_an_answer_cut_inside_an_emoji_costs_one_character(company: Company) -> 
         zoho_sandbox.json.dumps = kept
     assert result.status == "ok", result.message
     assert company.value("select name from customers_cache where source_customer_id = '1003'") == "Cut \ufffd"
+
+
+# --- clocks -----------------------------------------------------------------------------------------------------------
+
+CITY = "select city from customers_cache where source = 'robaws' and source_customer_id = '1003'"
+
+
+def says(company: Company, city: str, at: str) -> None:
+    """The source shows its customer so, changed at that time."""
+    record = company.world.robaws["1003"]
+    record |= {"updatedAt": at, "address": {**(record.get("address") or {}), "city": city}}
+
+
+def test_a_source_clock_in_the_future_freezes_no_row(company: Company) -> None:
+    says(company, "Gent", "2099-01-01T00:00:00.000Z")
+    company.pull("robaws", options=FULL)
+    assert "source_time_in_the_future" in {v.rule for v in integrity.violations(company.connection)}
+    for city in ("Aalst", "Ninove"):
+        says(company, city, datetime.now(UTC).isoformat())
+        company.pull("robaws", options=FULL)
+        assert company.value(CITY) == city
+    assert "source_time_in_the_future" not in {v.rule for v in integrity.violations(company.connection)}
+
+
+def test_a_delivery_corrects_what_was_changed_in_the_future(company: Company) -> None:
+    says(company, "Gent", "2099-01-01T00:00:00.000Z")
+    company.pull("robaws", options=FULL)
+    late = {"id": "1003", "address": {"city": "Late"}, "updatedAt": "2099-01-01T00:00:00.000Z"}
+    land(
+        company, "d0", late, signed_at=datetime.now(UTC) - timedelta(minutes=1)
+    )  # signed before the page was asked for
+    land(company, "d1", {"id": "1003", "address": {"city": "Aalst"}}, signed_at=datetime.now(UTC))
+    assert apply_deliveries(company.context, [company.account("robaws")]).statuses == {"applied": 1, "stale": 1}
+    assert company.value(CITY) == "Aalst"
+
+
+def test_a_clock_that_was_set_back_is_believed_the_second_time(company: Company) -> None:
+    says(company, "Gent", "2026-06-01T00:00:00.000Z")
+    company.pull("robaws", options=FULL)
+    says(company, "Aalst", "2026-05-01T00:00:00.000Z")
+    first = company.pull("robaws", options=FULL)
+    assert (company.value(CITY), first.counts.stale) == ("Gent", 1)
+    assert "the next complete scan that shows them so is believed" in (first.message or "")
+    second = company.pull("robaws", options=FULL)
+    assert (company.value(CITY), second.counts.updated) == ("Aalst", 1)
+    assert "1 records are older at the source than they were here" in (second.message or "")
+    assert company.pull("robaws", options=FULL).counts.updated == 0
+
+
+def test_older_once_and_right_again_is_no_setting_back(company: Company) -> None:
+    says(company, "Gent", "2026-06-01T00:00:00.000Z")
+    company.pull("robaws", options=FULL)
+    for at, city in (("2026-05-01", "Old"), ("2026-06-01", "Gent"), ("2026-05-01", "Old")):
+        says(company, city, f"{at}T00:00:00.000Z")
+        company.pull("robaws", options=FULL)
+        assert company.value(CITY) == "Gent"
+
+
+def test_one_customer_synced_by_its_id_is_as_the_source_says_now(company: Company) -> None:
+    says(company, "Gent", "2026-06-01T00:00:00.000Z")
+    company.pull("robaws", options=FULL)
+    says(company, "Aalst", "2026-05-01T00:00:00.000Z")
+    pull_one(company.context, company.account("robaws"), "1003")
+    assert company.value(CITY) == "Aalst"

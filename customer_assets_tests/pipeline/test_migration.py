@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from customer_assets.errors import NotFoundError, NotInStateError
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.pipeline.invoices.import_invoices import import_invoices
 from customer_assets.pipeline.invoices.migrate import migrate
-from customer_assets.pipeline.invoices.remind import plan_reminders
+from customer_assets.pipeline.invoices.remind import due_reminders, explain_invoice, mark_reminder, plan_reminders
 from customer_assets.sandbox.server import write_legacy_invoices
 from customer_assets.store.reads import integrity
 from customer_assets_tests.conftest import Company
@@ -217,8 +218,8 @@ def billed(company: Company) -> Company:
     return company
 
 
-def reminders(company: Company) -> dict[date, str]:
-    plan_reminders(company.context, today=TODAY)
+def reminders(company: Company, *, today: date = TODAY) -> dict[date, str]:
+    plan_reminders(company.context, today=today)
     rows = company.rows("select scheduled_date, status from payment_reminders order by scheduled_date")
     return {row["scheduled_date"]: row["status"] for row in rows}
 
@@ -257,6 +258,56 @@ def test_reminders_are_rebuilt_when_the_due_date_moves_but_what_was_sent_stays(b
     assert found.pop(sent) == "sent"
     assert min(found) == TODAY + timedelta(days=93)
     assert len(found) == 6
+
+
+def test_what_was_not_sent_on_its_day_is_missed_and_the_latest_is_due(billed: Company) -> None:
+    reminders(billed)
+    day = TODAY + timedelta(days=7)  # of the reminder three days before; the one of seven days before has passed
+    assert [d["scheduled_date"] for d in due_reminders(billed.context, today=day)] == [day]
+    found = reminders(billed, today=day)
+    assert found[TODAY + timedelta(days=3)] == "missed"
+    assert found[day] == "pending"
+    assert [d["scheduled_date"] for d in due_reminders(billed.context, today=day)] == [day]
+
+
+def test_what_became_of_a_reminder_is_noted_once(billed: Company) -> None:
+    reminders(billed)
+    one, other = (r["id"] for r in billed.rows("select id from payment_reminders order by id limit 2"))
+    assert mark_reminder(billed.context, one, is_sent=False, failure="no such number")["status"] == "failed"
+    noted = mark_reminder(billed.context, one, is_sent=True)
+    assert (noted["status"], noted["failure"]) == ("sent", None)
+    assert mark_reminder(billed.context, one, is_sent=True) == noted
+    with pytest.raises(NotInStateError, match=f"reminder {one} is sent"):
+        mark_reminder(billed.context, one, is_sent=False)
+    with pytest.raises(NotFoundError):
+        mark_reminder(billed.context, 0, is_sent=True)
+    change(billed, status="paid", balance=0)
+    plan_reminders(billed.context, today=TODAY)
+    with pytest.raises(NotInStateError, match="cancelled"):
+        mark_reminder(billed.context, other, is_sent=True)
+    assert billed.value("select status from payment_reminders where id = %s", one) == "sent"
+
+
+def test_unused_credits_that_cover_an_invoice_are_the_reason(billed: Company) -> None:
+    reminders(billed)
+    invoice = billed.rows(
+        """
+        select i.id, i.balance, i.customer_id
+        from invoice_rows i
+        join payment_reminders r on r.invoice_id = i.id
+        limit 1
+        """
+    )[0]
+    for share, said in (("0.5", "planned"), ("1", "unused credits of its customer cover it")):
+        billed.do(
+            "update customer_rows set metadata = jsonb_build_object('unused_credits_receivable_amount', %s * %s::numeric) where id = %s",
+            invoice["balance"],
+            share,
+            invoice["customer_id"],
+        )
+        plan_reminders(billed.context, today=TODAY)
+        assert explain_invoice(billed.context, str(invoice["id"]))[0]["reason"] == said
+    assert not billed.value("select exists (select from payment_reminders where status = 'pending')")
 
 
 def test_no_reminder_without_a_phone_and_one_when_it_arrives(billed: Company) -> None:

@@ -394,10 +394,46 @@ def test_the_api_describes_itself(site: Web) -> None:
     assert set(described["paths"]) == {
         "/api/customers",
         "/api/customers/{id}",
+        "/api/golden-customers",
+        "/api/golden-customers/{id}",
         "/api/invoices",
         "/api/reminders",
+        "/api/reminders/due",
+        "/api/reminders/{id}",
     }
     assert "customer_assets_customers 0.0" in site.client.get("/metrics").text
+
+
+def test_the_api_tells_records_from_customers(company: Company, site: Web) -> None:
+    for source in ("robaws", "zoho"):
+        customer(company, source=source, source_customer_id="1", name="Haven BV", vat_number="BE 0476.267.228")
+    resolve_customers(company.context)
+    records, golden = (site.client.get(f"/api/{name}").json() for name in ("customers", "golden-customers"))
+    assert [len(found["items"]) for found in (records, golden)] == [2, 1]
+    assert "one customer may have several" in records["items_are"]
+    assert golden["items"][0]["customer_ids"] == [item["id"] for item in records["items"]]
+    assert {item["golden_id"] for item in records["items"]} == {golden["items"][0]["id"]}
+
+
+def test_a_sender_asks_what_is_due_and_says_what_became_of_it(company: Company, site: Web) -> None:
+    company.do("insert into invoice_rows (source, source_invoice_id, content_hash) values ('zoho', '1', '')")
+    company.do(
+        """
+        insert into payment_reminders (invoice_id, reminder_type, scheduled_date, channel, status)
+        select id, 'due', current_date - n, 'whatsapp', 'pending'
+        from invoice_rows, generate_series(0, 1) n
+        """
+    )
+    due = site.client.get("/api/reminders/due").json()["items"]
+    assert len(due) == 1
+    address = f"/api/reminders/{due[0]['id']}"
+    assert site.client.post(address, json={"status": "lost"}).status_code == 400
+    assert site.client.post(address, content='{"status": "sent"}').status_code == 415
+    assert site.client.post("/api/reminders/999999", json={"status": "sent"}).status_code == 404
+    assert site.client.post(address, json={"status": "sent"}).json()["status"] == "sent"
+    assert site.client.post(address, json={"status": "failed"}).status_code == 409
+    forwarded = {"X-Forwarded-For": "192.0.2.1"}
+    assert site.client.post(address, json={"status": "sent"}, headers=forwarded).status_code == 401
 
 
 def test_the_first_start_makes_an_administrator(company: Company, capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from customer_assets.domain.cache.mapping import MappedRecord, content_hash
 from customer_assets.domain.cache.overlay import Overlays, source_values
 from customer_assets.domain.cache.tables import CacheTable
-from customer_assets.domain.cache.versions import supersedes
+from customer_assets.domain.cache.versions import believable, supersedes
 
 _json = msgspec.json.Encoder()
 
@@ -74,6 +74,9 @@ class Batch:
         whole_metadata: the record's metadata replaces the stored one, else it is merged into it.
         scanned_at: start of the last complete scan: what it left as it was, was so then.
         rederives: every row is worked out again, such as by a changed rule for phone numbers.
+        clock_tolerance: how far a source's clock may be ahead.
+        believes: ids that are taken as they are, though they are older than what is stored: complete scans said so twice.
+        believes_all: so are all: somebody asked for them now.
     """
 
     account: str
@@ -87,6 +90,9 @@ class Batch:
     whole_metadata: bool = True
     scanned_at: datetime | None = None
     rederives: bool = False
+    clock_tolerance: timedelta = timedelta(minutes=10)
+    believes: frozenset[str] = frozenset()
+    believes_all: bool = False
 
     @classmethod
     def of_pages(
@@ -101,6 +107,8 @@ class Batch:
         rederives: bool,
         touch: bool,
         incremental: bool,
+        clock_tolerance: timedelta,
+        believes: frozenset[str] = frozenset(),
     ) -> Self:
         """Records of list pages, or single ones asked for by id."""
         return cls(
@@ -113,6 +121,9 @@ class Batch:
             rederives=rederives,
             touch=touch,
             incremental=incremental,
+            clock_tolerance=clock_tolerance,
+            believes=believes,
+            believes_all=touch,
         )
 
     @classmethod
@@ -124,6 +135,7 @@ class Batch:
         *,
         scanned_at: datetime | None,
         delivery_ids: Mapping[str, str],
+        clock_tolerance: timedelta,
     ) -> Self:
         """Records that webhook deliveries carry: they say only what they say, and each is a sight of its row."""
         return cls(
@@ -136,6 +148,7 @@ class Batch:
             incremental=True,
             whole_metadata=False,
             scanned_at=scanned_at,
+            clock_tolerance=clock_tolerance,
         )
 
     @classmethod
@@ -156,15 +169,16 @@ class Batch:
         )
 
 
-def newest_of_each(sightings: Sequence[Sighting]) -> tuple[list[Sighting], int]:
+def newest_of_each(batch: Batch, sightings: Sequence[Sighting]) -> tuple[list[Sighting], int]:
     """One sighting per id, the newest (the later one of equals), in key order; and how many were dropped."""
     newest: dict[str, Sighting] = {}
     for sighting in sightings:
         best = newest.get(sighting.record.source_id)
+        best_at = best and _changed_at(batch, best)
         if best is None or supersedes(
-            stored_at=best.record.modified_at or best.seen_at,
-            stored_given=best.record.modified_at is not None,
-            modified_at=sighting.record.modified_at,
+            stored_at=best_at or best.seen_at,
+            stored_given=best_at is not None,
+            modified_at=_changed_at(batch, sighting),
             seen_at=sighting.seen_at,
         ):
             newest[sighting.record.source_id] = sighting
@@ -206,15 +220,7 @@ def merged_row(
     if row["deleted_at"] is not None and sighting.seen_at <= row["deleted_at"]:
         return "stale", None
     given = record.modified_at is not None
-    stored_at = row["source_modified_at"]
-    if not row["source_time_given"] and batch.scanned_at is not None and stored_at is not None:
-        stored_at = max(stored_at, batch.scanned_at)
-    if not supersedes(
-        stored_at=stored_at,
-        stored_given=row["source_time_given"],
-        modified_at=record.modified_at,
-        seen_at=sighting.seen_at,
-    ):
+    if not (batch.believes_all or record.source_id in batch.believes or _is_newer(batch, sighting, row)):
         return "stale", None
     source = source_values(row, table.source_columns)
     source |= _said(table, record)
@@ -239,6 +245,35 @@ def merged_row(
         return "unchanged", None
     merged["last_seen_at"] = sighting.seen_at if batch.touch or batch.incremental else row["last_seen_at"]
     return "updated", merged
+
+
+def _is_newer(batch: Batch, sighting: Sighting, row: Mapping[str, Any]) -> bool:
+    """Whether a sighting is at least as new as the stored row; a time that lies ahead is none."""
+    stored_at, stored_given = row["source_modified_at"], row["source_time_given"]
+    if stored_given and believable(stored_at, seen_at=sighting.seen_at, tolerance=batch.clock_tolerance) is None:
+        stored_at, stored_given = row["updated_at"], False
+    elif not stored_given and batch.scanned_at is not None and stored_at is not None:
+        stored_at = max(stored_at, batch.scanned_at)
+    return supersedes(
+        stored_at=stored_at,
+        stored_given=stored_given,
+        modified_at=_changed_at(batch, sighting),
+        seen_at=sighting.seen_at,
+    )
+
+
+def is_set_back(batch: Batch, sighting: Sighting, row: Mapping[str, Any]) -> bool:
+    """Whether the source shows an older version than it did, asked after what is stored was stored: a restored backup."""
+    return (
+        row["deleted_at"] is None
+        and row["source_time_given"]
+        and _changed_at(batch, sighting) is not None
+        and sighting.seen_at >= row["updated_at"]
+    )
+
+
+def _changed_at(batch: Batch, sighting: Sighting) -> datetime | None:
+    return believable(sighting.record.modified_at, seen_at=sighting.seen_at, tolerance=batch.clock_tolerance)
 
 
 def _row(

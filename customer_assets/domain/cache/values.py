@@ -22,14 +22,17 @@ _CENT = Decimal("0.01")
 _LARGEST = Decimal(10) ** 16
 
 
-def text(value: Any, column: str, warnings: list[str]) -> str | None:  # noqa: ARG001
-    """Trimmed text; numbers become text; blank is None."""
+def text(value: Any, column: str, warnings: list[str]) -> str | None:
+    """Trimmed text; numbers become text; blank is None, and so is an empty list, an empty object or `false`, with a warning."""
     if isinstance(value, str):
         return value.strip() or None
     if value is None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
+    if value is False or value in ([], {}):
+        warnings.append(f"{column}: {_kind(value)} where text belongs")
+        return None
     raise RecordError(f"{column}: expected text, got {_kind(value)}")
 
 
@@ -98,9 +101,12 @@ def amount(value: Any, column: str, warnings: list[str]) -> Decimal | None:
     return money.quantize(_CENT)
 
 
-def persons(value: Any, column: str, warnings: list[str]) -> list[dict[str, Any]] | None:  # noqa: ARG001
-    """Contact persons as received; blank is the empty list."""
+def persons(value: Any, column: str, warnings: list[str]) -> list[dict[str, Any]] | None:
+    """Contact persons as received; blank is the empty list, and so is an empty object or `false`, with a warning."""
     if value in (None, ""):
+        return []
+    if value is False or value == {}:
+        warnings.append(f"{column}: {_kind(value)} where a list of persons belongs")
         return []
     if isinstance(value, list) and all(isinstance(person, dict) for person in value):
         return value
@@ -119,4 +125,6 @@ def instant(value: Any) -> datetime | None:
 
 
 def _kind(value: Any) -> str:
+    if value in ({}, []):
+        return "an empty object" if value == {} else "an empty list"
     return {dict: "an object", list: "a list", bool: "a boolean"}.get(type(value), type(value).__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 def supersedes(
@@ -28,3 +28,14 @@ def supersedes(
     if stored_given and modified_at is not None:
         return modified_at >= stored_at
     return seen_at >= stored_at
+
+
+def believable(at: datetime | None, *, seen_at: datetime, tolerance: timedelta) -> datetime | None:
+    """A source's time of change, None where it lies ahead of the moment of sight: that clock tells nothing.
+
+    Args:
+        at: time of change as the source gives it.
+        seen_at: when the record was asked for or signed.
+        tolerance: how far two clocks may be apart.
+    """
+    return None if at is None or at - seen_at > tolerance else at

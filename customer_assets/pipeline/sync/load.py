@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from datetime import timedelta
 
 from customer_assets.domain.cache import tables
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
@@ -17,7 +18,7 @@ from customer_assets.pipeline.sync.reconcile import reconcile
 from customer_assets.pipeline.sync.run import LoadResult, SyncRun
 from customer_assets.sources.system import Stream
 from customer_assets.store import rejects, watermarks
-from customer_assets.store.cache import absences, overlays, upsert
+from customer_assets.store.cache import absences, indexes, overlays, set_back, upsert
 from customer_assets.store.cache.rows import count_live
 from customer_assets.store.raw import details, scans
 from customer_assets.store.raw import pages as raw_pages
@@ -44,6 +45,7 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
             loaded_before.update(d.source_id for d in earlier)
             loading.apply_scan(scan)
         loading.apply_details([d for d in answers if d.source_id not in loaded_before])
+        indexes.build_postponed_indexes(run.connection, loading.table.name)
         bring_in_line(run, loading)
         _note_learned(loading)
         changed, live = loading.result.counts.created + loading.result.counts.updated, loading.result.counts.synced
@@ -103,6 +105,8 @@ class _Loading:
         self.batch = self.batch_now()
         self.full_records = 0
         self.skipped_reading = 0
+        self.set_back: list[str] = []
+        self.believed = 0
         # what became of listed records, where details follow that must not be counted again
         self.listed: dict[str, str] = {}
         self.set_aside: dict[str, list[int]] = {}  # a list row and its detail may be set aside both
@@ -114,7 +118,9 @@ class _Loading:
         """What its rejects and its watermark are found by."""
         return {"account": self.run.account.account, "source": self.run.system.name, "entity": self.stream.entity}
 
-    def batch_now(self, *, touch: bool = False, incremental: bool = False) -> Batch:
+    def batch_now(
+        self, *, touch: bool = False, incremental: bool = False, believes: frozenset[str] = frozenset()
+    ) -> Batch:
         """What rows written now belong to, with overrides and edits as they are now."""
         state = watermarks.stream_state(self.connection, **self.whose)
         return Batch.of_pages(
@@ -127,15 +133,21 @@ class _Loading:
             rederives=self.result.rebuilt,
             touch=touch,
             incremental=incremental,
+            clock_tolerance=timedelta(minutes=self.run.context.settings.clock_tolerance),
+            believes=believes,
         )
 
     # --- scans ---
 
     def apply_scan(self, scan: scans.Scan) -> None:
         """Apply a scan's records, some thousand at a time; a complete one says what is gone, too."""
-        batch = self.batch_now(incremental=scan.kind != "full")
-        counts, ids_seen = Counts(), SeenIds(self.connection)
+        if (scan.records or 0) >= indexes.FROM_RECORDS:
+            indexes.postpone_indexes(self.connection, self.table.name)
         is_complete_full = scan.kind == "full" and scan.status == "complete"
+        doubted = set_back.set_back_ids(self.connection, **self.whose) if is_complete_full else frozenset[str]()
+        batch = self.batch_now(incremental=scan.kind != "full", believes=doubted)
+        counts, ids_seen = Counts(), SeenIds(self.connection)
+        self.set_back, self.believed = [], 0
         passed = is_complete_full and _pass_gated(self, scan, counts, ids_seen)
         settled: list[int] = []
         with writing_of_a_complete_scan(self.connection) if is_complete_full else nullcontext():
@@ -144,6 +156,7 @@ class _Loading:
         if is_complete_full:
             _settle_absences(self, scan, batch, counts, ids_seen)
             self.full_records = ids_seen.count
+            _note_set_back(self, scan, doubted)
         _note_loaded(self, scan, counts)
         if is_complete_full and (passed or scan.gate_scan_id is None) and scan.records == ids_seen.count:
             settle(
@@ -179,6 +192,8 @@ class _Loading:
         sightings, bad = self._read([records[number] for number in unread], counts)
         applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
         counts.add(applied.counts)
+        self.set_back += applied.set_back
+        self.believed += sum(applied.outcomes.get(i) == "updated" for i in batch.believes)
         if self.stream.wants_details:
             self.listed |= dict.fromkeys(filter(None, ids), "unchanged") | applied.outcomes
         self._settle_rejects([i for i in ids if i is not None and i not in bad])
@@ -296,6 +311,22 @@ def _note_learned(loading: _Loading) -> None:
     known = overlays.extra_field_names(loading.connection, **whose)
     if loading.reader.extra_fields.items() - known.items():
         overlays.learn_extra_fields(loading.connection, loading.reader.extra_fields, **whose)
+
+
+def _note_set_back(loading: _Loading, scan: scans.Scan, doubted: frozenset[str]) -> None:
+    """What the scan showed older than it is stored: noted the first time, believed the second."""
+    if loading.believed:
+        loading.result.messages.append(
+            f"{loading.stream.entity}: {loading.believed} records are older at the source than they were here, in two complete "
+            "scans in a row (a backup that was restored?): they are taken as they are there now"
+        )
+    if doubted or loading.set_back:
+        set_back.replace_set_back(loading.connection, loading.set_back, scan_id=scan.id, **loading.whose)
+        if loading.set_back:
+            loading.result.messages.append(
+                f"{loading.stream.entity}: {len(loading.set_back)} records are older at the source than here; "
+                "the next complete scan that shows them so is believed"
+            )
 
 
 def _pass_gated(loading: _Loading, scan: scans.Scan, counts: Counts, ids_seen: SeenIds) -> bool:

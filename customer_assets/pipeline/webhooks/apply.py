@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import psycopg
 
@@ -107,6 +108,7 @@ class _Applier:
             connection, account=account, source=source, regions=context.regions(account, source)
         )
         state = watermarks.stream_state(connection, account=account, source=source, entity="customers")
+        self._clock_tolerance = timedelta(minutes=context.settings.clock_tolerance)
         self._scanned_at = state.last_full_started_at
 
     @classmethod
@@ -161,6 +163,7 @@ class _Applier:
                 self._source,
                 self._overlays,
                 scanned_at=self._scanned_at,
+                clock_tolerance=self._clock_tolerance,
                 delivery_ids={s.record.source_id: d.id for d, s in one_round},
             )
             applied = upsert.apply_batch(self._connection, tables.CUSTOMERS, batch, [s for _, s in one_round])

@@ -39,8 +39,9 @@ ZOHO_CONTACT = RecordMapping(
             "outstanding_receivable_amount_bcy",
             "outstanding_payable_amount",
             "outstanding_payable_amount_bcy",
-            "unused_credits_receivable_amount",
+            "unused_credits_receivable_amount_bcy",
             "unused_credits_payable_amount",
+            "unused_credits_payable_amount_bcy",
             "last_modified_time_formatted",
             "created_time_formatted",
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -20,6 +20,7 @@ from customer_assets.domain.cache.row import (
     Sighting,
     changes_of,
     differs,
+    is_set_back,
     merged_row,
     new_row,
     newest_of_each,
@@ -33,10 +34,11 @@ MOST_TRIES = 5  # of one batch, against deadlocks and rows that somebody else in
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Counts of a batch, and the outcome of each source id."""
+    """Counts of a batch, the outcome of each source id, and which stale ones the source shows older than it did."""
 
     counts: Counts
     outcomes: dict[str, str]
+    set_back: list[str] = field(default_factory=list)
 
 
 def unchanged_records(
@@ -72,7 +74,7 @@ def apply_batch(connection: Connection, table: CacheTable, batch: Batch, sightin
     Raises:
         psycopg.Error: the database refused for another reason.
     """
-    newest, duplicates = newest_of_each(sightings)
+    newest, duplicates = newest_of_each(batch, sightings)
     for attempt in range(1, MOST_TRIES + 1):
         try:
             with connection.transaction():
@@ -99,12 +101,15 @@ def _apply(connection: Connection, table: CacheTable, batch: Batch, sightings: l
     counts.created = len(inserts)
     outcomes.update((sightings[number].record.source_id, "created") for number in new)
     updates: list[dict[str, Any]] = []
+    set_back: list[str] = []
     changes: list[tuple[Any, ...]] = []
     for number, row in known:
         sighting = sightings[number]
         outcome, update = merged_row(table, batch, sighting, row)
         outcomes[sighting.record.source_id] = outcome
         setattr(counts, outcome, getattr(counts, outcome) + 1)
+        if outcome == "stale" and is_set_back(batch, sighting, row):
+            set_back.append(sighting.record.source_id)
         if update is not None:
             updates.append(update)
             if table.has_changes:
@@ -116,7 +121,7 @@ def _apply(connection: Connection, table: CacheTable, batch: Batch, sightings: l
         write_changes(connection, changes)
     if batch.touch:
         _touch(connection, table, batch, sightings)
-    return Applied(counts, outcomes)
+    return Applied(counts, outcomes, set_back)
 
 
 def _needing_a_look(

@@ -95,35 +95,40 @@ def store(
             order by id
             """
         ).rowcount
-        assigned = int(
-            scalar(
-                connection,
-                """
-                with moved as (
-                    update customer_rows r
-                    set golden_id = s.golden_id
-                    from pg_temp.staged_assignments s
-                    where r.id = s.row_id
-                        and r.golden_id is distinct from s.golden_id
-                    returning r.id, r.golden_id
-                ),
-                invoices as (
-                    update legacy_invoices l
-                    set golden_id = m.golden_id
-                    from moved m
-                    where l.customer_id = m.id
-                ),
-                reminders as (
-                    update payment_reminders p
-                    set golden_id = m.golden_id
-                    from moved m
-                    where p.customer_id = m.id
-                )
-                select count(*) from moved
-                """,
-            )
-        )
+        assigned = _assign(connection)
     return GoldenCounts(created, updated, 0, assigned)
+
+
+def _assign(connection: Connection) -> int:
+    """Write the staged customers of cache rows, and with them those of their old invoices and reminders; returns how many."""
+    return int(
+        scalar(
+            connection,
+            """
+            with moved as (
+                update customer_rows r
+                set golden_id = s.golden_id
+                from pg_temp.staged_assignments s
+                where r.id = s.row_id
+                    and r.golden_id is distinct from s.golden_id
+                returning r.id, r.golden_id
+            ),
+            invoices as (
+                update legacy_invoices l
+                set golden_id = m.golden_id
+                from moved m
+                where l.customer_id = m.id
+            ),
+            reminders as (
+                update payment_reminders p
+                set golden_id = m.golden_id
+                from moved m
+                where p.customer_id = m.id
+            )
+            select count(*) from moved
+            """,
+        )
+    )
 
 
 def _stage(

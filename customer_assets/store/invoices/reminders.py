@@ -51,14 +51,23 @@ def settings_by_account(connection: Connection) -> dict[str, dict[str, Any]]:
 
 
 def invoices_to_plan(connection: Connection) -> list[dict[str, Any]]:
-    """All invoices, with their customer's phone."""
+    """All invoices, with where their customer is reached (the real customer's phone before the cache row's), its country and
+    what credits it has.
+    """
     return connection.execute(
         """
         select
-            i.id, i.account, i.customer_id, i.status, i.balance, i.due_date, i.deleted_at,
-            c.primary_phone
+            i.id, i.account, i.customer_id, i.status, i.balance, i.currency_code, i.due_date, i.deleted_at,
+            case when g.primary_phone like '+%' then g.primary_phone else c.primary_phone end as reached_at,
+            coalesce(c.country_code, g.country_code) as country_code,
+            case
+                when c.metadata ->> 'unused_credits_receivable_amount' ~ '^[0-9]{1,15}([.][0-9]+)?$'
+                then (c.metadata ->> 'unused_credits_receivable_amount')::numeric
+            end as unused_credits,
+            c.metadata ->> 'currency_code' as credits_currency
         from invoice_rows i
         left join customer_rows c on c.id = i.customer_id
+        left join customers g on g.id = c.golden_id
         order by i.id
         """
     ).fetchall()
@@ -69,6 +78,8 @@ def store_plan(
     plan: Iterable[PlannedRow],
     settled: Iterable[tuple[int, str]],
     reasons: Mapping[int, str],
+    *,
+    today: date,
 ) -> ReminderCounts:
     """Bring the table in line with the plan; what was sent stays as it was.
 
@@ -77,6 +88,7 @@ def store_plan(
         plan: every reminder that should stand.
         settled: invoices that need none (any more), with the reason.
         reasons: of every invoice, by its id: why it has no reminder, or that it has.
+        today: what was to be sent before and was not is missed.
     """
     with connection.transaction():
         connection.execute(
@@ -106,7 +118,7 @@ def store_plan(
         connection.execute("analyze pg_temp.staged_reminders")
         connection.execute("analyze pg_temp.settled_invoices")
         _note_reasons(connection, reasons)
-        return _settle(connection)
+        return _settle(connection, today)
 
 
 def _note_reasons(connection: Connection, reasons: Mapping[int, str]) -> None:
@@ -124,7 +136,7 @@ def _note_reasons(connection: Connection, reasons: Mapping[int, str]) -> None:
     )
 
 
-def _settle(connection: Connection) -> ReminderCounts:
+def _settle(connection: Connection, today: date) -> ReminderCounts:
     cancelled = connection.execute(
         """
         update payment_reminders r
@@ -149,7 +161,18 @@ def _settle(connection: Connection) -> ReminderCounts:
             )
         """
     ).rowcount
-    updated = _update_planned(connection)
+    missed = connection.execute(
+        """
+        update payment_reminders
+        set status = 'missed',
+            skip_reason = 'nobody sent it on its day',
+            updated_at = now()
+        where status = 'pending'
+            and scheduled_date < %s
+        """,
+        [today],
+    ).rowcount
+    updated = missed + _update_planned(connection)
     created = connection.execute(
         """
         insert into payment_reminders
@@ -174,7 +197,7 @@ def _settle(connection: Connection) -> ReminderCounts:
 
 def _update_planned(connection: Connection) -> int:
     """Bring planned reminders in line; returns how many changed."""
-    # a reminder that was pending when its day passed is not turned into a skipped one: sending it is late, not void
+    # what was sent, failed or missed stays as it is
     return connection.execute(
         """
         update payment_reminders r
@@ -183,17 +206,88 @@ def _update_planned(connection: Connection) -> int:
             reminder_type = s.reminder_type,
             channel = s.channel,
             phone = s.phone,
-            status = case when r.status = 'pending' then r.status else s.status end,
-            skip_reason = case when r.status = 'pending' then r.skip_reason else s.skip_reason end,
+            status = s.status,
+            skip_reason = s.skip_reason,
             updated_at = now()
         from pg_temp.staged_reminders s
         where r.invoice_id = s.invoice_id
             and r.scheduled_date = s.scheduled_date
-            and r.status <> 'sent'
+            and r.status in ('pending', 'skipped', 'cancelled')
             and (
                 (r.customer_id, r.reminder_type, r.channel, r.phone)
                     is distinct from (s.customer_id, s.reminder_type, s.channel, s.phone)
-                or (r.status <> 'pending' and (r.status, r.skip_reason) is distinct from (s.status, s.skip_reason))
+                or (r.status, r.skip_reason) is distinct from (s.status, s.skip_reason)
             )
         """
     ).rowcount
+
+
+DUE = """
+    select distinct on (r.invoice_id)
+        r.id, r.account, r.invoice_id, r.customer_id, r.golden_id, r.reminder_type, r.scheduled_date, r.channel, r.phone,
+        c.name as customer_name, i.invoice_number, i.balance, i.currency_code, i.due_date
+    from payment_reminders r
+    join invoice_rows i on i.id = r.invoice_id
+    left join customer_rows c on c.id = r.customer_id
+    where r.status = 'pending'
+        and r.scheduled_date <= %s
+    order by r.invoice_id, r.scheduled_date desc
+"""
+
+
+def due(connection: Connection, today: date) -> list[dict[str, Any]]:
+    """Pending reminders whose day has come, of each invoice the latest, with what a sender needs to know."""
+    return connection.execute(f"select * from ({DUE}) d order by scheduled_date, id", [today]).fetchall()
+
+
+def lock_reminder(connection: Connection, reminder_id: int) -> dict[str, Any] | None:
+    """One reminder, locked until the transaction ends."""
+    return connection.execute(
+        "select id, invoice_id, status, sent_at, failure from payment_reminders where id = %s for update", [reminder_id]
+    ).fetchone()
+
+
+def mark(connection: Connection, reminder_id: int, *, status: str, failure: str | None) -> dict[str, Any]:
+    """Note what became of a reminder; returns it."""
+    row = connection.execute(
+        """
+        update payment_reminders
+        set status = %(status)s,
+            skip_reason = null,
+            sent_at = now(),
+            failure = %(failure)s,
+            updated_at = now()
+        where id = %(id)s
+        returning id, invoice_id, status, sent_at, failure
+        """,
+        {"id": reminder_id, "status": status, "failure": failure},
+    ).fetchone()
+    if row is None:
+        raise RuntimeError("no such reminder")
+    return row
+
+
+def reason_of(connection: Connection, name: str) -> list[dict[str, Any]]:
+    """Invoices of a number or id (`invoices_cache.id`, the source's own id, or as printed), with what was decided of each."""
+    return connection.execute(
+        """
+        select i.id, i.account, i.source, i.source_invoice_id, i.invoice_number, i.status, i.balance, i.currency_code,
+            i.due_date, i.customer_id, s.reason, s.decided_at,
+            (
+                select jsonb_agg(jsonb_build_object(
+                    'id', r.id, 'on', r.scheduled_date, 'type', r.reminder_type, 'status', r.status,
+                    'why', coalesce(r.skip_reason, r.failure)
+                ) order by r.scheduled_date)
+                from payment_reminders r
+                where r.invoice_id = i.id
+            ) as reminders
+        from invoice_rows i
+        left join invoice_reminder_state s on s.invoice_id = i.id
+        where i.id::text = %(name)s
+            or i.source_invoice_id = %(name)s
+            or i.invoice_number = %(name)s
+        order by i.id
+        limit 20
+        """,
+        {"name": name},
+    ).fetchall()

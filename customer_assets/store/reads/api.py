@@ -11,6 +11,10 @@ from customer_assets.store.database import Connection
 
 QUERIES = {
     "customers": "select c.*, encode(c.content_hash, 'hex') as content_hash from customers_cache c",
+    "golden-customers": """
+        select c.*, array(select r.id from customer_rows r where r.golden_id = c.id order by r.id) as customer_ids
+        from customers c
+    """,
     "invoices": """
         select i.*, encode(i.content_hash, 'hex') as content_hash, c.name as customer_name, c.primary_phone as customer_phone
         from invoices_cache i
@@ -31,11 +35,23 @@ FILTERS = {
         "source_customer_id",
         "role",
         "country",
+        "country_code",
         "is_active",
         "vat_number",
+        "vat_normalized",
+        "email_normalized",
+        "golden_id",
     ),
-    "invoices": ("id", "account", "source", "source_invoice_id", "customer_id", "status", "currency_code"),
-    "reminders": ("id", "account", "invoice_id", "customer_id", "status", "scheduled_date"),
+    "golden-customers": ("id", "account", "role", "country_code", "is_active", "vat_normalized", "email_normalized"),
+    "invoices": ("id", "account", "source", "source_invoice_id", "customer_id", "golden_id", "status", "currency_code"),
+    "reminders": ("id", "account", "invoice_id", "customer_id", "golden_id", "status", "scheduled_date"),
+}
+# what an item of each list is, said in every answer
+ITEMS = {
+    "customers": "customer records of systems; one customer may have several: golden-customers",
+    "golden-customers": "real customers; customer_ids are their records in customers",
+    "invoices": "invoices of systems",
+    "reminders": "payment reminders, one per invoice and date",
 }
 
 

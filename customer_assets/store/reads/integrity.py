@@ -146,6 +146,22 @@ RULES = (
         "select source || ' ' || source_customer_id as example from customer_rows where deleted_at is not null and is_active",
     ),
     Rule(
+        "source_time_in_the_future",
+        "customers_cache",
+        "no record was changed in the future, as its source's clock says",
+        """
+        select source || ' ' || source_customer_id || ' at ' || source_modified_at as example
+        from customer_rows
+        where source_time_given
+            and source_modified_at > now() + interval '10 minutes'
+        union all
+        select source || ' invoice ' || source_invoice_id || ' at ' || source_modified_at
+        from invoice_rows
+        where source_time_given
+            and source_modified_at > now() + interval '10 minutes'
+        """,
+    ),
+    Rule(
         "reminder_for_settled_invoice",
         "payment_reminders",
         "no reminder is pending for an invoice that is paid, void or gone",

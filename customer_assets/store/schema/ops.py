@@ -110,6 +110,16 @@ raw_scan_chunks = Table(
     comment="Pages that a scan found as the loaded scan before it left them: some at a time, not opened again.",
 )
 
+postponed_indexes = Table(
+    "postponed_indexes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("table_name", Text, nullable=False, comment="whose index"),
+    Column("definition", Text, nullable=False, comment="statement that builds it"),
+    schema="ops",
+    comment="Indexes that a first load dropped, to be built when it is done, or by the next one.",
+)
+
 set_back_rows = Table(
     "set_back_rows",
     metadata,

@@ -140,15 +140,36 @@ class Guard:
 
         return guarded
 
-    async def _may_read(self, request: Request) -> bool:
+    def api_write(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """An address of the JSON API that changes something: a token, or, where none is set, this machine; no login.
+
+        Only JSON is taken: a page of another site cannot send that without being asked first.
+        """
+
+        async def guarded(request: Request) -> Response:
+            if not self._is_trusted(request):
+                return JSONResponse(
+                    {"error": "Authorization: Bearer <API_TOKEN> is needed"},
+                    status_code=401,
+                    headers={"WWW-Authenticate": "Bearer"},
+                )
+            if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+                return JSONResponse({"error": "send application/json"}, status_code=415)
+            return await handler(request)
+
+        return guarded
+
+    def _is_trusted(self, request: Request) -> bool:
+        """A right token, or, where none is set, a request from this machine."""
         given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if self._api_token is not None:
-            if hmac.compare_digest(given.encode(), self._api_token.encode()):
-                return True
-        elif self._is_local and request.client is not None and request.client.host in LOOPBACK:
-            # a proxy on this machine speaks for others
-            return not any(name in request.headers for name in FORWARDED)
-        return await self.session(request) is not None
+            return hmac.compare_digest(given.encode(), self._api_token.encode())
+        # a proxy on this machine speaks for others
+        is_local = self._is_local and request.client is not None and request.client.host in LOOPBACK
+        return is_local and not any(name in request.headers for name in FORWARDED)
+
+    async def _may_read(self, request: Request) -> bool:
+        return self._is_trusted(request) or await self.session(request) is not None
 
 
 def set_cookie(response: Response, token: str, request: Request, *, hours: float) -> None:

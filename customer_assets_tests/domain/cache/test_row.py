@@ -119,7 +119,7 @@ def test_a_row_that_is_gone_comes_back_only_by_a_later_sight(first: Sighting, se
 
 @given(st.lists(sightings(), min_size=1, max_size=6))
 def test_of_a_record_that_comes_several_times_one_is_taken(versions: list[Sighting]) -> None:
-    kept, dropped = newest_of_each(versions)
+    kept, dropped = newest_of_each(BATCH, versions)
     assert len(kept) == 1
     assert len(kept) + dropped == len(versions)
     assert kept[0] in versions

@@ -89,6 +89,17 @@ comment on column payment_reminders.failure is 'why it failed, as the sender say
 comment on column legacy_invoices.golden_id is 'the real customer: customers.id';
 comment on column payment_reminders.golden_id is 'the real customer: customers.id';
 
+create table ops.postponed_indexes (
+    name text not null,
+    table_name text not null,
+    definition text not null,
+    constraint postponed_indexes_pkey primary key (name)
+);
+comment on table ops.postponed_indexes is
+    'Indexes that a first load dropped, to be built when it is done, or by the next one.';
+comment on column ops.postponed_indexes.table_name is 'whose index';
+comment on column ops.postponed_indexes.definition is 'statement that builds it';
+
 create table ops.set_back_rows (
     entity text not null,
     account text not null,
