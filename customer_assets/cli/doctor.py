@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from customer_assets.cli.output import (
+    SHOWN_PROBLEMS,
     JsonOption,
     finish,
     opened_runtime,
@@ -82,14 +85,22 @@ async def _examine(runtime: Runtime, account: Any) -> Finding:
     return Finding(what, True, line + (f"; {left} calls left today" if left is not None else ""))
 
 
-def verify(as_json: JsonOption = False) -> None:
+def verify(
+    against_raw: Annotated[
+        bool, typer.Option(help="Compare every cell with what its raw record says, too: as long as a rebuild.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Integrity report; exit status 1 if anything is violated."""
+    from customer_assets.pipeline.verify import content_hashes
     from customer_assets.store.database import connect
     from customer_assets.store.reads import integrity
 
-    with connect(opened_runtime().url) as connection:
-        found = integrity.violations(connection)
+    runtime = opened_runtime()
+    with connect(runtime.url) as connection:
+        found = [*integrity.violations(connection), *content_hashes(connection)]
         sums = integrity.sums(connection)
+        unnormalized = integrity.unnormalized(connection)
     show_table(
         "Old invoices by currency",
         ["", "imported", "linked", "total", "linked total", "unlinked total"],
@@ -103,11 +114,32 @@ def verify(as_json: JsonOption = False) -> None:
         say(
             f"VIOLATED {violation.rule}: not so that {violation.meaning}: {violation.count}, such as {', '.join(violation.examples)}"
         )
-    say(f"{len(integrity.RULES)} rules checked, {len(found)} violated")
+    if unnormalized:
+        rows = [[r["what"], r["why"], r["rows"]] for r in unnormalized]
+        show_table("As received, since not sure", ["what", "why", "rows"], rows, to_stderr=as_json)
+    say(f"{len(integrity.RULES) + 1} rules checked, {len(found)} violated")
+    report = {"ok": not found, "violations": [vars(v) for v in found], "sums": sums, "unnormalized": unnormalized}
+    if against_raw:
+        report["against_raw"] = proof = _against_raw(runtime)
+        report["ok"] = not (found or proof["differences"])
     if as_json:
-        print_json({"ok": not found, "violations": [vars(v) for v in found], "sums": sums})
-    if found:
+        print_json(report)
+    if not report["ok"]:
         finish(1)
+
+
+def _against_raw(runtime: Runtime) -> dict[str, Any]:
+    from customer_assets.pipeline.sync.prove import prove
+
+    proof = prove(runtime.context(), runtime.working.accounts)
+    for d in proof.differences[:SHOWN_PROBLEMS]:
+        say(f"DIFFERS {d.source}:{d.source_id} {d.column}: {d.stored!r} here, {d.raw!r} by its raw record")
+    if len(proof.differences) > SHOWN_PROBLEMS:
+        say(f"{len(proof.differences)} cells differ in all; sync --from-raw brings them in line")
+    for reason, rows in proof.awaited.items():
+        say(f"{rows} rows not compared: {reason}")
+    say(f"{proof.rows} rows compared with their raw records, {len(proof.differences)} cells differ")
+    return {"rows": proof.rows, "awaited": proof.awaited, "differences": [asdict(d) for d in proof.differences]}
 
 
 def doctor(as_json: JsonOption = False) -> None:

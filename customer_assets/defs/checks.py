@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from customer_assets.pipeline.identity.resolve import disagreeing_rows
+from customer_assets.pipeline.sync.prove import prove
 from customer_assets.runtime.alerts import post_alert
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store.database import connect
@@ -87,8 +88,27 @@ def agrees_with_full_resolution(runtime: dg.ResourceParam[Runtime]) -> dg.AssetC
     return dg.AssetCheckResult(passed=differing == 0, metadata={"rows_that_differ": differing, "rows": rows})
 
 
+@dg.asset_check(
+    asset="customers_cache",
+    description="Every cell is what its raw record says, with overrides and edits laid over it. Else: sync --from-raw.",
+)
+def equal_to_raw(runtime: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
+    """Load all that landed once more, beside the cache, and count the cells that differ; which is told by `verify`."""
+    proof = prove(runtime.context(trigger="dagster"), runtime.working.accounts)
+    return dg.AssetCheckResult(
+        passed=not proof.differences,
+        metadata={
+            "rows": proof.rows,
+            "cells_that_differ": len(proof.differences),
+            "rows_not_compared": sum(proof.awaited.values()),
+            "columns": sorted({difference.column for difference in proof.differences}),
+        },
+    )
+
+
 CHECKS = [
     agrees_with_full_resolution,
+    equal_to_raw,
     *(_integrity_checks(asset) for asset in sorted({*(rule.asset for rule in RULES), *KEYS})),
     null_rates,
     deliveries_arrive,

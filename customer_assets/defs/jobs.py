@@ -2,15 +2,15 @@
 
 import dagster as dg
 
-from customer_assets.defs.checks import agrees_with_full_resolution
+from customer_assets.defs.checks import agrees_with_full_resolution, equal_to_raw
 from customer_assets.pipeline.prune import prune
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets.runtime.dagster_runs import prune_dagster_runs
 from customer_assets.runtime.runtime import Runtime
 
 PARTITIONED = dg.AssetSelection.assets("migrated_customers", "relinked_invoices")
-SUMIT = dg.AssetSelection.assets("raw_sumit_customer_pages", "customers_cache", "sumit_push")
-OF_EVERYTHING = dg.AssetSelection.checks(agrees_with_full_resolution)  # too long for every night
+OF_EVERYTHING = dg.AssetSelection.checks(agrees_with_full_resolution, equal_to_raw)  # too long for every night
+SUMIT = dg.AssetSelection.assets("raw_sumit_customer_pages", "customers_cache", "sumit_push") - OF_EVERYTHING
 
 customer_sync = dg.define_asset_job(
     "customer_sync",
@@ -44,8 +44,13 @@ customers_again = dg.define_asset_job(
 )
 identity_check = dg.define_asset_job(
     "identity_check",
-    selection=OF_EVERYTHING,
+    selection=dg.AssetSelection.checks(agrees_with_full_resolution),
     description="Compare the customers with what a resolution of everything would make of them.",
+)
+raw_check = dg.define_asset_job(
+    "raw_check",
+    selection=dg.AssetSelection.checks(equal_to_raw),
+    description="Compare every cell of the cache with what its raw record says. Makes no API call.",
 )
 
 
@@ -87,5 +92,6 @@ ASSET_JOBS = [
     sumit_bidirectional,
     customers_again,
     identity_check,
+    raw_check,
 ]
 OP_JOBS = [apply_webhooks, prune_job]

@@ -31,5 +31,6 @@ def timetable(*, sumit_nightly: bool) -> list[Slot]:
         Slot("daily_customer_sync", nightly, "0 2 * * *"),
         Slot("daily_sumit_bidirectional", "sumit_bidirectional", "0 3 * * *", is_on=sumit_nightly),
         Slot("weekly_identity_check", "identity_check", "0 4 * * 0"),
+        Slot("weekly_raw_check", "raw_check", "30 4 * * 0"),
         Slot("weekly_prune", "prune", "0 5 * * 0"),
     ]

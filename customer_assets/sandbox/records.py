@@ -31,6 +31,7 @@ ROLES = (
     "BLACKLISTED",
 )
 EPOCH = datetime(2021, 1, 4, 8, 0, tzinfo=UTC)
+LATEST = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)  # nothing was changed later
 ZOHO_ONLY = 5_000_000  # numbers of companies that Robaws does not know
 SUMIT_ONLY = 6_000_000
 ZOHO_FIRST_ID = 460_000_000_026_000
@@ -156,6 +157,7 @@ def zoho_invoice(number: int, *, contacts: int, seed: int) -> Record:
     status = random.choices(("paid", "overdue", "sent", "partially_paid", "void", "draft"), (55, 15, 15, 8, 4, 3))[0]
     balance = {"paid": 0.0, "void": 0.0, "partially_paid": round(total * 0.4, 2)}.get(status, total)
     modified = datetime(issued.year, issued.month, issued.day, 9, tzinfo=UTC) + timedelta(hours=random.randint(0, 900))
+    modified = min(modified, LATEST)
     return {
         "invoice_id": str(INVOICE_FIRST_ID + number),
         "customer_id": contact_id,

@@ -1,7 +1,7 @@
 """Columns that are worked out from others: what a source writes in any spelling, in one.
 
 They are of the row as users see it, edits and overrides included. `RULES` is raised when a rule here or beneath gives
-other results than before: every record is then read once more.
+other results than before: every row is then worked out once more.
 """
 
 from __future__ import annotations

@@ -66,7 +66,6 @@ class RecordMapping:
         extra_fields: column -> folded names of the extra fields that feed it first.
         extra_field_ids: extra field id -> name.
         keeps_metadata: keys that no column holds go to `metadata`.
-        rules: what columns are derived by, as text: other rules are another mapping.
     """
 
     fields: tuple[Field, ...]
@@ -79,7 +78,6 @@ class RecordMapping:
     extra_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     extra_field_ids: Mapping[str, str] = field(default_factory=dict)
     keeps_metadata: bool = True
-    rules: str = ""
 
     @property
     def known_keys(self) -> frozenset[str]:
@@ -104,8 +102,7 @@ class RecordMapping:
         """The mapping as text, the same in every process: a record read under another mapping is read again."""
         fields = [(*(getattr(f, name) for name in _FIELD_PARTS), f.convert.__qualname__) for f in self.fields]
         names = sorted((column, *found) for column, found in self.extra_fields.items())
-        extra = (names, sorted(self.extra_field_ids.items()), sorted(self.volatile))
-        return repr((fields, self.absent, *extra, self.rules))
+        return repr((fields, self.absent, names, sorted(self.extra_field_ids.items()), sorted(self.volatile)))
 
     def reading_absent_as(self, absent: str) -> RecordMapping:
         """This mapping with another meaning of absent keys: `null` or `keep`."""

@@ -233,7 +233,7 @@ def merged_row(
     # the hash alone would not notice a cell that somebody changed by hand
     is_as_stored = all(merged[column] == row[column] for column in table.source_columns)
     if is_as_stored and merged["content_hash"] == bytes(row["content_hash"]) and not revived:
-        if any(merged[column] != row[column] for column in table.derived_columns):
+        if any(merged[column] != row[column] for column in table.worked_out):
             # keys that no column holds, or a number read by another rule: the customer's own fields are the same
             return "unchanged", merged | {"last_seen_at": row["last_seen_at"]}
         if given and (row["source_modified_at"] != record.modified_at or not row["source_time_given"]):

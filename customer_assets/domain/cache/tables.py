@@ -59,6 +59,11 @@ class CacheTable:
         return tuple(column.name for column in self.declared if column.derived)
 
     @cached_property
+    def worked_out(self) -> tuple[str, ...]:
+        """Those, and what lies beneath others."""
+        return (*self.derived_columns, *(("covered",) if self.has_changes else ()))
+
+    @cached_property
     def logged_columns(self) -> tuple[str, ...]:
         """Columns whose changes are logged."""
         return tuple(column.name for column in self.declared if column.logged or not column.derived)

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from customer_assets.domain.cache import tables
+from customer_assets.domain.cache.derived import rules_of
 from customer_assets.domain.cache.mapping import MappedRecord
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
 from customer_assets.domain.clock import now_utc
@@ -111,6 +112,7 @@ def migrate_customers(context: Context, connection: Connection, months: Sequence
             connection, account=account, source=INVOICE, regions=context.regions(account, INVOICE)
         )
         batch = Batch.of_migration(account, INVOICE, overlay)
+        overlays.derive_anew(connection, batch, rules_of(overlay.regions))
         sightings = [Sighting(record, now_utc()) for record in records.values()]
         result.customers.add(upsert.apply_batch(connection, tables.CUSTOMERS, batch, sightings).counts)
     return result

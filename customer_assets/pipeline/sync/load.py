@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from datetime import timedelta
 
 from customer_assets.domain.cache import tables
+from customer_assets.domain.cache.derived import rules_of
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
 from customer_assets.pipeline.sync.reader import Landed, Reader
 from customer_assets.pipeline.sync.reconcile import reconcile
@@ -32,19 +33,18 @@ MUCH, MUCH_OF_ALL = 1000, 0.1  # rows written, from which statistics are old
 def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadResult:
     """Bring into the cache what was landed of one stream and is not there yet, or with `rebuild` all of it."""
     loading = _Loading(run, stream)
+    if loading.table.has_changes:
+        overlays.derive_anew(run.connection, loading.batch, rules_of(run.regions))
     ended = [] if rebuild else scans.pending_scans(run.connection, run.key(stream.name))
     answers = [] if rebuild else _pending_details(run, stream)
     if not ended and not answers:
         ended, answers = _everything(loading)
     if ended or answers:
-        loading.retry_rejects()
-        loaded_before = set[str]()
-        for scan in ended:
-            earlier = [d for d in answers if d.requested_at < scan.started_at]
+        _retry_rejects(loading)
+        for scan, earlier in _in_order(ended, answers):
             loading.apply_details(earlier)
-            loaded_before.update(d.source_id for d in earlier)
-            loading.apply_scan(scan)
-        loading.apply_details([d for d in answers if d.source_id not in loaded_before])
+            if scan is not None:
+                loading.apply_scan(scan)
         indexes.build_postponed_indexes(run.connection, loading.table.name)
         bring_in_line(run, loading)
         _note_learned(loading)
@@ -52,6 +52,28 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
         if changed > MUCH and changed > live * MUCH_OF_ALL:
             upsert.refresh_statistics(run.connection, loading.table)
     return loading.result
+
+
+def load_from_nothing(run: SyncRun, stream: Stream) -> None:
+    """Load all that has landed into a table that is empty, and nothing besides: no links, no rows that follow from it."""
+    loading = _Loading(run, stream)
+    ended, answers = _everything(loading)
+    for scan, earlier in _in_order(ended, answers):
+        loading.apply_details(earlier)
+        if scan is not None:
+            loading.apply_scan(scan)
+
+
+def _in_order(
+    ended: Sequence[scans.Scan], answers: Sequence[details.LandedDetail]
+) -> Iterator[tuple[scans.Scan | None, list[details.LandedDetail]]]:
+    """Ended scans, each with the single records asked for before it, and then the others."""
+    loaded_before = set[str]()
+    for scan in ended:
+        earlier = [d for d in answers if d.requested_at < scan.started_at]
+        loaded_before.update(d.source_id for d in earlier)
+        yield scan, earlier
+    yield None, [d for d in answers if d.source_id not in loaded_before]
 
 
 def has_pending(run: SyncRun, stream: Stream) -> bool:
@@ -84,6 +106,8 @@ def bring_in_line(run: SyncRun, loading: _Loading, source_id: str | None = None)
     connection, account = run.connection, run.account
     if loading.table.has_changes:
         with connection.transaction():
+            if loading.result.rebuilt:
+                overlays.blank_unmapped(connection, loading.batch, _mapped_columns(run, loading))
             overlays.reapply_role_overrides(connection, loading.batch)
     if run.system.pushes is not None:
         ids = None if source_id is None else absences.row_ids(connection, loading.table, loading.batch, [source_id])
@@ -92,6 +116,14 @@ def bring_in_line(run: SyncRun, loading: _Loading, source_id: str | None = None)
             loading.result.messages.append(f"{waiting} conflicts wait: `sumit conflicts list`")
     with connection.transaction():
         overlays.link_invoices(connection, account=account.account, source=account.system)
+
+
+def _mapped_columns(run: SyncRun, loading: _Loading) -> set[str]:
+    """The columns that records of the stream fill, in pages or in deliveries."""
+    mappings = [loading.reader.mapping]
+    if run.system.webhooks is not None:
+        mappings.append(run.system.webhooks.mapping(run.account.settings, {}))
+    return {spec.column for mapping in mappings for spec in mapping.fields}
 
 
 class _Loading:
@@ -279,24 +311,25 @@ class _Loading:
             settled = [reject_id for i in good for reject_id in self.set_aside.pop(i, [])]
             rejects.resolve_rejects(self.connection, settled)
 
-    def retry_rejects(self) -> None:
-        """Records set aside before are tried again; those that map now are applied as of when they were seen."""
-        waiting = rejects.open_rejects(self.connection, **self.whose)
-        sightings: list[Sighting] = []
-        resolved: list[int] = []
-        reader = Reader(self.reader.mapping, self.stream)  # what these tell beside was noted when they were set aside
-        for reject in waiting:
-            read = reader.read([(reject["record"].encode(), reject["seen_at"])])
-            if not read.rejects:
-                sightings += read.sightings
-                resolved.append(reject["id"])
-        if sightings:
-            batch = self.batch_now(incremental=True)
-            applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
-            self.result.messages.append(f"{len(sightings)} records that were set aside before could be mapped now")
-            self.result.counts.created += applied.counts.created
-            self.result.counts.updated += applied.counts.updated
-        rejects.resolve_rejects(self.connection, resolved)
+
+def _retry_rejects(loading: _Loading) -> None:
+    """Records set aside before are tried again; those that map now are applied as of when they were seen."""
+    waiting = rejects.open_rejects(loading.connection, **loading.whose)
+    sightings: list[Sighting] = []
+    resolved: list[int] = []
+    reader = Reader(loading.reader.mapping, loading.stream)  # what these tell beside was noted when they were set aside
+    for reject in waiting:
+        read = reader.read([(reject["record"].encode(), reject["seen_at"])])
+        if not read.rejects:
+            sightings += read.sightings
+            resolved.append(reject["id"])
+    if sightings:
+        batch = loading.batch_now(incremental=True)
+        applied = upsert.apply_batch(loading.connection, loading.table, batch, sightings)
+        loading.result.messages.append(f"{len(sightings)} records that were set aside before could be mapped now")
+        loading.result.counts.created += applied.counts.created
+        loading.result.counts.updated += applied.counts.updated
+    rejects.resolve_rejects(loading.connection, resolved)
 
 
 def _note_learned(loading: _Loading) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
 
 from customer_assets.accounts import Account
-from customer_assets.domain.cache.derived import rules_of
 from customer_assets.domain.cache.mapping import RecordMapping
 from customer_assets.domain.cache.overlay import Overlays
 from customer_assets.domain.cache.row import Counts
@@ -196,7 +195,7 @@ class SyncRun:
 
     def mapping(self, stream: Stream) -> RecordMapping:
         """How the records of a stream become rows under the account's settings."""
-        return replace(stream.mapping(self.account.settings), rules=rules_of(self.regions))
+        return stream.mapping(self.account.settings)
 
     def overlays(self) -> Overlays:
         """Role overrides and edits of the account's rows, as they are now."""

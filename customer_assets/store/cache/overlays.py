@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from customer_assets.domain.cache.columns import COLUMN_OF
+from customer_assets.domain.cache.columns import COLUMN_OF, CUSTOMER_COLUMNS
 from customer_assets.domain.cache.overlay import Overlays, source_values
 from customer_assets.domain.cache.row import Batch, changes_of
 from customer_assets.domain.cache.tables import CUSTOMERS
 from customer_assets.domain.phone import Regions
 from customer_assets.store.cache.upsert import write_changes, write_updates
-from customer_assets.store.database import Connection
+from customer_assets.store.database import Connection, scalar
 
 
 def link_invoices(connection: Connection, *, account: str, source: str) -> int:
@@ -131,11 +131,81 @@ def show_anew(connection: Connection, batch: Batch, row_ids: Sequence[int]) -> i
     return _shown_anew(connection, batch, rows)
 
 
-def _shown_anew(connection: Connection, batch: Batch, rows: Sequence[dict[str, Any]]) -> int:
+def blank_unmapped(connection: Connection, batch: Batch, mapped: Collection[str]) -> int:
+    """Columns that no mapping of a source fills hold nothing, whatever somebody wrote there; returns how many rows did."""
+    unmapped = [column for column in CUSTOMER_COLUMNS if not column.derived and column.name not in mapped]
+    if not unmapped:
+        return 0
+    rows = connection.execute(
+        f"""
+        select *
+        from customer_rows
+        where account = %(account)s
+            and source = %(source)s
+            and ({" or ".join(f"{c.name} is distinct from %({c.name})s" for c in unmapped)})
+        order by source_customer_id
+        for update
+        """,
+        {
+            "account": batch.account,
+            "source": batch.source,
+            **{c.name: Jsonb(c.blank) if c.kind == "json" else c.blank for c in unmapped},
+        },
+    ).fetchall()
+    blanks = {column.name: column.blank for column in unmapped}
+    return _shown_anew(connection, batch, rows, blanks)
+
+
+def derive_anew(connection: Connection, batch: Batch, rules: str) -> int:
+    """Bring the rows of an account and source in line with the rules that columns are derived by; returns how many changed.
+
+    Costs one query where they were derived by these rules.
+    """
+    whose = {"account": batch.account, "source": batch.source, "rules": rules}
+    known = scalar(
+        connection, "select rules from ops.derivations where account = %(account)s and source = %(source)s", whose
+    )
+    if known == rules:
+        return 0
+    changed, after = 0, ""
+    while True:
+        with connection.transaction():
+            rows = connection.execute(
+                """
+                select *
+                from customer_rows
+                where account = %(account)s
+                    and source = %(source)s
+                    and source_customer_id > %(after)s
+                order by source_customer_id
+                limit 1000
+                for update
+                """,
+                {**whose, "after": after},
+            ).fetchall()
+            changed += _shown_anew(connection, batch, rows)
+        if not rows:
+            break
+        after = rows[-1]["source_customer_id"]
+    connection.execute(
+        """
+        insert into ops.derivations (account, source, rules)
+        values (%(account)s, %(source)s, %(rules)s)
+        on conflict (account, source) do update
+        set rules = excluded.rules
+        """,
+        whose,
+    )
+    return changed
+
+
+def _shown_anew(
+    connection: Connection, batch: Batch, rows: Sequence[dict[str, Any]], blanks: Mapping[str, Any] | None = None
+) -> int:
     updates: list[dict[str, Any]] = []
     changes: list[tuple[Any, ...]] = []
     for row in rows:
-        source = source_values(row, CUSTOMERS.source_columns)
+        source = {**source_values(row, CUSTOMERS.source_columns), **(blanks or {})}
         shown, covered = CUSTOMERS.visible(source, batch.overlays, row["id"], row["deleted_at"] is not None)
         if covered != row["covered"] or any(row[column] != value for column, value in shown.items()):
             update = {**row, **shown, "covered": covered, "updated_at": None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from customer_assets.domain.cache.tables import CacheTable
@@ -63,3 +63,11 @@ def count_live(connection: Connection, table: CacheTable, *, account: str, sourc
             [account, source],
         )
     )
+
+
+def all_rows(connection: Connection, table: CacheTable) -> Iterator[dict[str, Any]]:
+    """Every row that systems gave, some at a time."""
+    with connection.transaction(), connection.cursor("all_rows") as cursor:
+        cursor.itersize = 2000
+        cursor.execute(f"select * from {table.name} where source <> 'invoice'")
+        yield from cursor

@@ -187,13 +187,12 @@ RULES = (
     Rule(
         "reminder_without_phone",
         "payment_reminders",
-        "a pending reminder has a customer with a phone",
+        "a pending reminder has a customer and a phone",
         """
         select r.id::text as example
         from payment_reminders r
-        left join customer_rows c on c.id = r.customer_id
         where r.status = 'pending'
-            and c.primary_phone is null
+            and (r.phone is null or r.customer_id is null)
         """,
     ),
     Rule(
@@ -281,5 +280,32 @@ def sums(connection: Connection) -> list[dict[str, Any]]:
         from legacy_invoices
         group by currency_code
         order by currency_code
+        """
+    ).fetchall()
+
+
+def unnormalized(connection: Connection) -> list[dict[str, Any]]:
+    """How many live rows have a value that could not be normalized, by what it is and why."""
+    return connection.execute(
+        """
+        select what, why, count(*) as rows
+        from customer_rows r
+        cross join lateral (
+            values
+                ('country', 'no country is known by that name', r.country is not null and r.country_code is null),
+                ('vat_number', 'no id', r.vat_number is not null and r.vat_normalized is null),
+                ('vat_number', 'wrong check digits', r.vat_normalized is not null and r.vat_status = 'invalid'),
+                ('vat_number', 'not checked: its country is not known, or publishes no check digits',
+                    r.vat_status = 'unchecked'),
+                ('phone', 'nothing tells its country, or it is not valid there',
+                    r.phone is not null and r.phone_e164 is null),
+                ('mobile', 'nothing tells its country, or it is not valid there',
+                    r.mobile is not null and r.mobile_e164 is null),
+                ('general_email', 'no address', r.general_email is not null and r.email_normalized is null)
+        ) as w (what, why, is_so)
+        where is_so
+            and r.deleted_at is null
+        group by what, why
+        order by what, count(*) desc
         """
     ).fetchall()

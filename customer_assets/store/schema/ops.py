@@ -110,6 +110,16 @@ raw_scan_chunks = Table(
     comment="Pages that a scan found as the loaded scan before it left them: some at a time, not opened again.",
 )
 
+derivations = Table(
+    "derivations",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("rules", Text, nullable=False, comment="version of the rules, and what the account's settings say"),
+    schema="ops",
+    comment="By which rules the derived columns of an account's rows were worked out; by others, they are once more.",
+)
+
 postponed_indexes = Table(
     "postponed_indexes",
     metadata,

@@ -100,6 +100,16 @@ comment on table ops.postponed_indexes is
 comment on column ops.postponed_indexes.table_name is 'whose index';
 comment on column ops.postponed_indexes.definition is 'statement that builds it';
 
+create table ops.derivations (
+    account text not null,
+    source text not null,
+    rules text not null,
+    constraint derivations_pkey primary key (account, source)
+);
+comment on table ops.derivations is
+    'By which rules the derived columns of an account''s rows were worked out; by others, they are once more.';
+comment on column ops.derivations.rules is 'version of the rules, and what the account''s settings say';
+
 create table ops.set_back_rows (
     entity text not null,
     account text not null,

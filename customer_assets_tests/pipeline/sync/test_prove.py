@@ -1,0 +1,122 @@
+"""Every cell equals its raw record, and what does not is found, with both values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from customer_assets.pipeline.edit import edit_customer
+from customer_assets.pipeline.sync.prove import Proof, prove
+from customer_assets.pipeline.sync.run import PullOptions
+from customer_assets.pipeline.verify import content_hashes
+from customer_assets.pipeline.webhooks.apply import apply_deliveries
+from customer_assets_tests.conftest import Company
+from customer_assets_tests.pipeline.test_deliveries import client, land
+
+pytestmark = pytest.mark.slow
+
+FULL = PullOptions(full=True)
+
+
+def proved(company: Company, *systems: str) -> Proof:
+    return prove(company.context, [company.account(system) for system in systems])
+
+
+def cells(proof: Proof) -> list[tuple[str, str, Any, Any]]:
+    return [(d.source_id, d.column, d.stored, d.raw) for d in proof.differences]
+
+
+def test_three_systems_with_edits_overrides_deliveries_and_deletions_are_equal_to_their_raw_records(
+    company: Company,
+) -> None:
+    for system in ("robaws", "zoho", "sumit"):
+        assert company.pull(system).status == "ok"
+    rows = company.rows(
+        "select id, source_customer_id from customers_cache where source = 'robaws' order by id limit 3"
+    )
+    edit_customer(company.context, rows[0]["id"], {"city": "Edited", "phone": "03 555 01 99"}, by="test")
+    company.do("insert into ops.role_overrides (name_contains, role) values ('bv', 'HAULIER')")
+    body = {"id": rows[1]["source_customer_id"], "email": "new@delivered.example"}
+    land(company, "d1", body, signed_at=datetime.now(UTC) + timedelta(seconds=1))
+    land(company, "d2", client(id="77", name="Delivered BV"), signed_at=datetime.now(UTC) + timedelta(seconds=1))
+    apply_deliveries(company.context, [company.account("robaws")])
+    del company.world.robaws[rows[2]["source_customer_id"]]
+    for system in ("robaws", "zoho", "sumit"):
+        company.pull(system, options=FULL)
+    proof = proved(company, "robaws", "zoho", "sumit")
+    assert cells(proof) == []
+    assert proof.rows > 200
+    assert proof.awaited == {}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("city", "CORRUPT"),
+        ("phone_e164", "+3235550199"),
+        ("is_active", False),
+        ("metadata", Jsonb({"made": "up"})),
+        ("contact_persons", Jsonb([{"first_name": "Nobody"}])),
+        ("covered", Jsonb({"city": "Beneath"})),
+    ],
+)
+def test_a_cell_changed_by_hand_is_named_with_both_values(company: Company, column: str, value: Any) -> None:
+    company.pull("robaws")
+    row = company.rows("select * from customer_rows where source_customer_id = '1003'")[0]
+    company.do(f"update customer_rows set {column} = %s where id = %s", value, row["id"])
+    found = cells(proved(company, "robaws"))
+    changed = getattr(value, "obj", value)
+    assert ("1003", column, changed, row[column]) in found
+    company.pull("robaws", from_raw=True)
+    assert cells(proved(company, "robaws")) == []
+
+
+def test_a_row_that_nothing_shows_and_one_that_is_missing_are_found(company: Company) -> None:
+    company.pull("robaws")
+    company.do("insert into customer_rows (source, source_customer_id, name) values ('robaws', 'made-up', 'Nobody')")
+    company.do("delete from customer_rows where source_customer_id = '1003'")
+    assert sorted(cells(proved(company, "robaws"))) == [
+        ("1003", "row", None, "there"),
+        ("made-up", "row", "there", None),
+    ]
+
+
+def test_nothing_is_changed_by_looking(company: Company) -> None:
+    for system in ("robaws", "zoho"):
+        company.pull(system)
+    tables = ("customer_rows", "invoice_rows", "customer_changes", "sync_runs", "sync_metadata", "ops.raw_scans")
+    before = {table: company.rows(f"select xmin::text, ctid::text from {table}") for table in tables}
+    proved(company, "robaws", "zoho")
+    assert {table: company.rows(f"select xmin::text, ctid::text from {table}") for table in tables} == before
+
+
+def test_a_row_that_was_missing_once_waits_for_the_next_scan(company: Company) -> None:
+    company.settings = company.settings.model_copy(update={"delete_confirmations": 0})
+    company.pull("robaws", options=FULL)
+    del company.world.robaws["1003"]
+    company.pull("robaws", options=FULL)
+    proof = proved(company, "robaws")
+    assert (cells(proof), sum(proof.awaited.values())) == ([], 1)
+
+
+def test_other_rules_work_out_the_derived_columns_of_every_row_once_more(company: Company) -> None:
+    company.pull("zoho")
+    company.do("update customer_rows set country_code = null, vat_normalized = null, phone_e164 = null")
+    company.do("update ops.derivations set rules = 'of before'")
+    company.pull("zoho")  # an incremental pull, without a changed record
+    assert cells(proved(company, "zoho")) == []
+    before = company.rows("select xmin::text from customer_rows order by id")
+    company.pull("zoho")
+    assert company.rows("select xmin::text from customer_rows order by id") == before
+
+
+def test_a_hash_that_is_not_of_the_values_beside_it_is_a_violation(company: Company) -> None:
+    for system in ("robaws", "zoho", "sumit"):
+        company.pull(system)
+    edit_customer(company.context, company.value("select min(id) from customer_rows"), {"city": "Edited"}, by="test")
+    assert list(content_hashes(company.connection)) == []
+    company.do("update customer_rows set street = 'CORRUPT' where source_customer_id = '1003'")
+    assert [v.examples for v in content_hashes(company.connection)] == [["robaws 1003"]]
