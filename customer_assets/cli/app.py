@@ -23,6 +23,7 @@ from customer_assets.cli import (
     sync,
     users,
     webhooks,
+    why,
 )
 from customer_assets.cli.output import print_json, say
 from customer_assets.errors import CustomerAssetsError
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, Callable[..., Any]] = {
     "explain": identity.explain,
+    "why": why.why,
     "dedupe": identity.dedupe,
     "register-webhook": webhooks.register_webhook,
     "push": sumit.push,
@@ -60,6 +62,7 @@ GROUPS = {
     "sumit": sumit.app,
     "review": identity.app,
     "reminders": reminders.app,
+    "raw": why.app,
     "user": users.app,
 }
 for name, command in COMMANDS.items():

@@ -102,6 +102,10 @@ class Runtime:
         )
         return replace(context, progress=progress) if progress else context
 
+    def context_of_accounts(self) -> Context:
+        """What the verbs are given that ask how an account's records are mapped; in sandbox mode with the sandbox's accounts."""
+        return Context(self.url, self.working.settings, self.working.accounts)
+
     def context_of_run(self, dagster_run_id: str) -> Context:
         """What the verbs called by one Dagster run are given; in sandbox mode with the sandbox's own settings."""
         return Context(
