@@ -30,6 +30,7 @@ def import_invoices(
         str, typer.Argument(metavar="PATH|URL", help="A file (CSV, XLSX, Parquet), or an SQLAlchemy URL.")
     ],
     table: Annotated[str | None, typer.Option(help="The table, or schema.table, where a database is given.")] = None,
+    query: Annotated[str | None, typer.Option(help="What to ask of a database instead of one table.")] = None,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="old=new: a column of the file and what it is here.")
     ] = None,
@@ -52,7 +53,7 @@ def import_invoices(
         if value is not None and value not in CHOICES[option]:
             known = " or ".join(CHOICES[option])
             raise ConfigurationError(f"--{option.replace('_', '-')} {value}: {known}")
-    options = msgspec.convert({"encoding": encoding, "separator": separator, **given}, FileOptions)
+    options = msgspec.convert({"query": query, "encoding": encoding, "separator": separator, **given}, FileOptions)
     pairs = column_map(mapping)
     runtime = opened_runtime()
     result = import_from(

@@ -34,20 +34,28 @@ class Sheet:
 
 
 def open_sheet(
-    location: str, *, table: str | None = None, encoding: str | None = None, separator: str | None = None
+    location: str,
+    *,
+    table: str | None = None,
+    query: str | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
 ) -> Sheet:
     """Open a file or a table.
 
     Args:
         location: path of a file, or an SQLAlchemy URL.
         table: the table, `schema.table` too, where `location` is a database; the sheet of a workbook.
+        query: what is asked of a database instead; it is rolled back.
         encoding, separator: of a text, where they are not to be worked out.
 
     Raises:
         ConfigurationError: there is no such file or table, or it cannot be read.
     """
     if "://" in location:
-        return _of_table(location, table)
+        return _of_query(location, query) if query is not None else _of_table(location, table)
+    if query is not None:
+        raise ConfigurationError("--query is for a database URL")
     path = Path(location)
     if not path.is_file():
         raise ConfigurationError(f"no such file: {location}")
@@ -114,22 +122,45 @@ def _of_workbook(path: Path, name: str | None) -> Sheet:
 
 
 def _of_table(url: str, table: str | None) -> Sheet:
-    from sqlalchemy import MetaData, Table, create_engine, exc, select
+    from sqlalchemy import MetaData, Table, exc, select
 
     if table is None:
-        raise ConfigurationError("a database URL needs --table (LEGACY_INVOICES_TABLE)")
+        raise ConfigurationError("a database URL needs --table (LEGACY_INVOICES_TABLE) or --query")
     schema, _, name = table.rpartition(".")
+
+    def selected(connection: Any) -> Any:
+        try:
+            return select(Table(name, MetaData(), schema=schema or None, autoload_with=connection))
+        except exc.NoSuchTableError:
+            raise ConfigurationError(f"the database has no table {table!r}") from None
+
+    return _of_database(url, selected, f"table {table}")
+
+
+def _of_query(url: str, query: str) -> Sheet:
+    from sqlalchemy import text
+
+    return _of_database(url, lambda _connection: text(query), "query")
+
+
+def _of_database(url: str, selected: Callable[[Any], Any], what: str) -> Sheet:
+    """The rows of a statement; nothing that it did is committed."""
+    from sqlalchemy import create_engine, exc
+
     try:
         engine = create_engine(url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url)
         with engine.connect() as connection:
-            found = Table(name, MetaData(), schema=schema or None, autoload_with=connection)
-            rows = [_line(number, row) for number, row in enumerate(connection.execute(select(found)), start=1)]
-    except exc.NoSuchTableError:
-        raise ConfigurationError(f"the database has no table {table!r}") from None
+            result = connection.execute(selected(connection))
+            header = list(result.keys())
+            rows = [_line(number, row) for number, row in enumerate(result, start=1)]
     except (exc.SQLAlchemyError, ImportError, ValueError) as error:
-        reason = type(error).__name__ if isinstance(error, exc.SQLAlchemyError) else str(error)
+        # what the driver says may hold the query's values, never the address; a failed login may hold that
+        is_about_the_query = isinstance(error, exc.ProgrammingError) or not isinstance(error, exc.SQLAlchemyError)
+        reason = (
+            str(getattr(error, "orig", error)).strip().splitlines()[0] if is_about_the_query else type(error).__name__
+        )
         raise ConfigurationError(f"the database of the old invoices cannot be read: {reason}") from None
-    return Sheet([column.name for column in found.columns], lambda: iter(rows), {"format": f"table {table}"})
+    return Sheet(header, lambda: iter(rows), {"format": what})
 
 
 def _line(number: int, row: Any) -> Line:

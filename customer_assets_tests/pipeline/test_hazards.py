@@ -332,3 +332,20 @@ def test_one_customer_synced_by_its_id_is_as_the_source_says_now(company: Compan
     says(company, "Aalst", "2026-05-01T00:00:00.000Z")
     pull_one(company.context, company.account("robaws"), "1003")
     assert company.value(CITY) == "Aalst"
+
+
+def test_a_customer_that_becomes_a_vendor_is_deactivated_with_that_reason(company: Company) -> None:
+    company.pull("zoho", options=FULL)
+    contact_id, contact = next(iter(company.world.zoho_contacts.items()))
+    contact |= {"contact_type": "vendor", "last_modified_time": just_now()}
+    result = company.pull("zoho", options=FULL)
+    assert "customers: 1 deactivated: now a vendor, no customer" in (result.message or "")
+    row = company.rows(
+        "select id, is_active, deleted_at from customers_cache where source_customer_id = %s", contact_id
+    )[0]
+    assert (row["is_active"], row["deleted_at"] is None) == (False, False)
+    because = "select new_value from customer_changes where field = 'deleted_because' and cache_id = %s"
+    assert company.value(because, row["id"]) == "a vendor, no customer"
+    contact |= {"contact_type": "customer", "last_modified_time": just_now()}
+    company.pull("zoho", options=FULL)
+    assert company.value("select is_active from customers_cache where id = %s", row["id"])

@@ -64,6 +64,14 @@ def test_parquet_and_database_give_the_same_rows_as_csv(company: Company, tmp_pa
     import_invoices(company.context, write_csv(tmp_path / "old.csv", ROW))
     assert import_invoices(company.context, str(tmp_path / "old.parquet")).unchanged == 1
     assert import_invoices(company.context, f"sqlite:///{tmp_path / 'old.db'}", table="invoices").unchanged == 1
+    asked = FileOptions(query="select * from invoices where 1 = 0")
+    assert import_invoices(company.context, f"sqlite:///{tmp_path / 'old.db'}", options=asked).created == 0
+    with pytest.raises(ConfigurationError, match="no such table: nowhere"):
+        import_invoices(
+            company.context, f"sqlite:///{tmp_path / 'old.db'}", options=FileOptions(query="select * from nowhere")
+        )
+    with pytest.raises(ConfigurationError, match="--query is for a database"):
+        import_invoices(company.context, str(tmp_path / "old.db"), options=asked)
 
 
 def test_columns_are_mapped_and_address_parts_joined(company: Company, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ class FileOptions:
     """What is said of a file, where it is not to be worked out.
 
     Attributes:
+        query: of a database, instead of a table.
         encoding, separator: of a text.
         decimal: `.` or `,`.
         date_order: day or month first.
@@ -56,6 +57,7 @@ class FileOptions:
         id_with: what a number that starts again each year, or each day, is told apart by.
     """
 
+    query: str | None = None
     encoding: str | None = None
     separator: str | None = None
     decimal: str | None = None
@@ -116,7 +118,9 @@ def import_invoices(
         ConfigurationError: the file cannot be read, can be read in two ways, or has no source_invoice_id.
     """
     options = options or FileOptions()
-    sheet = open_sheet(location, table=table, encoding=options.encoding, separator=options.separator)
+    sheet = open_sheet(
+        location, table=table, query=options.query, encoding=options.encoding, separator=options.separator
+    )
     importing = _Import(sheet, mapping or {}, options, ZoneInfo(context.settings.timezone))
     with (
         connect(context.url, name="customer_assets import-invoices") as connection,

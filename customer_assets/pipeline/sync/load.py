@@ -7,7 +7,7 @@ Records stored exactly as received are passed over unread; where nothing is new,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import timedelta
 
@@ -301,6 +301,8 @@ class _Loading:
         read = self.reader.read(records)
         counts.skipped += read.skipped
         counts.rejected += len(read.rejects)
+        if read.not_ours:
+            counts.deactivated += _no_longer_ours(self, read.not_ours)
         if read.rejects:
             rejects.store_rejects(self.connection, **self.whose, sync_run_id=self.run.id, rejects=read.rejects)
         return read.sightings, {self.reader.mapper.source_id(reject.record) for reject in read.rejects}
@@ -310,6 +312,20 @@ class _Loading:
         if self.set_aside:
             settled = [reject_id for i in good for reject_id in self.set_aside.pop(i, [])]
             rejects.resolve_rejects(self.connection, settled)
+
+
+def _no_longer_ours(loading: _Loading, reasons: Mapping[str, str]) -> int:
+    """Rows of records that turned into something that is none of ours (a customer into a vendor) are marked as gone."""
+    batch = loading.batch_now()
+    marked = 0
+    for reason in dict.fromkeys(reasons.values()):
+        ids = [source_id for source_id, said in reasons.items() if said == reason]
+        rows = absences.row_ids(loading.connection, loading.table, batch, ids)
+        gone = absences.mark_deleted(loading.connection, loading.table, batch, rows, reason=reason)
+        if gone:
+            loading.result.messages.append(f"{loading.stream.entity}: {gone} deactivated: now {reason}")
+        marked += gone
+    return marked
 
 
 def _retry_rejects(loading: _Loading) -> None:

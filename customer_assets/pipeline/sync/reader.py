@@ -24,11 +24,13 @@ class Read:
         sightings: those that map.
         rejects: those that cannot be mapped.
         skipped: how many are none of ours.
+        not_ours: those of them that have an id, by it, with the reason.
     """
 
     sightings: list[Sighting] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     skipped: int = 0
+    not_ours: dict[str, str] = field(default_factory=dict)
 
 
 class Reader:
@@ -59,6 +61,8 @@ class Reader:
                 skipped, record = self.mapper.reads(received)
                 if skipped:
                     found.skipped += 1
+                    if (source_id := self.mapper.source_id(body)) is not None:
+                        found.not_ours[source_id] = skipped
                     continue
                 mapped = self.mapper.map(record)
             except RecordError as error:

@@ -32,7 +32,7 @@ ZOHO_CONTACT = RecordMapping(
     modified_path="last_modified_time",
     absent="keep",
     prepare=_with_primary_flagged,
-    skip=lambda record: "not a customer" if record.get("contact_type") == "vendor" else None,
+    skip=lambda record: "a vendor, no customer" if record.get("contact_type") == "vendor" else None,
     volatile=frozenset(
         {
             "outstanding_receivable_amount",

@@ -152,8 +152,13 @@ def _missing(connection: Connection, table: CacheTable, parameters: Mapping[str,
     ).fetchall()
 
 
-def mark_deleted(connection: Connection, table: CacheTable, batch: Batch, row_ids: Sequence[int]) -> int:
-    """Mark rows as gone at the source; the rows, their ids and their links stay. Returns how many were marked."""
+def mark_deleted(
+    connection: Connection, table: CacheTable, batch: Batch, row_ids: Sequence[int], *, reason: str | None = None
+) -> int:
+    """Mark rows as gone at the source; the rows, their ids and their links stay. Returns how many were marked.
+
+    A reason, where there is one besides that it is gone, stands in customer_changes as `deleted_because`.
+    """
     if not row_ids:
         return 0
     if not table.has_changes:
@@ -180,11 +185,14 @@ def mark_deleted(connection: Connection, table: CacheTable, batch: Batch, row_id
         select g.id, c.field, c.old_value, c.new_value, %(origin)s, %(sync_run_id)s
         from gone g
         cross join lateral (
-            values ('deleted_at', null, g.deleted_at::text), ('is_active', g.was_active::text, 'false')
+            values
+                ('deleted_at', null, g.deleted_at::text),
+                ('is_active', g.was_active::text, 'false'),
+                ('deleted_because', null, %(reason)s)
         ) as c (field, old_value, new_value)
         where c.old_value is distinct from c.new_value
         """,
-        {"ids": list(row_ids), "origin": batch.origin, "sync_run_id": batch.sync_run_id},
+        {"ids": list(row_ids), "origin": batch.origin, "sync_run_id": batch.sync_run_id, "reason": reason},
     )
     return len(row_ids)
 
