@@ -101,8 +101,8 @@ def phones_of(values: Mapping[str, Any], regions: Regions, country: str | None, 
     for text in (first, phone, mobile):
         if text is None or text in read:
             continue
-        number, has_prefix = _read(text, None)
-        if number is None or not has_prefix:
+        number, has_prefix = _read(text, None) if "+" in text or "00" in text else (None, False)
+        if number is None:
             evidence = evidence or _region_of(values, regions, country, vat)
             if evidence[0] is not None:
                 number, has_prefix = _read(text, evidence[0])
@@ -167,7 +167,6 @@ def possible_e164(number: str, region: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=4096)
 def _read(text: str, region: str | None) -> tuple[str | None, bool]:
     """The first valid number of a text as E.164, and whether its country is written with it."""
     plain = _plainly_written(text, region)

@@ -54,7 +54,9 @@ def normalized_vat(text: str, country: str | None) -> tuple[str | None, VatStatu
 def _compact(text: str) -> str | None:
     """An id without what stands around it; None where it is none: too short, or one digit all along."""
     text = text.upper()
-    if not _PLAIN.fullmatch(text):
+    if (plain := _PLAIN.fullmatch(text)) is not None:
+        digits = plain[2]
+    else:
         words = _WORDS.findall(_BRANCH.sub("", text))
         numbered = [number for number, word in enumerate(words) if any(map(str.isdigit, word))]
         if not numbered:
@@ -64,8 +66,8 @@ def _compact(text: str) -> str | None:
         text = before + _LABEL.sub("", "".join(words[first : numbered[-1] + 1]))
         if before:
             text = before + _LABEL.sub("", text.removeprefix(before))
-    digits = "".join(filter(str.isdigit, text))
-    return text if len(digits) >= _FEWEST_DIGITS and len(set(digits)) > 1 else None
+        digits = "".join(filter(str.isdigit, text))
+    return text if len(digits) >= _FEWEST_DIGITS and digits.count(digits[0]) < len(digits) else None
 
 
 def _prefix_before(words: list[str], number: str) -> str:

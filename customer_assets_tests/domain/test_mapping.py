@@ -163,7 +163,7 @@ def test_zoho_blanks_are_null_and_absent_keys_are_kept() -> None:
 
 
 def test_zoho_vendors_are_skipped() -> None:
-    assert Mapper(ZOHO_CONTACT).reads({"contact_type": "vendor"})[0] == "not a customer"
+    assert Mapper(ZOHO_CONTACT).reads({"contact_type": "vendor"})[0] == "a vendor, no customer"
 
 
 def test_the_primary_person_may_be_named_by_id_alone() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customer_assets.store.cache.lines import line_of
 from customer_assets.store.database import Connection
+from customer_assets.store.lines import line_of
 
 KINDS = {
     "a_text": "text",

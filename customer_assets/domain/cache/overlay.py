@@ -54,7 +54,7 @@ def visible_values(
     if deleted:
         over["is_active"] = False
     visible = {**source, **over}
-    visible |= derived_values(visible, overlays.regions)
+    visible.update(derived_values(visible, overlays.regions))
     covered = {column: source.get(column) for column, value in over.items() if value != source.get(column)}
     return visible, covered or None
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
 from customer_assets.domain.cache.mapping import MappedRecord, content_hash
 from customer_assets.domain.cache.overlay import Overlays, source_values
 from customer_assets.domain.cache.tables import CacheTable
-from customer_assets.domain.cache.versions import believable, supersedes
+from customer_assets.domain.cache.versions import believable, corrects, supersedes
 
 _json = msgspec.json.Encoder()
 
@@ -53,8 +53,7 @@ class Counts:
         return {"synced": self.synced} | {f.name: getattr(self, f.name) for f in fields(self)}
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """A mapped record and when it was seen (asked for, or signed)."""
 
     record: MappedRecord
@@ -77,6 +76,7 @@ class Batch:
         clock_tolerance: how far a source's clock may be ahead.
         believes: ids that are taken as they are, though they are older than what is stored: complete scans said so twice.
         believes_all: so are all: somebody asked for them now.
+        is_first: nothing of this source was there when the load began: rows are inserted without a look at first.
     """
 
     account: str
@@ -93,6 +93,7 @@ class Batch:
     clock_tolerance: timedelta = timedelta(minutes=10)
     believes: frozenset[str] = frozenset()
     believes_all: bool = False
+    is_first: bool = False
 
     @classmethod
     def of_pages(
@@ -198,8 +199,10 @@ def differs(row: Mapping[str, Any], record: MappedRecord, content: bytes) -> boo
 
 def new_row(table: CacheTable, batch: Batch, sighting: Sighting, digest: bytes) -> dict[str, Any]:
     record = sighting.record
-    source = dict.fromkeys(table.source_columns) | dict(table.blanks) | record.insert_values
-    source |= _said(table, record)
+    source = {**table.unsaid, **record.insert_values, **record.values}
+    for column, blank in table.blanks.items():
+        if source[column] is None:
+            source[column] = record.insert_values.get(column, blank)
     if record.insert_values:
         digest = content_hash(source, table.blanks)
     row = _row(table, batch, sighting, source, digest, row_id=None, metadata=record.metadata)
@@ -248,11 +251,16 @@ def merged_row(
 
 
 def _is_newer(batch: Batch, sighting: Sighting, row: Mapping[str, Any]) -> bool:
-    """Whether a sighting is at least as new as the stored row; a time that lies ahead is none."""
+    """Whether a sighting is at least as new as the stored row."""
     stored_at, stored_given = row["source_modified_at"], row["source_time_given"]
     if stored_given and believable(stored_at, seen_at=sighting.seen_at, tolerance=batch.clock_tolerance) is None:
-        stored_at, stored_given = row["updated_at"], False
-    elif not stored_given and batch.scanned_at is not None and stored_at is not None:
+        return corrects(
+            stored_at=stored_at,
+            stored_since=row["updated_at"],
+            modified_at=sighting.record.modified_at,
+            seen_at=sighting.seen_at,
+        )
+    if not stored_given and batch.scanned_at is not None and stored_at is not None:
         stored_at = max(stored_at, batch.scanned_at)
     return supersedes(
         stored_at=stored_at,
@@ -288,18 +296,20 @@ def _row(
 ) -> dict[str, Any]:
     """A row with every column that a load writes."""
     shown, covered = table.visible(source, batch.overlays, row_id, False)
-    return shown | {
+    record = sighting.record
+    shown |= {
         "account": batch.account,
         "source": batch.source,
-        table.id_column: sighting.record.source_id,
+        table.id_column: record.source_id,
         "metadata": metadata,
         "covered": covered,
         "content_hash": digest,
-        "record_hash": sighting.record.record_hash,
-        "source_modified_at": sighting.record.modified_at or sighting.seen_at,
-        "source_time_given": sighting.record.modified_at is not None,
+        "record_hash": record.record_hash,
+        "source_modified_at": record.modified_at or sighting.seen_at,
+        "source_time_given": record.modified_at is not None,
         "deleted_at": None,
     }
+    return shown
 
 
 def changes_of(

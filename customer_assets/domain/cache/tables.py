@@ -74,6 +74,11 @@ class CacheTable:
         return {c.name: c.blank for c in self.declared if c.blank is not None and not c.derived}
 
     @cached_property
+    def unsaid(self) -> Mapping[str, Any]:
+        """What the source columns of a new row hold where nothing is said of them."""
+        return {**dict.fromkeys(self.source_columns), **self.blanks}
+
+    @cached_property
     def kinds(self) -> Mapping[str, str]:
         """Kind of each column of the table."""
         return _KINDS_OF_OWN | {self.id_column: "text"} | {column.name: column.kind for column in self.declared}

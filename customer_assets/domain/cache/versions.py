@@ -30,6 +30,23 @@ def supersedes(
     return seen_at >= stored_at
 
 
+def corrects(*, stored_at: datetime, stored_since: datetime, modified_at: datetime | None, seen_at: datetime) -> bool:
+    """Whether a sight replaces a version whose time of change lies ahead: that counts as of when it was stored.
+
+    Args:
+        stored_at: the time that lies ahead.
+        stored_since: when that version was stored.
+        modified_at: the record's own time of change, None when it has none.
+        seen_at: when the record was asked for or signed, to the second.
+    """
+    if modified_at is not None and modified_at >= stored_at:
+        return True  # by the same clock
+    if seen_at < stored_since.replace(microsecond=0):
+        return False
+    # somebody who corrects a time writes the day, not the moment
+    return modified_at is None or modified_at >= stored_since - timedelta(days=1)
+
+
 def believable(at: datetime | None, *, seen_at: datetime, tolerance: timedelta) -> datetime | None:
     """A source's time of change, None where it lies ahead of the moment of sight: that clock tells nothing.
 

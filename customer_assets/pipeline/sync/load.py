@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 
 from customer_assets.domain.cache import tables
@@ -20,7 +21,7 @@ from customer_assets.pipeline.sync.run import LoadResult, SyncRun
 from customer_assets.sources.system import Stream
 from customer_assets.store import rejects, watermarks
 from customer_assets.store.cache import absences, indexes, overlays, set_back, upsert
-from customer_assets.store.cache.rows import count_live
+from customer_assets.store.cache.rows import count_live, has_rows
 from customer_assets.store.raw import details, scans
 from customer_assets.store.raw import pages as raw_pages
 from customer_assets.store.raw.gate import distrust, settle, trusted_scan, writing_of_a_complete_scan
@@ -178,6 +179,8 @@ class _Loading:
         is_complete_full = scan.kind == "full" and scan.status == "complete"
         doubted = set_back.set_back_ids(self.connection, **self.whose) if is_complete_full else frozenset[str]()
         batch = self.batch_now(incremental=scan.kind != "full", believes=doubted)
+        if not has_rows(self.connection, self.table, account=batch.account, source=batch.source):
+            batch = replace(batch, is_first=True)
         counts, ids_seen = Counts(), SeenIds(self.connection)
         self.set_back, self.believed = [], 0
         passed = is_complete_full and _pass_gated(self, scan, counts, ids_seen)
@@ -220,7 +223,8 @@ class _Loading:
         if ids_seen is not None:
             # rejected and skipped ones too: they are not absent
             ids_seen.add([SeenRecord(source_id, "", None) for source_id in ids if source_id is not None])
-        unread = range(len(records)) if self.result.rebuilt else self._unread(batch, ids, records, counts)
+        takes_all = self.result.rebuilt or batch.is_first
+        unread = range(len(records)) if takes_all else self._unread(batch, ids, records, counts)
         sightings, bad = self._read([records[number] for number in unread], counts)
         applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
         counts.add(applied.counts)

@@ -74,8 +74,10 @@ class Reader:
             if self.mapping.extra_fields:
                 self.extra_fields |= named_extra_fields(received)
             self.conflicts += mapped.conflicts
-            self.dropped.update(mapped.warnings)
-            self._unfilled -= {column for column in self._unfilled if mapped.values.get(column) is not None}
+            if mapped.warnings:
+                self.dropped.update(mapped.warnings)
+            if self._unfilled:
+                self._unfilled = {column for column in self._unfilled if mapped.values.get(column) is None}
             found.sightings.append(Sighting(mapped, seen_at))
         return found
 

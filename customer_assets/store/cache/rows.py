@@ -65,6 +65,12 @@ def count_live(connection: Connection, table: CacheTable, *, account: str, sourc
     )
 
 
+def has_rows(connection: Connection, table: CacheTable, *, account: str, source: str) -> bool:
+    """Whether there is any row of an account and source."""
+    query = f"select from {table.name} where account = %s and source = %s limit 1"
+    return connection.execute(query, [account, source]).fetchone() is not None
+
+
 def all_rows(connection: Connection, table: CacheTable) -> Iterator[dict[str, Any]]:
     """Every row that systems gave, some at a time."""
     with connection.transaction(), connection.cursor("all_rows") as cursor:

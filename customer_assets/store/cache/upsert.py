@@ -26,8 +26,8 @@ from customer_assets.domain.cache.row import (
     newest_of_each,
 )
 from customer_assets.domain.cache.tables import CacheTable
-from customer_assets.store.cache.lines import line_of
 from customer_assets.store.database import Connection
+from customer_assets.store.lines import line_of
 
 MOST_TRIES = 5  # of one batch, against deadlocks and rows that somebody else inserted meanwhile
 
@@ -78,7 +78,7 @@ def apply_batch(connection: Connection, table: CacheTable, batch: Batch, sightin
     for attempt in range(1, MOST_TRIES + 1):
         try:
             with connection.transaction():
-                applied = _apply(connection, table, batch, newest)
+                applied = _apply(connection, table, batch, newest, looks=attempt > 1 or not batch.is_first)
                 applied.counts.duplicate += duplicates
                 return applied
         except (
@@ -92,11 +92,15 @@ def apply_batch(connection: Connection, table: CacheTable, batch: Batch, sightin
     raise AssertionError("the loop returns or raises")
 
 
-def _apply(connection: Connection, table: CacheTable, batch: Batch, sightings: list[Sighting]) -> Applied:
+def _apply(
+    connection: Connection, table: CacheTable, batch: Batch, sightings: list[Sighting], *, looks: bool
+) -> Applied:
     counts = Counts()
     outcomes: dict[str, str] = {}
     hashes = [content_hash(s.record.values, table.blanks) for s in sightings]
-    new, known = _needing_a_look(connection, table, batch, sightings, hashes)
+    new, known = (
+        _needing_a_look(connection, table, batch, sightings, hashes) if looks else (list(range(len(sightings))), [])
+    )
     inserts = [new_row(table, batch, sightings[number], hashes[number]) for number in new]
     counts.created = len(inserts)
     outcomes.update((sightings[number].record.source_id, "created") for number in new)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from customer_assets.store.database import Connection, scalar
+from customer_assets.store.lines import line_of
 from customer_assets.store.raw.pages import StreamKey
 
+_KINDS = {"source_id": "text", "version": "text", "refers_to": "text"}
 
-@dataclass(frozen=True, slots=True)
-class SeenRecord:
+
+class SeenRecord(NamedTuple):
     """What a list page shows of one record.
 
     Attributes:
@@ -45,9 +47,9 @@ class SeenIds:
 
     def add(self, records: Sequence[SeenRecord]) -> None:
         """Add the records of one or more pages."""
-        with self._connection.cursor().copy("copy pg_temp.seen_ids from stdin") as copy:
-            for record in records:
-                copy.write_row((record.source_id, record.version, record.refers_to))
+        line = line_of(tuple(_KINDS), _KINDS)
+        with self._connection.cursor().copy("copy pg_temp.seen_ids (source_id, version, refers_to) from stdin") as copy:
+            copy.write("".join([line(record._asdict()) for record in records]))
         self.count += len(records)
         self._is_opened = True
 
