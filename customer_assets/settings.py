@@ -103,7 +103,7 @@ class Settings(SystemSettings, toml_table="general"):
         9.0, alias="IDENTITY_ACCEPT", description="Weight of evidence from which two records are one customer"
     )
     identity_review: float = Field(
-        6.5, alias="IDENTITY_REVIEW", description="Weight of evidence from which a person is asked"
+        7.5, alias="IDENTITY_REVIEW", description="Weight of evidence from which a person is asked"
     )
     delete_confirmations: int = Field(
         50, ge=0, alias="DELETE_CONFIRMATIONS", description="Missing records one run asks for by id"

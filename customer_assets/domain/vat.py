@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from customer_assets.domain.country import country_code
 
@@ -123,11 +123,22 @@ def _checked(code: str, candidate: str) -> str | None:
             candidate = f"0{candidate}"  # written before 2005
         if len(candidate) == 10 and candidate[0] in "01" and int(candidate):  # the commonest here: without the library
             return candidate if (int(candidate[:8]) + int(candidate[8:])) % 97 == 0 else None
-    try:
-        found = str(module.validate(candidate))
-    except ValidationError:
-        return None
-    return found.removeprefix(code)
+    for checker in (module, *_also(code)):
+        try:
+            return str(checker.validate(candidate)).removeprefix(code)
+        except ValidationError:
+            continue
+    return None
+
+
+@lru_cache(maxsize=256)
+def _also(code: str) -> tuple[Any, ...]:
+    """Other kinds of ids that businesses of a country have: sole traders in Israel use their own."""
+    if code != "IL":
+        return ()
+    from stdnum.il import idnr
+
+    return (idnr,)
 
 
 @lru_cache(maxsize=256)

@@ -155,13 +155,15 @@ def test_sister_companies_spouses_and_accountants_stay_apart_and_are_asked_about
 def test_a_name_alone_joins_the_only_customer_of_that_name_and_none_of_several() -> None:
     bare = [record("x", "Jan Wittebrood"), record("y", "WITTEBROOD, JAN")]
     one = record("a", "Jan Wittebrood", phone="035550102")
-    other = record("b", "Jan Wittebrood", mail="jan@noord.be")
+    other = record("b", "Jan Wittebrood", phone="039990102")
     assert resolve([*bare]).of["y",] == ("x",)
     assert len(resolve([*bare, one]).members) == 1
     assert resolve([*bare, one]).rule["y",].rule == "equal"
     alone = resolve([*bare, one, other])
     assert len(alone.members) == 4
     assert ("y",) not in alone.rule
+    nothing_tells_apart = record("c", "Jan Wittebrood", mail="jan@noord.be")
+    assert len(resolve([*bare, one, nothing_tells_apart]).members) == 1
 
 
 def test_a_name_that_many_words_share_is_no_reason_by_itself() -> None:
@@ -293,3 +295,68 @@ def test_a_vat_id_that_carries_many_names_joins_nobody_by_itself() -> None:
     assert clusters.of["again",] == clusters.of["0",]
     two = [records[0], record("other", "Zuidzee Visveiling", vat=VAT)]
     assert len(resolve(two).members) == 1
+
+
+# --- names by their script, bridges, fragments -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("De Groot Group BV", "De Groot Invest BV", Agreement.FAMILY),  # groot is no groothandel here
+        ("משה כהן", "Moshe Cohen", Agreement.ALIKE),  # no form of "trading"
+        ("עמר סעיד", "Omar Said", Agreement.ALIKE),
+        ("Jan Peeters Jr.", "Jan Peeters Sr.", Agreement.FAMILY),
+        ("Jan Peeters Jr.", "Jan Peeters junior", Agreement.SAME),
+        ("Jan Peeters Jr.", "Jan Peeters", Agreement.PART),
+        ("יוסי גולדברג", "Yossi Goldberg", Agreement.ALIKE),
+    ],
+)
+def test_words_are_looked_up_in_their_own_script(one: str, other: str, expected: Agreement) -> None:
+    here, there = parse_name(one), parse_name(other)
+    assert here is not None
+    assert there is not None
+    assert agreement(here, there) is expected
+
+
+def test_an_initial_is_no_bridge_between_two_persons() -> None:
+    home = {"phone": "035550102", "address": ADDRESS}
+    jan, joris, initial = (
+        record("a", "Jan Peeters", **home),
+        record("b", "Joris Peeters", **home),
+        record("c", "J. Peeters", **home),
+    )
+    assert len(resolve([jan, joris]).members) == 2
+    assert len(resolve([jan, initial]).members) == 1
+    three = resolve([jan, joris, initial])
+    assert three.of["a",] != three.of["b",]
+
+
+def test_fragments_of_one_name_join_the_only_customer_that_they_fit() -> None:
+    name = "Wittebrood Logistics BV"
+    parts = [
+        record("a", name, phone="035550102", address="Kaai 1, 2000 Antwerpen"),
+        record("b", name, mail="info@wittebrood.be"),
+        record("c", name),
+        record("d", name, address="2000 Antwerpen"),
+    ]
+    assert len(resolve(parts).members) == 1
+    elsewhere = record("e", name, phone="093310281", address="Dok 7, 9000 Gent")
+    found = resolve([*parts, elsewhere])
+    assert found.of["e",] != found.of["a",]
+    assert found.of["d",] == found.of["a",]
+    assert found.of["c",] not in (found.of["a",], found.of["e",])  # it fits both
+
+
+def test_what_many_share_does_not_speak_against_one_name() -> None:
+    syndic = [
+        record(f"{n}", f"Residentie {word} VME", phone="035550102")
+        for n, word in enumerate(("Albatros", "Zeemeeuw", "Duinen", "Golf"))
+    ]
+    same = [
+        record("a", "Residentie Strand VME", phone="035550102"),
+        record("b", "Residentie Strand VME", phone="035550102", address=ADDRESS),
+    ]
+    other = record("c", "Residentie Strang VME", phone="035550102")
+    found = resolve([*syndic, *same, other])
+    assert found.of["a",] == found.of["b",] != found.of["c",]

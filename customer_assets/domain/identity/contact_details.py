@@ -24,6 +24,7 @@ _NOISE = re.compile(r"[^0-9A-Z]")
 _POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|\d{4,7})\b")
 _BOX = re.compile(r"\b(?:bus|box|bte|boite|apt|unit|suite|flat)\.?\s*\w+|(?<=\d)\s*/\s*\w+", re.IGNORECASE)
 _NUMBER = re.compile(r"\b(\d+)\s?([a-z])?\b")
+_CITIES = frozenset({"dubai", "luxembourg", "luxemburg", "singapore", "monaco"})  # that are also taken for a country
 _LETTERS = re.compile(r"[a-z]+")
 
 
@@ -133,7 +134,12 @@ def vat_key(text: str | None, country: str | None) -> tuple[str | None, str | No
         # AE: no check digit is published
         return f"{'AE' if country == 'AE' or compact.startswith('AE') else ''}:{digits}", None
     own = PREFIXES.get(compact[:2], compact[:2]) if compact[:2].isalpha() else None
-    for candidate in dict.fromkeys([country, *_VAT_COUNTRIES] if own is None else [own, country]):
+    if own is not None:
+        candidates = [own, country]
+    else:
+        # a typo of one country's id is a right one of another's: its owner's country alone, where that is known
+        candidates = [country] if country in _VAT_COUNTRIES else [country, *_VAT_COUNTRIES]
+    for candidate in dict.fromkeys(candidates):
         if candidate and (found := valid_vat(compact, candidate)):
             return f"{candidate if candidate in (own, country) else ''}:{found[2:]}", None
     return None, compact[2:] if own else compact
@@ -148,7 +154,7 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
     street_part, city_part, code = "", city or "", (postcode or "").replace(" ", "").upper()
     for part in (text or "").split(","):
         clean = part.strip()
-        if not clean or country_code(clean):
+        if not clean or (country_code(clean) and clean.casefold() not in _CITIES):
             continue
         found = _POSTCODE.findall(clean.upper())
         if (
@@ -165,6 +171,8 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
             street_part = clean
         elif not city_part:
             city_part = clean
+    if street_part and not (city_part or code) and not any(map(str.isdigit, street_part)):
+        street_part, city_part = "", street_part  # a place alone
     street = fold(_BOX.sub(" ", street_part))
     number = _NUMBER.search(street)
     words = [word for word in _LETTERS.findall(street) if word not in _street_types()]

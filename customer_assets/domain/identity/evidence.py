@@ -33,7 +33,7 @@ from customer_assets.domain.wordlists import all_entries
 Key = tuple[str, ...]
 
 ACCEPT = 9.0  # weight from which a pair is joined
-REVIEW = 6.5  # weight from which a person is asked
+REVIEW = 7.5  # weight from which a person is asked
 COMMON_WORD = 5  # names that a word is in, from which it tells nobody apart
 MOST_NAMES = 3  # of one source id: more of them, and it is a record for walk-in customers
 
@@ -66,7 +66,7 @@ WEIGHTS = {
 }
 
 
-ENGINE = 2  # to be raised with the code of normalization and weighing: everything is resolved anew then
+ENGINE = 3  # to be raised with the code of normalization and weighing: everything is resolved anew then
 
 
 def engine_version() -> str:
@@ -186,6 +186,8 @@ def weigh(one: Traits, other: Traits, shared: Shared | None = None, *also: str) 
 
     if named is not None:
         add(f"name_{named.name.lower()}")
+    if named is Agreement.SAME:
+        shared = NOT_SHARED  # what many have does not speak against one name; a letter that differs may be another name
     if one.phones and other.phones:
         _weigh_phones(add, one.phones, other.phones, shared)
     if one.mails and other.mails:
@@ -199,11 +201,21 @@ def weigh(one: Traits, other: Traits, shared: Shared | None = None, *also: str) 
     weight = sum(value for _, value in parts)
     if named in (Agreement.OTHER, Agreement.FAMILY):
         # whatever else they share, an accountant, a spouse or a sister company shares it, too: never without a person
-        weight = min(weight, ACCEPT - 0.5)
+        is_all = {"phone", "address"} <= {name for name, _ in parts} and any(
+            n in ("mail", "mail_of_office") for n, _ in parts
+        )
+        weight = min(weight, ACCEPT - 0.5 if is_all else REVIEW - 0.5)
     elif named is None:
         weight = min(weight, ACCEPT + 1)
     rule = "+".join(name for name, value in parts if value > 0) or "nothing"
     return Evidence(rule, round(weight, 2), tuple(parts))
+
+
+def is_vague(evidence: Evidence, one: Name | None, other: Name | None) -> bool:
+    """Whether one of two names says less than the other: an initial, a part, none."""
+    if one is None or other is None or any(name == "name_part" for name, _ in evidence.parts):
+        return True
+    return any(len(word) == 1 for word in {*one.core} ^ {*other.core})
 
 
 def weigh_profiles(one: Profile, other: Profile, shared: Shared | None = None) -> Evidence:
@@ -247,7 +259,9 @@ def _weigh_addresses(add: Callable[[str], None], here: Address, there: Address, 
     elif here.postcode and here.postcode == there.postcode:
         # a Dutch or British one is a street, others are a town
         add("postcode" if here.postcode.isdigit() else "postcode_of_street")
-    elif here.street and there.street:
+    elif (here.street and there.street) or (
+        here.postcode and there.postcode and (here.city != there.city or not here.city)
+    ):
         add("address_differs")
 
 
@@ -258,6 +272,8 @@ def differ(one: str, other: str) -> bool:
     (here, first), (there, second) = one.split(":"), other.split(":")
     if here and there and here != there:
         return True
+    if "NL" in (here, there) and first[:9] == second[:9]:
+        return False  # one taxpayer's numbers end with B01, B02 and so on
     return first != second and not (
         len(first) == len(second) == 15 and first.isdigit() and OSA.distance(first, second) <= 2
     )
@@ -308,6 +324,9 @@ class Shared:
         for (kind, value), found in names.items():
             counters[kind][value] = len(name_groups(found)) if len(found) > 1 else 1
         return shared
+
+
+NOT_SHARED = Shared()
 
 
 def name_groups(names: Iterable[Name]) -> list[Name]:

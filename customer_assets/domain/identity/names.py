@@ -43,8 +43,12 @@ _BONES = str.maketrans(
 _FAMILY_TRADES = frozenset({"holding", "group", "investments", "international", "management", "estate", "rental"})
 _DIGITS = re.compile(r"\d+")
 _ROMAN = frozenset(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"])
+_GENERATIONS = {**dict.fromkeys(("jr", "jnr", "junior"), "jr"), **dict.fromkeys(("sr", "snr", "senior"), "sr")}
 _LATIN_WORD = re.compile(r"[a-z]{3,}")
 _LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
+_RUNS = re.compile(r"[\x00-\u024f\u2000-\u206f]+|[^\x00-\u024f\u2000-\u206f]+")
+_OTHER = "\x01"  # before a word of another script than Latin: lists know words by their script
+_BEFORE_NAMES = frozenset({"de", "den", "der", "van", "von", "le", "la", "al", "el", "bin", "ben"})
 
 
 class Agreement(IntEnum):
@@ -115,22 +119,24 @@ def parse_name(text: str | None) -> Name | None:
     kept = [word for word in rest if word not in _noise()] or rest or sorted(forms)
     trades: set[str] = set()
     core: list[str] = []
-    for word in kept:
-        trade = _trade(word)
+    for before, word in zip(["", *words], words, strict=False):
+        if word not in kept:
+            continue
+        trade = _trade(word) if before not in _BEFORE_NAMES else _trades().get(word)
         if trade is None:
             core.append(word)
         else:
             trades.add(trade)
     if not core:
         core, trades = kept, set()
-    core = sorted(set(core))
+    core = sorted({_GENERATIONS.get(word, word.lstrip(_OTHER)) for word in core})
     is_foreign = not is_latin(text)
     return Name(
         " ".join([*core, *sorted(f"~{trade}" for trade in trades)]),
         tuple(core),
         frozenset(trades),
         frozenset(forms),
-        "".join(rest),
+        "".join(rest).replace(_OTHER, ""),
         is_foreign,
         is_foreign and not set(core).isdisjoint(_LATIN_WORD.findall(text.casefold())),
     )
@@ -174,9 +180,9 @@ def agreement(one: Name, other: Name) -> Agreement | None:
 
 @lru_cache(maxsize=131072)
 def numbers_of(name: Name) -> frozenset[str]:
-    """The numbers in a name, Roman ones, too: companies of one owner are told apart by them, so they are never a typo."""
-    roman = _ROMAN.intersection(name.core)
-    return frozenset(digits.lstrip("0") or "0" for digits in _DIGITS.findall(" ".join(name.core))) | roman
+    """The numbers in a name, Roman ones and generations (jr, sr), too: they tell customers apart, and are never a typo."""
+    marks = {word for word in name.core if word in _ROMAN or word in _GENERATIONS}
+    return frozenset(digits.lstrip("0") or "0" for digits in _DIGITS.findall(" ".join(name.core))) | marks
 
 
 def _slipped(one: str, other: str) -> bool:
@@ -229,8 +235,12 @@ def bones(word: str) -> frozenset[str]:
     """A word without its vowels, in sounds that every script writes. A Hebrew v may be a vowel, or a b."""
     for sound, written in _SOUNDS:
         word = word.replace(sound, written)
-    found = {_single(word.translate(_BONES)), _single(word.replace("v", "b").translate(_BONES))}
-    return frozenset(found - {""})
+    first, *others = word.split("v")
+    readings = [first]
+    for part in others:
+        # each by itself, as long as there are few
+        readings = [reading + sound + part for reading in readings[:8] for sound in ("", "b")]
+    return frozenset(_single(reading.translate(_BONES)) for reading in readings) - {""}
 
 
 def _single(text: str) -> str:
@@ -241,7 +251,19 @@ def _words(text: str) -> list[str]:
     """Folded words, without what names somebody else (`c/o`, `t.a.v.`) and without bracketed marks."""
     if (care_of := _care_of().search(text)) is not None:
         text = text[: care_of.start()]
-    return _WORD.findall(fold(_PARENTHESES.sub(r" \1 ", text)).replace("real estate", "estate"))
+    return _marked_words(_PARENTHESES.sub(r" \1 ", text))
+
+
+def _marked_words(text: str) -> list[str]:
+    """Folded words; those of another script are marked, so that a list is asked for them in that script alone."""
+    if text.isascii():
+        return _WORD.findall(fold(text).replace("real estate", "estate"))
+    text = _ARTICLE.sub("", _BAAM.sub(" ltd ", text)).translate(_MARKS)
+    words: list[str] = []
+    for run in _RUNS.findall(text):
+        found = _WORD.findall(fold(run).replace("real estate", "estate"))
+        words += found if is_latin(run) else [_OTHER + word for word in found]
+    return words
 
 
 def _without_forms(words: list[str]) -> tuple[set[str], list[str]]:
@@ -268,6 +290,8 @@ def _trade(word: str) -> str | None:
     known = _trades()
     if word in known:
         return known[word]
+    if word[0] == _OTHER:
+        return None
     if len(begun := _beginnings_of_trades().get(word, ())) == 1:
         return next(iter(begun))
     if len(word) >= 6:
@@ -282,14 +306,14 @@ def _beginnings_of_trades() -> dict[str, set[str]]:
     """Abbreviations of three letters and more -> the trades that begin so."""
     known: dict[str, set[str]] = {}
     for word, trade in _trades().items():
-        for length in range(3, len(word)):
+        for length in range(3, len(word)) if word[0] != _OTHER else ():
             known.setdefault(word[:length], set()).add(trade)
     return known
 
 
 @cache
 def _long_trades() -> list[str]:
-    return [word for word in _trades() if len(word) >= 7]
+    return [word for word in _trades() if len(word) >= 7 and word[0] != _OTHER]
 
 
 @cache
@@ -297,7 +321,7 @@ def _forms() -> dict[str, list[list[str]]]:
     """Legal forms by their first word, the longest first."""
     known: dict[str, list[list[str]]] = {}
     for entry in entries("legal_forms"):
-        words = _WORD.findall(fold(entry))
+        words = _marked_words(entry)
         known.setdefault(words[0], []).append(words)
     for forms in known.values():
         forms.sort(key=len, reverse=True)
@@ -313,12 +337,12 @@ def _care_of() -> re.Pattern[str]:
 
 @cache
 def _noise() -> frozenset[str]:
-    return frozenset("".join(_WORD.findall(fold(entry))) for entry in entries("name_noise"))
+    return frozenset("".join(_marked_words(entry)) for entry in entries("name_noise"))
 
 
 @cache
 def _placeholders() -> frozenset[str]:
-    return frozenset("".join(_WORD.findall(fold(entry))) for entry in entries("placeholders"))
+    return frozenset("".join(_marked_words(entry)) for entry in entries("placeholders"))
 
 
 @cache
@@ -327,7 +351,7 @@ def _trades() -> dict[str, str]:
     for line in entries("activities"):
         words = line.split()
         for word in words:
-            known["".join(_WORD.findall(fold(word)))] = words[0]
+            known["".join(_marked_words(word))] = words[0]
     known.pop("", None)
     return known
 
@@ -336,5 +360,6 @@ def _trades() -> dict[str, str]:
 def _words_of_trades() -> dict[str, list[str]]:
     words: dict[str, list[str]] = {}
     for word, trade in _trades().items():
-        words.setdefault(trade, []).append(word)
+        if word[0] != _OTHER:
+            words.setdefault(trade, []).append(word)
     return words

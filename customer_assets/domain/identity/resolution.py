@@ -9,7 +9,7 @@ depends on the set of records alone, not on their order.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import combinations_with_replacement, pairwise, product
@@ -26,12 +26,14 @@ from customer_assets.domain.identity.evidence import (
     Traits,
     differ,
     is_misspelt,
+    is_vague,
     name_groups,
     weigh,
     weigh_profiles,
 )
 from customer_assets.domain.identity.union_find import UnionFind
 
+MOST_OF_A_NAME = 11  # clusters that are compared; an incremental resolution sees twelve customers of a name for certain
 LARGEST_BLOCK = 60  # of what shares a value; more of them share it by accident
 
 NEW_CUSTOMER = Evidence("new_customer", 0.0)  # the weakest: said only where nothing else ties a record
@@ -232,11 +234,13 @@ class _Resolution:
 
     def _join_all(self, found: Iterable[Weighed]) -> None:
         for evidence, one, other in found:
-            if evidence.weight >= self.accept:
-                self._join(one, other, evidence)
+            names = self.nodes[one].traits.name, self.nodes[other].traits.name
+            if evidence.weight < self.accept or (is_vague(evidence, *names) and self.union.contradict(one, other)):
+                continue
+            self._join(one, other, evidence)
 
     def _only_of_their_names(self) -> list[Weighed]:
-        """Clusters whose name one single other cluster has, and that nothing else tells apart."""
+        """Clusters of one name that nothing but their place, or nothing at all, ties together, and nothing tells apart."""
         members: dict[int, list[Traits]] = defaultdict(list)
         summed = cache(lambda root: _summed(members[root]))  # of many names asked for once
         by_name: dict[str, dict[int, int]] = defaultdict(dict)
@@ -246,21 +250,45 @@ class _Resolution:
             if name is not None and len(name.joined) >= 6:
                 by_name[name.key].setdefault(root, number)
         unsettled = {self.union.root(n) for n in range(len(self.nodes)) if n not in self.settled}
-        found: list[Weighed] = []
-        for name_key in sorted(by_name):
-            if len(by_name[name_key]) != 2:
-                continue
-            (root, one), (other_root, other) = sorted(by_name[name_key].items())
-            if root not in unsettled and other_root not in unsettled:
-                continue
+
+        def weighed(one: int, other: int) -> Weighed:
+            roots = self.union.root(one), self.union.root(other)
             name, other_name = self.nodes[one].traits.name, self.nodes[other].traits.name
-            is_company = any(t.name and (t.name.forms or t.name.trades) for r in (root, other_root) for t in members[r])
-            here, there = replace(summed(root), name=name), replace(summed(other_root), name=other_name)
+            is_company = any(t.name and (t.name.forms or t.name.trades) for r in roots for t in members[r])
+            here, there = replace(summed(roots[0]), name=name), replace(summed(roots[1]), name=other_name)
             if not is_company:
                 is_told_apart = any(part.endswith("_differs") for part, _ in weigh(here, there).parts)
                 is_namesake = is_told_apart or name is None or not self.shared.is_rare(name)
             extra = "only_of_its_name" if is_company or not is_namesake else "only_person_of_its_name"
-            found.append((weigh(here, there, self.shared, extra), one, other))
+            return weigh(here, there, self.shared, extra), one, other
+
+        found: list[Weighed] = []
+        for name_key in sorted(by_name):
+            clusters = by_name[name_key]
+            if not 2 <= len(clusters) <= MOST_OF_A_NAME or unsettled.isdisjoint(clusters):
+                continue
+            if len(clusters) == 2:
+                one, other = (clusters[root] for root in sorted(clusters))
+                found.append(weighed(one, other))
+                continue
+            by_size = sorted(clusters, key=lambda root: (-len(members[root]), root))
+            found += self._fragments([clusters[root] for root in by_size], weighed)
+        return found
+
+    def _fragments(self, clusters: Sequence[int], weighed: Callable[[int, int], Weighed]) -> list[Weighed]:
+        """Of many clusters of one name, the largest first, those that can be of one customer alone, with that one."""
+        customers: list[int] = []  # each told apart from all the others
+        others: list[tuple[int, list[Weighed]]] = []
+        for number in clusters:
+            fitting = [w for c in customers if (w := weighed(c, number))[0].weight >= self.accept]
+            if fitting:
+                others.append((number, fitting))
+            else:
+                customers.append(number)
+        found: list[Weighed] = []
+        for number, fitting in others:
+            if len(fitting) == 1 and sum(weighed(c, number)[0].weight >= self.accept for c in customers) == 1:
+                found += fitting
         return found
 
     def _join(self, one: int, other: int, evidence: Evidence, *, forced: bool = False) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from customer_assets.domain.identity.evidence import Profile, differ
+from customer_assets.domain.identity.evidence import MOST_NAMES, Profile, differ
+from customer_assets.domain.identity.names import Agreement, Name, agreement
 
 
 class UnionFind:
@@ -15,6 +16,7 @@ class UnionFind:
         self.sizes = [1] * len(nodes)
         self.vats: list[set[str]] = [{node.vat} if node.vat else set() for node in nodes]
         self.apart: list[set[int]] = [set() for _ in nodes]
+        self.names: list[set[Name]] = [{node.traits.name} if node.traits.name else set() for node in nodes]
 
     def root(self, number: int) -> int:
         while self.parent[number] != number:
@@ -39,6 +41,12 @@ class UnionFind:
         both = self.vats[one] & self.vats[other]
         return bool(both) or not any(differ(a, b) for a in self.vats[one] for b in self.vats[other])
 
+    def contradict(self, one: int, other: int) -> bool:
+        """Whether two groups have names that are two customers': a vaguer one that fits both is no bridge between them."""
+        here, there = (sorted(self.names[self.root(number)], key=_length)[-MOST_NAMES:] for number in (one, other))
+        found = [agreement(a, b) for a in here for b in there]
+        return any(how is not None and how < Agreement.PART for how in found)
+
     def join(self, one: int, other: int, *, forced: bool = False) -> bool:
         """Join two nodes; `forced` (somebody said so) passes over VAT ids. Returns whether they were two and are one."""
         low, high = sorted((self.root(one), self.root(other)))
@@ -51,7 +59,13 @@ class UnionFind:
         self.parent[high] = low
         self.sizes[low] += self.sizes[high]
         self.vats[low] |= self.vats[high]
+        self.names[low] |= self.names[high]
         self.apart[low] |= self.apart[high]
         for number in self.apart[high]:
             self.apart[self.root(number)].add(low)
         return True
+
+
+def _length(name: Name) -> tuple[int, str]:
+    """The longest names say most."""
+    return len(name.joined), name.key
