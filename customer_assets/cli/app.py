@@ -38,6 +38,7 @@ app = typer.Typer(
 COMMANDS: dict[str, Callable[..., Any]] = {
     "explain": identity.explain,
     "why": why.why,
+    "resolve": identity.resolve,
     "dedupe": identity.dedupe,
     "register-webhook": webhooks.register_webhook,
     "push": sumit.push,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,6 +65,31 @@ def explain(
         say(f"kept apart: {found.veto}")
     if as_json:
         print_json(vars(found))
+
+
+def resolve(
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say how many rows would change customer, and change nothing.")
+    ] = False,
+    full: Annotated[bool, typer.Option(help="Resolve everything, not only what changed.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the customers among all records; with --plan, what a new engine, other weights or word lists would change."""
+    from customer_assets.pipeline.identity.resolve import disagreeing_rows, resolve_customers
+
+    context = opened_runtime().context()
+    if plan:
+        changing, rows = disagreeing_rows(context)
+        say(f"{changing} of {rows} rows would be of another customer, or of one with other rows; nothing was changed")
+        found: dict[str, Any] = {"plan": True, "rows": rows, "would_change": changing}
+    else:
+        done = resolve_customers(context, full=full)
+        say(
+            f"{done.rows} rows, {done.customers} customers; {done.compared} rows looked at, {done.reviews} pairs in doubt"
+        )
+        found = {"plan": False, **asdict(done)}
+    if as_json:
+        print_json(found)
 
 
 def _explain_invoice(name: str, *, as_json: bool) -> None:
