@@ -111,8 +111,13 @@ def test_one_system_failing_leaves_the_others_synced(command: Command, company: 
     ("arguments", "settings", "status", "said"),
     [
         (("sync", "robaws"), {"ROBAWS_API_SECRET": "hunter2"}, 3, "ROBAWS_API_SECRET"),
-        (("sync", "robaws"), {"ROBAWS_BASE_URL": "http://127.0.0.1:9"}, 3, "robaws GET"),
-        (("sync", "robaws"), {"ROBAWS_BASE_URL": "nonsense"}, 2, "no web address"),
+        (
+            ("sync", "robaws"),
+            {"ROBAWS_BASE_URL": "http://127.0.0.1:9"},
+            3,
+            "cannot reach 127.0.0.1:9 (ROBAWS_BASE_URL)",
+        ),
+        (("sync", "robaws"), {"ROBAWS_BASE_URL": "nonsense"}, 2, "has no scheme"),
         (("sync", "robaws", "--batch-size", "500"), {}, 2, "takes 1 to 100"),
         (("sync", "sap"), {}, 2, "sap"),
         (("sync", "all", "--account", "west"), {}, 2, "no such account"),

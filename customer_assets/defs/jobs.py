@@ -33,8 +33,8 @@ invoice_migration = dg.define_asset_job(
 sumit_bidirectional = dg.define_asset_job(
     "sumit_bidirectional",
     selection=SUMIT,
-    description="Pull from SUMIT; if that saw everything, push what changed here. With dry_run in the config of sumit_push "
-    "it shows the plan alone.",
+    description="Pull from SUMIT; if that saw everything, push what changed here: it WRITES there. With dry_run in the config "
+    "of sumit_push it shows the plan alone.",
 )
 
 customers_again = dg.define_asset_job(

@@ -73,8 +73,25 @@ def run_failure_alerts(
 ) -> Iterator[dg.SkipReason]:
     """Record the failure in sync_runs, always; tell others, if configured."""
     run = context.dagster_run
-    message = context.failure_event.message or "failed"
     with connect(runtime.url, name="customer_assets run_failure_alerts") as connection:
+        failed = runs.failures_of(connection, dagster_run_id=run.run_id)
+        message = "; ".join(f"{where}: {why}" for where, why in sorted(failed.items())) or _cause(context)
         runs.fail_runs_of(connection, dagster_run_id=run.run_id, job=run.job_name, error=message)
-    posted = post_alert(runtime.configuration.settings, {"job": run.job_name, "run_id": run.run_id, "error": message})
+    posted = post_alert(
+        runtime.configuration.settings,
+        {"job": run.job_name, "run_id": run.run_id, "error": message, "systems": failed},
+    )
     yield dg.SkipReason("recorded in sync_runs" + (" and posted" if posted else "; ALERT_URL is not set"))
+
+
+def _cause(context: dg.RunFailureSensorContext) -> str:
+    """Why a run failed, as its first failed step says; that steps failed is no cause."""
+    for event in context.get_step_failure_events():
+        data = event.step_failure_data
+        error = data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        said = (data.user_failure_data.description if data.user_failure_data else None) or (error and error.message)
+        if said:
+            return f"{event.step_key}: {said.strip()}"
+    return context.failure_event.message or "failed"

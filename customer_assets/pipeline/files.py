@@ -147,18 +147,19 @@ def _of_database(url: str, selected: Callable[[Any], Any], what: str) -> Sheet:
     """The rows of a statement; nothing that it did is committed."""
     from sqlalchemy import create_engine, exc
 
+    is_connected = False
     try:
         engine = create_engine(url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url)
         with engine.connect() as connection:
+            is_connected = True
             result = connection.execute(selected(connection))
             header = list(result.keys())
             rows = [_line(number, row) for number, row in enumerate(result, start=1)]
     except (exc.SQLAlchemyError, ImportError, ValueError) as error:
-        # what the driver says may hold the query's values, never the address; a failed login may hold that
-        is_about_the_query = isinstance(error, exc.ProgrammingError) or not isinstance(error, exc.SQLAlchemyError)
-        reason = (
-            str(getattr(error, "orig", error)).strip().splitlines()[0] if is_about_the_query else type(error).__name__
-        )
+        # what is said of a login that failed may hold the address
+        is_told = is_connected or not isinstance(error, exc.SQLAlchemyError)
+        said = str(getattr(error, "orig", None) or error).strip().splitlines()
+        reason = said[0] if is_told and said else type(error).__name__
         raise ConfigurationError(f"the database of the old invoices cannot be read: {reason}") from None
     return Sheet(header, lambda: iter(rows), {"format": what})
 

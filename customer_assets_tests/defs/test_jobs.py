@@ -62,11 +62,15 @@ def run(
     defs: dg.Definitions, instance: dg.DagsterInstance, job: str = "customer_sync", **how: Any
 ) -> dg.ExecuteInProcessResult:
     config: dict[str, Any] = dict(QUIET)
-    if how.pop("dry_run", False):
-        config["ops"] = {"sumit_push": {"config": {"dry_run": True}}}
+    for option in ("dry_run", "send"):
+        if how.pop(option, False):
+            config["ops"] = {"sumit_push": {"config": {option: True}}}
     return defs.resolve_job_def(job).execute_in_process(
         run_config=config, instance=instance, raise_on_error=False, **how
     )
+
+
+IMPLICIT_JOB = "__ASSET_JOB"  # what a materialization from the lineage is a run of
 
 
 def metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
@@ -277,6 +281,11 @@ def test_sumit_both_ways_as_a_job(company: Company, defs: dg.Definitions, instan
     assert metadata(planned)["sumit_push"]["plan"] == {f"customer {customer}": "update city"}
     dry = run(defs, instance, "sumit_bidirectional", dry_run=True)
     assert metadata(dry)["sumit_push"]["planned"] == 1
+    assert company.world.sumit[remote].get("City") != "Haifa"
+
+    alone = {"asset_selection": [dg.AssetKey("sumit_push")]}  # as the button Materialize does
+    by_itself = run(defs, instance, IMPLICIT_JOB, **alone)
+    assert metadata(by_itself)["sumit_push"]["did"] == "planned; nothing was sent"
     assert company.world.sumit[remote].get("City") != "Haifa"
 
     company.fault("sumit", "500", match="listentities", times=99)

@@ -47,8 +47,13 @@ def _load_all(
                 context.log.warning(str(error))
                 by_account[where] = str(error)
                 continue
-            total.add(result.entities[entity])
-            by_account[where] = result.entities[entity].as_dict() | {"message": result.message}
+            counts = result.entities[entity]
+            total.add(counts)
+            context.log.info(
+                f"{where} {entity}: {counts.created:,} created, {counts.updated:,} updated, {counts.unchanged:,} unchanged, "
+                f"{counts.deactivated:,} deactivated, {counts.rejected:,} rejected"
+            )
+            by_account[where] = counts.as_dict() | {"message": result.message}
             never_filled += [f"{system.name}.{column}" for loaded in result.loaded for column in loaded.never_filled]
     return total, by_account, never_filled
 

@@ -1,6 +1,7 @@
 """Pushing to SUMIT what changed here, after a pull that saw everything."""
 
 import dagster as dg
+from pydantic import Field
 
 from customer_assets.defs.materialization import FRESH, OWNERS, Materialization, Materializing
 from customer_assets.errors import BusyError
@@ -12,13 +13,14 @@ from customer_assets.store import runs
 from customer_assets.store.database import connect
 
 SUMIT = "sumit"  # the asset is named after it
-PLANNING_JOB = "customer_sync"  # it pulls; what would be pushed is shown, and sumit_bidirectional sends it
+SENDING_JOB = "sumit_bidirectional"
 
 
 class PushConfig(dg.Config):
-    """What a push is asked to do."""
+    """What a push is asked to do: by itself it plans, and nothing is written at SUMIT."""
 
-    dry_run: bool = False
+    send: bool = Field(False, description="Send what is planned. The job sumit_bidirectional does so by itself.")
+    dry_run: bool = Field(False, description="Show the plan alone, in sumit_bidirectional too.")
 
 
 @dg.asset(
@@ -27,8 +29,8 @@ class PushConfig(dg.Config):
     owners=OWNERS,
     freshness_policy=FRESH,
     deps=["customers_cache"],
-    description="Customers that changed here, sent to SUMIT. In customer_sync it only shows the plan; sumit_bidirectional "
-    "and materializing it alone send it.",
+    description="Customers that changed here, and what SUMIT is to get of them. Materializing it PLANS and writes nothing "
+    "there; it SENDS in the job sumit_bidirectional alone, or with send: true in its config.",
     check_specs=[
         dg.AssetCheckSpec("nothing_failed", asset="sumit_push", description="SUMIT took every row that was pushed.")
     ],
@@ -38,7 +40,7 @@ def sumit_push(
 ) -> Materialization:
     """Push all that changed, account by account; none where this run's pull failed."""
     table = Materializing(runtime.url, "ops.sumit_links")
-    dry_run = config.dry_run or context.run.job_name == PLANNING_JOB
+    dry_run = config.dry_run or not (config.send or context.run.job_name == SENDING_JOB)
     run_id = context.run.run_id
     failed = failed_systems(runtime.url, run_id)
     with connect(runtime.url) as connection:
@@ -73,4 +75,16 @@ def sumit_push(
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"messages": messages},
     )
-    return table.result({**counts, "planned": len(plan)}, checks=[check], dry_run=dry_run, plan=plan, messages=messages)
+    context.log.info(
+        f"{SUMIT}: {len(plan)} customers planned, nothing was sent"
+        if dry_run
+        else f"{SUMIT}: {counts.get('pushed', 0)} of {len(plan)} customers sent"
+    )
+    return table.result(
+        {**counts, "planned": len(plan)},
+        checks=[check],
+        did="planned; nothing was sent" if dry_run else "sent",
+        dry_run=dry_run,
+        plan=plan,
+        messages=messages,
+    )

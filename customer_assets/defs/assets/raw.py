@@ -6,6 +6,7 @@ A system that is down stops no other: its step records the failure, fails its `c
 from collections.abc import Sequence
 
 import dagster as dg
+from pydantic import Field
 
 from customer_assets.defs.materialization import FRESH, OWNERS, Materialization, Materializing
 from customer_assets.pipeline.sync.pull import land_account
@@ -16,10 +17,14 @@ from customer_assets.sources.system import Stream, System
 
 
 class PullConfig(dg.Config):
-    """What a pull is asked to do; the defaults are those of the nightly sync."""
+    """What a pull is asked to do; the defaults are those of the nightly sync, the names those of `customer-assets sync`."""
 
-    full: bool = False
-    allow_mass_delete: bool = False
+    accounts: list[str] = Field([], description="Only these accounts, as accounts.toml names them; none: all.")
+    full: bool = Field(False, description="Read everything, whatever is known already.")
+    limit: int | None = Field(None, ge=1, description="At most so many records of the list; nothing counts as missing.")
+    allow_mass_delete: bool = Field(
+        False, description="Confirm that missing records are gone, however many; reads everything."
+    )
 
 
 def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
@@ -42,12 +47,15 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime], config: PullConfig
     ) -> Materialization:
         table = Materializing(runtime.url, "ops.raw_pages", where={"source": system.name, "stream": stream.name})
-        options = PullOptions(full=config.full, allow_mass_delete=config.allow_mass_delete)
+        options = PullOptions(full=config.full, limit=config.limit, allow_mass_delete=config.allow_mass_delete)
         work = runtime.context_of_run(context.run.run_id)
-        results = [land_account(work, account, stream, options) for account in runtime.working.of(system.name)]
+        accounts = [a for a in runtime.working.of(system.name) if not config.accounts or a.account in config.accounts]
+        if unknown := set(config.accounts) - {a.account for a in runtime.working.accounts}:
+            raise dg.Failure(f"no account {', '.join(sorted(unknown))} is configured", allow_retries=False)
+        results = [land_account(work, account, stream, options) for account in accounts]
         for result in results:
-            if result.message:
-                context.log.info(f"{system.name} ({result.account}): {result.message}")
+            say = context.log.info if result.status == "ok" else context.log.error
+            say(_told(system, stream, result))
         messages = "; ".join(result.message for result in results if result.message)
         return table.result(
             {
@@ -62,6 +70,14 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
         )
 
     return landed
+
+
+def _told(system: System, stream: Stream, result: SyncResult) -> str:
+    """One line for people: what was read, and what it cost."""
+    records = sum(done.scan.records or 0 for done in result.landed if done.scan)
+    quota = "" if result.quota_left is None else f", quota left {result.quota_left:,}"
+    said = f"{system.name}/{result.account} {stream.name}: {result.pages:,} pages, {records:,} records, {result.calls:,} calls{quota}"
+    return f"{said}: {result.status}: {result.message}" if result.message else said
 
 
 def _complete_scan(results: Sequence[SyncResult]) -> dg.AssetCheckResult:

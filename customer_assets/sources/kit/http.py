@@ -6,6 +6,7 @@ decided elsewhere. No redirect is ever followed, and no credential reaches a mes
 
 from __future__ import annotations
 
+import logging
 import random
 import ssl
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 from customer_assets.errors import (
     ConfigurationError,
@@ -24,6 +26,9 @@ from customer_assets.sources.kit.pace import Meter, Pacer
 
 if TYPE_CHECKING:
     import httpx
+    from stamina.instrumentation import RetryDetails
+
+log = logging.getLogger(__name__)
 
 USER_AGENT = "customer-assets/0.1"
 Answer = TypeVar("Answer")
@@ -42,6 +47,7 @@ class Http:
         retry_seconds: total budget for retries of one call.
         headers: sent with every call.
         auth: (user, password) for HTTP Basic.
+        settings: base address -> the setting that gives it, for messages.
     """
 
     def __init__(
@@ -56,8 +62,10 @@ class Http:
         retry_seconds: float,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.system = system
+        self._settings = settings or {}
         self.meter = meter
         self.pacer = pacer
         self._base_url = base_url.rstrip("/")
@@ -73,7 +81,7 @@ class Http:
         from httpx_aiohttp import AiohttpTransport
 
         # retries are told to the standard log: by default they would be printed on stdout
-        stamina.instrumentation.set_on_retry_hooks([stamina.instrumentation.LoggingOnRetryHook])
+        stamina.instrumentation.set_on_retry_hooks([_say_retry])
         connect, read = self._timeouts
         self._client = httpx.AsyncClient(
             transport=AiohttpTransport(verify=_tls(), trust_env=False),
@@ -158,10 +166,16 @@ class Http:
         url = f"{(base_url or self._base_url).rstrip('/')}{path}"
         try:
             response = await self._client.request(method, url, headers=headers() if headers else None, **request)
+        except (httpx.ConnectTimeout, httpx.ConnectError) as error:
+            raise TransientError(self._unreachable(base_url or self._base_url, error), system=self.system) from None
         except httpx.TimeoutException:
-            raise TransientError(f"{self._said(method, path)}: no answer in time", system=self.system) from None
+            _, read_seconds = self._timeouts
+            raise TransientError(
+                f"{self._said(method, path)}: no answer within {read_seconds:g} s from {_host(base_url or self._base_url)}",
+                system=self.system,
+            ) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise ConfigurationError(f"{self.system}: {base_url or self._base_url} is no web address") from None
+            raise ConfigurationError(self._no_address(base_url or self._base_url)) from None
         except (httpx.RequestError, OSError) as error:
             raise TransientError(f"{self._said(method, path)}: {type(error).__name__}", system=self.system) from None
         self.meter.received += len(response.content)
@@ -175,6 +189,36 @@ class Http:
 
     def _said(self, method: str, path: str) -> str:
         return f"{self.system} {method} {path}"
+
+    def _setting(self, address: str) -> str:
+        return self._settings.get(address.rstrip("/"), f"the base address of {self.system}")
+
+    def _unreachable(self, address: str, error: Exception) -> str:
+        said = str(error).partition(" [")[2].rstrip("]")  # "Cannot connect to host ... [what the system says]"
+        reason = "no connection" if not said or said.startswith("Connect call failed") else said
+        return f"cannot reach {_host(address)} ({self._setting(address)}): {reason}"
+
+    def _no_address(self, address: str) -> str:
+        lacking = "has no scheme: write https:// before it" if "://" not in address else "is no web address"
+        return f'{self._setting(address)}: "{address}" {lacking}'
+
+
+def _host(address: str) -> str:
+    """Host and port of a base address, without what stands before them."""
+    parts = urlsplit(address)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return parts.hostname or address
+    return f"{parts.hostname}:{port}"
+
+
+def _say_retry(details: RetryDetails) -> None:
+    """One line per retry: which system, what it said, and how long it is waited."""
+    system = getattr(details.caused_by, "system", "") or details.name
+    log.warning(
+        "%s: once more in %.1f s (retry %d): %s", system, details.wait_for, details.retry_num, details.caused_by
+    )
 
 
 @cache

@@ -73,6 +73,7 @@ class Robaws(Client):
             Http(
                 system=SYSTEM,
                 base_url=settings.base_url,
+                settings={settings.base_url.rstrip("/"): "ROBAWS_BASE_URL"},
                 pacer=Pacer(settings.requests_per_second, settings.burst),
                 meter=Meter(SYSTEM),
                 connect_timeout=settings.connect_timeout,

@@ -139,6 +139,7 @@ class Sumit(Client):
             Http(
                 system=SYSTEM,
                 base_url=settings.base_url,
+                settings={settings.base_url.rstrip("/"): "SUMIT_BASE_URL"},
                 pacer=Pacer(rate, 1),
                 meter=Meter(SYSTEM, budget=settings.call_budget),
                 connect_timeout=settings.connect_timeout,

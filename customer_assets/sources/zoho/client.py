@@ -106,6 +106,10 @@ class Zoho(Client):
             Http(
                 system=SYSTEM,
                 base_url=settings.api_url,
+                settings={
+                    settings.api_url.rstrip("/"): "ZOHO_API_URL",
+                    settings.accounts_url.rstrip("/"): "ZOHO_ACCOUNTS_URL",
+                },
                 pacer=Pacer(settings.calls_per_minute / 60, settings.burst),
                 meter=Meter(SYSTEM, budget=settings.call_budget),
                 connect_timeout=settings.connect_timeout,
