@@ -13,6 +13,7 @@ import typer
 
 from customer_assets.cli import (
     database,
+    dbt,
     doctor,
     identity,
     invoices,
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "sync-customer": sync.sync_customer,
     "import-invoices": invoices.import_invoices,
     "migrate-invoices": invoices.migrate_invoices,
+    "dbt-sources": dbt.dbt_sources,
     "verify": doctor.verify,
     "doctor": doctor.doctor,
     "prune": doctor.prune,

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from customer_assets.domain.cache.row import Counts
 from customer_assets.store.database import Connection, scalar
+
+
+def started_at(connection: Connection, run_id: int) -> datetime:
+    """When a sync began."""
+    at: datetime = scalar(connection, "select started_at from sync_runs where id = %s", [run_id])
+    return at
 
 
 def begin_run(

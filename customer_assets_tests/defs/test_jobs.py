@@ -31,6 +31,7 @@ ASSETS = {
     "customers",
     "payment_reminders",
     "sumit_push",
+    "nightly_report",
 }
 
 
@@ -335,3 +336,17 @@ def test_a_range_of_months_is_one_whatever_was_imported_first(instance: dg.Dagst
     in_order = list(invoice_months.get_partition_keys(dynamic_partitions_store=instance))
     found = in_order[in_order.index("2023-12") : in_order.index("2024-03") + 1]  # as Dagster reads a range of keys
     assert list(found) == ["2023-12", "2024-01", "2024-02", "2024-03"]
+
+
+def test_the_report_of_a_night_says_what_it_did_and_what_waits(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.fault("zoho", "500", match="contacts", times=99)
+    report = metadata(run(defs, instance))["nightly_report"]["report"]
+    lines = report.splitlines()
+    robaws = next(line for line in lines if line.startswith("| robaws | default | ok |"))
+    assert f"{company.value('select count(*) from customer_rows where source = %s', 'robaws'):,}" in robaws
+    assert any(line.startswith("- **zoho/default**: ") for line in lines)
+    assert "## To look at" in lines or "Nothing waits for anybody." in lines
+    name = company.value("select name from customers_cache where source = 'robaws' and length(name) > 12 limit 1")
+    assert name not in report

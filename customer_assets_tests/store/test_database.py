@@ -76,6 +76,39 @@ def test_the_cache_views_take_writes_and_conflicts(connection: database.Connecti
     assert database.scalar(connection, "select string_agg(name, ',') from customers_cache") == "b"
 
 
+def test_a_shared_vat_id_is_said_and_looked_up_by_an_index(connection: database.Connection) -> None:
+    for number in (1, 2):
+        connection.execute("insert into customers (id, name) values (%s, 'Noord')", [number])
+        connection.execute(
+            """
+            insert into customer_rows (source, source_customer_id, name, vat_normalized, vat_status, golden_id)
+            values ('robaws', %s, 'Noord', 'BE0123456749', 'valid', %s)
+            """,
+            [str(number), number],
+        )
+    query = "select vat_status from customers_cache where source_customer_id = '1'"
+    assert database.scalar(connection, query) == "shared"
+    connection.execute("set enable_seqscan = off")
+    plan = connection.execute(f"explain {query}").fetchall()
+    assert "customer_rows_account_vat_normalized_idx" in str(plan)
+    connection.execute("update customer_rows set golden_id = 1")
+    assert database.scalar(connection, query) == "valid"
+
+
+def test_every_column_of_a_view_says_what_it_is(connection: database.Connection) -> None:
+    silent = connection.execute(
+        """
+        select c.relname, a.attname
+        from pg_class c
+        join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+        where c.relnamespace = 'public'::regnamespace
+            and c.relkind = 'v'
+            and (col_description(c.oid, a.attnum) is null or obj_description(c.oid) is null)
+        """
+    ).fetchall()
+    assert silent == []
+
+
 def test_a_lock_says_who_holds_it_and_ends_with_its_process(url: str) -> None:
     code = (
         "import sys, time\n"

@@ -76,6 +76,7 @@ class Batch:
         clock_tolerance: how far a source's clock may be ahead.
         believes: ids that are taken as they are, though they are older than what is stored: complete scans said so twice.
         believes_all: so are all: somebody asked for them now.
+        new_since: rows stored since then are new, not changed: what else is said of them is no change.
         is_first: nothing of this source was there when the load began: rows are inserted without a look at first.
     """
 
@@ -93,6 +94,7 @@ class Batch:
     clock_tolerance: timedelta = timedelta(minutes=10)
     believes: frozenset[str] = frozenset()
     believes_all: bool = False
+    new_since: datetime | None = None
     is_first: bool = False
 
     @classmethod
@@ -109,6 +111,7 @@ class Batch:
         touch: bool,
         incremental: bool,
         clock_tolerance: timedelta,
+        new_since: datetime | None = None,
         believes: frozenset[str] = frozenset(),
     ) -> Self:
         """Records of list pages, or single ones asked for by id."""
@@ -123,6 +126,7 @@ class Batch:
             touch=touch,
             incremental=incremental,
             clock_tolerance=clock_tolerance,
+            new_since=new_since,
             believes=believes,
             believes_all=touch,
         )
@@ -316,6 +320,8 @@ def changes_of(
     table: CacheTable, batch: Batch, source_id: str, row: Mapping[str, Any], update: Mapping[str, Any]
 ) -> Iterable[tuple[Any, ...]]:
     """What an update changes, one entry per field."""
+    if batch.new_since is not None and row["created_at"] >= batch.new_since:
+        return
     for column in (*table.logged_columns, "deleted_at"):
         old, new = row[column], update[column]
         if old != new:

@@ -167,6 +167,7 @@ class _Loading:
             touch=touch,
             incremental=incremental,
             clock_tolerance=timedelta(minutes=self.run.context.settings.clock_tolerance),
+            new_since=self.run.started_at,
             believes=believes,
         )
 

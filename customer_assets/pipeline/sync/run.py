@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Self
 
@@ -187,6 +188,11 @@ class SyncRun:
     def key(self, stream: str | None) -> StreamKey:
         """Where the answers of a stream stand in the raw tables."""
         return StreamKey(self.account.account, self.account.system, stream or "")
+
+    @cached_property
+    def started_at(self) -> datetime:
+        """When it began, by the database's clock."""
+        return runs.started_at(self.connection, self.id)
 
     @cached_property
     def regions(self) -> Regions:

@@ -15,6 +15,7 @@ select
             from customer_rows o
             where o.account = r.account
                 and o.vat_normalized = r.vat_normalized
+                and o.vat_status = 'valid'
                 and o.golden_id <> r.golden_id
                 and o.deleted_at is null
         ) then 'shared'
