@@ -2,6 +2,7 @@
 
     CustomerAssetsError [1]
     ├── ConfigurationError [2]   a setting or an argument is wrong; nothing was called
+    │   └── DatabaseError [4]    the database cannot be reached, or refuses to work
     ├── BusyError                somebody else does it already
     ├── NotFoundError            there is no such row here
     ├── StaleEditError           somebody was faster
@@ -35,6 +36,12 @@ class ConfigurationError(CustomerAssetsError):
     """A setting is missing or wrong; the message names it. Nothing was called."""
 
     exit_code = 2
+
+
+class DatabaseError(ConfigurationError):
+    """The database cannot be reached, or refuses to work: down, read-only, full, a missing privilege, a wrong schema."""
+
+    exit_code = 4
 
 
 class BusyError(CustomerAssetsError):

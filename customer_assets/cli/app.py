@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -19,6 +19,7 @@ from customer_assets.cli import (
     invoices,
     reminders,
     run,
+    runs,
     serve,
     sumit,
     sync,
@@ -66,8 +67,28 @@ GROUPS = {
     "review": identity.app,
     "reminders": reminders.app,
     "raw": why.app,
+    "runs": runs.app,
     "user": users.app,
 }
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"customer-assets {version('customer-assets')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version, and end.")
+    ] = False,
+) -> None:
+    """A company's customers, spread over Robaws, Zoho Books and SUMIT, as one trustworthy PostgreSQL copy."""
+
+
 for name, command in COMMANDS.items():
     app.command(name)(command)
 for name, group in GROUPS.items():
@@ -79,9 +100,21 @@ def main() -> None:
     try:
         app()
     except CustomerAssetsError as error:
-        say(f"customer-assets: {error}")
-        if "--json" in sys.argv:
-            print_json({"status": "failed", "error": str(error), **({"systems": {}} if "sync" in sys.argv else {})})
-        sys.exit(error.exit_code)
+        _end(error)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        # imported here: a command that is only asked for help needs no database
+        from customer_assets.store.database import fault_of
+
+        fault = fault_of(error)
+        if fault is None:
+            raise
+        _end(fault)
+
+
+def _end(error: CustomerAssetsError) -> NoReturn:
+    say(f"customer-assets: {error}")
+    if "--json" in sys.argv:
+        print_json({"status": "failed", "error": str(error), **({"systems": {}} if "sync" in sys.argv else {})})
+    sys.exit(error.exit_code)

@@ -8,6 +8,7 @@ import dagster as dg
 from customer_assets.defs.jobs import apply_webhooks
 from customer_assets.runtime.alerts import post_alert
 from customer_assets.runtime.dagster_reports import send_reports
+from customer_assets.runtime.dagster_runs import reap_runs
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import runs
 from customer_assets.store.database import connect
@@ -62,6 +63,17 @@ def webhook_sensor(
 def report_sensor(context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[Runtime]) -> dg.SkipReason:
     """Empty the outbox; it starts no run."""
     return dg.SkipReason(f"{send_reports(context.instance, runtime.url)} reports recorded")
+
+
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Closes runs that were lost: killed, or on a host that vanished. The database knows which ones live.",
+)
+def reap_sensor(context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[Runtime]) -> dg.SkipReason:
+    """Look at the locks; it starts no run."""
+    closed = reap_runs(context.instance, runtime.url)
+    return dg.SkipReason(f"closed {', '.join(closed)}" if closed else "all runs live")
 
 
 @dg.run_failure_sensor(

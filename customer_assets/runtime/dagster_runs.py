@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import psutil
+from customer_assets.store import run_locks
+from customer_assets.store.database import connect
 
 if TYPE_CHECKING:
     import dagster as dg
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-STARTING_MINUTES = 3
 ALL_SYNCED = "all_systems_synced"  # the check that the last step of a sync makes
 
 
@@ -95,39 +95,23 @@ def run_job(
     return JobRun(job, result.run_id, result.success, list(materialized.values()), error, failed_checks, systems_failed)
 
 
-def close_dead_runs(instance: dg.DagsterInstance) -> int:
-    """Mark runs whose process is gone as failed; a kill leaves them started for ever. Returns how many."""
-    import dagster as dg
+def reap_runs(instance: dg.DagsterInstance, url: str) -> list[str]:
+    """Close runs whose lock is gone: a kill, or a host that vanished, leaves them started for ever. Returns their ids.
 
-    statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    closed = 0
-    for record in instance.get_run_records(filters=dg.RunsFilter(statuses=statuses)):
-        pid = _pid_of(instance, record.dagster_run.run_id)
-        too_old = datetime.now(UTC) - record.create_timestamp > timedelta(minutes=STARTING_MINUTES)
-        if (pid is not None and not _is_alive(pid, record.create_timestamp)) or (pid is None and too_old):
-            instance.report_run_failed(record.dagster_run, "its process is gone")
-            closed += 1
+    Args:
+        instance: where they are recorded.
+        url: database that knows who lives; runs of other installations are not in it, and not touched.
+    """
+    with connect(url, name="customer_assets reap") as connection:
+        lost = run_locks.lost_runs(connection)
+        closed = []
+        for run_id in lost:
+            run = instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                instance.report_run_failed(run, "it was lost: no process holds its lock any more")
+                closed.append(run_id)
+        run_locks.forget_runs(connection, lost)
     return closed
-
-
-def _pid_of(instance: dg.DagsterInstance, run_id: str) -> int | None:
-    """The process that said it executes the run's steps."""
-    import dagster as dg
-
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-        event = entry.dagster_event
-        if event is not None and (pid := event.engine_event_data.metadata.get("pid")) is not None:
-            return int(str(pid.value))
-    return None
-
-
-def _is_alive(pid: int, since: datetime) -> bool:
-    """Whether that process still runs, and is not a later one that was given the same number."""
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since.timestamp() + 60
-    except psutil.NoSuchProcess:
-        return False
 
 
 def prune_dagster_runs(instance: dg.DagsterInstance, *, keep_days: float) -> int:

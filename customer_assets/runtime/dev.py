@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from customer_assets.accounts import Configuration
 from customer_assets.errors import ConfigurationError
 from customer_assets.runtime.dagster_reports import dagster_instance
-from customer_assets.runtime.dagster_runs import close_dead_runs
+from customer_assets.runtime.dagster_runs import reap_runs
 from customer_assets.runtime.processes import end_family
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.runtime.sandbox import running_sandbox
@@ -35,7 +35,7 @@ def run_dev(runtime: Runtime, *, say: Say) -> None:
     was_up = running_sandbox(runtime.home) is not None
     working = runtime.working  # starts the sandbox where that is meant
     with dagster_instance() as instance:
-        close_dead_runs(instance)
+        reap_runs(instance, runtime.url)
     children = _start(settings)
     # a shell starts background jobs with SIGINT ignored: both are taken by hand
     signal.signal(signal.SIGINT, _interrupt)

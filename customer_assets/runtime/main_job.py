@@ -14,7 +14,7 @@ import psutil
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.invoices.migrate import keep_inputs, last_inputs, migration_inputs
 from customer_assets.runtime.dagster_reports import add_months, dagster_instance, send_reports
-from customer_assets.runtime.dagster_runs import JobRun, close_dead_runs, run_job
+from customer_assets.runtime.dagster_runs import JobRun, reap_runs, run_job
 from customer_assets.runtime.runtime import NEEDS_SYSTEMS, Runtime
 from customer_assets.runtime.sandbox import running_sandbox
 
@@ -73,10 +73,10 @@ def run_everything(runtime: Runtime, definitions: dg.Definitions, *, say: Say) -
         with dagster_instance() as instance:
             # its events over a few connections that stay, instead of one each
             instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=10)
-            closed = close_dead_runs(instance)
+            closed = len(reap_runs(instance, runtime.url))
             send_reports(instance, runtime.url)
             if closed:
-                say(f"{closed} runs of dead processes were marked as failed")
+                say(f"{closed} runs that were lost were marked as failed")
             jobs = [run_job(definitions, instance, "customer_sync")]
             months = add_months(instance, [])
             inputs = migration_inputs(runtime.context())  # before: what changes meanwhile is migrated the next time

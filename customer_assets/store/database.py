@@ -13,9 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow, dict_row, tuple_row
 
-from customer_assets.errors import BusyError, ConfigurationError
+from customer_assets.errors import BusyError, ConfigurationError, DatabaseError
 
 Connection = psycopg.Connection[DictRow]
 MIGRATION_LOCK = 0x6375_7374_6D69_6772
@@ -38,23 +38,15 @@ def connect(
         ConfigurationError: the server cannot be reached or refuses; the message names DATABASE_URL, never the password.
     """
     try:
-        connection = psycopg.connect(
-            url,
-            autocommit=True,
-            row_factory=dict_row,
-            options="-c timezone=UTC"
-            + (f" -c statement_timeout={int(statement_seconds * 1000)}" if statement_seconds else ""),
-            **tuned(name, timeout=timeout),
-        )
+        connection = psycopg.connect(url, autocommit=True, row_factory=dict_row, **tuned(name, timeout=timeout))
+        _pin(connection, url, statement_seconds)
     except (psycopg.ProgrammingError, UnicodeError):
         raise ConfigurationError(
             "DATABASE_URL is no valid address: write postgresql://user:password@host:port/database, with special "
             "characters of the password percent-encoded"
         ) from None
     except psycopg.OperationalError as error:
-        raise ConfigurationError(
-            f"cannot connect to {redacted(url)}: {_first_line(error)}; check DATABASE_URL"
-        ) from None
+        raise DatabaseError(f"cannot connect to {redacted(url)}: {_first_line(error)}; check DATABASE_URL") from None
     if connection.info.server_version < OLDEST_SERVER:
         version = connection.info.server_version // 10000
         connection.close()
@@ -63,8 +55,68 @@ def connect(
 
 
 def tuned(name: str, *, timeout: int) -> dict[str, Any]:
-    """Parameters that every connection has: who it is, and how many seconds it waits for the server."""
-    return {"application_name": f"{name} pid {os.getpid()}"[:63], "connect_timeout": timeout}
+    """Parameters that every connection has: who it is, how many seconds it waits for the server, and for one that is gone."""
+    return {"application_name": f"{name} pid {os.getpid()}"[:63], "connect_timeout": timeout, **KEEPALIVES}
+
+
+# A host that is gone without a word is noticed by both ends within a minute, so that its locks are free.
+KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 5,
+    "tcp_user_timeout": 45_000,
+}
+# What a session is whatever the role, the database or the URL set. By statement, not as start-up options: poolers refuse those.
+PINNED = {
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "standard_conforming_strings": "on",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "search_path": "public",
+    "tcp_keepalives_idle": "20",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "5",
+    "tcp_user_timeout": "45000",
+}
+
+
+def _pin(connection: Connection, url: str, statement_seconds: float | None) -> None:
+    """Make the session one that we know, and refuse a database or a pooler that we cannot work with."""
+    pinned = PINNED | ({"statement_timeout": str(int(statement_seconds * 1000))} if statement_seconds else {})
+    calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in pinned.items())
+    query = f"select pg_backend_pid(), current_setting('server_encoding'), {calls}"
+    pid, encoding, *_ = connection.cursor(row_factory=tuple_row).execute(query).fetchone() or (0, "UTF8")
+    if encoding != "UTF8":
+        connection.close()
+        raise ConfigurationError(
+            f"{redacted(url)} is encoded in {encoding}, and cannot hold every name: create the database with encoding UTF8"
+        )
+    if pid != connection.info.backend_pid and url not in _pools_by_session:
+        _refuse_transaction_pooler(connection, url)
+
+
+_pools_by_session: set[str] = set()  # addresses of poolers that were looked at
+
+
+def _refuse_transaction_pooler(connection: Connection, url: str) -> None:
+    """A pooler that gives each transaction any session keeps no lock for us: two syncs at once, or none ever again.
+
+    Told by holding a session with a second connection: one of our own stays with us, another's does not.
+    """
+    before = connection.execute("select pg_backend_pid() as pid").fetchone()
+    with psycopg.connect(url, connect_timeout=10) as other:
+        other.execute("select pg_backend_pid()")  # held until its transaction ends
+        after = connection.execute("select pg_backend_pid() as pid").fetchone()
+    if before != after:
+        connection.close()
+        raise ConfigurationError(
+            f"{redacted(url)} is a pooler that gives each transaction another session, which keeps no lock: give "
+            "DATABASE_URL the server's own port (5432), or the pooler's in session mode"
+        )
+    _pools_by_session.add(url)
 
 
 def redacted(url: str) -> str:
@@ -304,3 +356,26 @@ def other_clients(connection: Connection) -> int:
 def ping(connection: Connection) -> None:
     """One question that costs nothing; raises what the database raises where it cannot answer."""
     connection.execute("select")
+
+
+MENDS = {
+    "25006": "it is read-only: give DATABASE_URL the primary server",
+    "53100": "its disk is full: free space there",
+    "53300": "it has too many connections: raise max_connections, or close some",
+    "42501": "the role lacks a privilege: grant it (docs/operations.md), or let the owner run `customer-assets db upgrade`",
+    "42P01": "its schema is not of this version: run `customer-assets db upgrade`",
+    "42703": "its schema is not of this version: run `customer-assets db upgrade`",
+    "57014": "a statement took too long there, or was cancelled",
+    "57P01": "it is being shut down: try again when it is back",
+    "57P03": "it is starting up or shutting down: try again in a moment",
+}
+
+
+def fault_of(error: BaseException) -> DatabaseError | None:
+    """What a database's error means to whoever runs a command; None for one that is a fault of ours."""
+    if not isinstance(error, psycopg.Error):
+        return None
+    mend = MENDS.get(error.sqlstate or "")
+    if mend is None and not isinstance(error, psycopg.OperationalError):
+        return None
+    return DatabaseError(f"the database failed: {_first_line(error)} ({mend or 'check DATABASE_URL, and the server'})")

@@ -241,3 +241,57 @@ def test_a_view_is_as_its_file_says(connection: database.Connection, path: Path)
 def test_every_view_has_its_file(connection: database.Connection) -> None:
     rows = connection.execute("select viewname from pg_views where schemaname in ('public', 'ops')")
     assert {row["viewname"] for row in rows} == {path.stem for path in VIEWS.glob("*.sql")}
+
+
+# --- sessions ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_is_ours_whatever_the_role_and_the_url_set(url: str) -> None:
+    with database.connect(url) as connection:
+        connection.execute("alter role current_user set datestyle = 'German'")
+        connection.execute("alter role current_user set timezone = 'Asia/Tokyo'")
+    try:
+        for given in (url, f"{url}{'&' if '?' in url else '?'}options=-c%20search_path%3Dops"):
+            with database.connect(given) as connection:
+                row = connection.execute(
+                    "select current_setting('datestyle') as style, current_setting('timezone') as zone, "
+                    "current_schema as schema"
+                ).fetchone()
+                assert row == {"style": "ISO, YMD", "zone": "UTC", "schema": "public"}
+    finally:
+        with database.connect(url) as connection:
+            connection.execute("alter role current_user reset all")
+
+
+def test_a_database_that_is_not_utf8_is_refused(server: Any) -> None:
+    with database.connect(server.url("postgres")) as connection:
+        connection.execute("create database latin encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'")
+    try:
+        with pytest.raises(ConfigurationError, match="encoded in LATIN1"):
+            database.connect(server.url("latin"))
+    finally:
+        with database.connect(server.url("postgres")) as connection:
+            connection.execute("drop database latin with (force)")
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("select * from nowhere", "not of this version"),
+        ("begin; set transaction read only; create table x ()", "read-only"),
+        ("set statement_timeout = 1; select pg_sleep(1)", "too long"),
+    ],
+)
+def test_what_a_database_refuses_is_a_message_with_its_mend(
+    connection: database.Connection, statement: str, said: str
+) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        connection.execute(statement)
+    fault = database.fault_of(caught.value)
+    assert fault is not None
+    assert (fault.exit_code, said in str(fault)) == (4, True)
+
+
+def test_a_fault_of_ours_is_none_of_the_databases() -> None:
+    assert database.fault_of(psycopg.errors.SyntaxError("x")) is None
+    assert database.fault_of(ValueError("x")) is None

@@ -110,6 +110,15 @@ raw_scan_chunks = Table(
     comment="Pages that a scan found as the loaded scan before it left them: some at a time, not opened again.",
 )
 
+live_runs = Table(
+    "live_runs",
+    metadata,
+    Column("run_id", Text, primary_key=True, comment="of a Dagster run of this installation"),
+    instant("since", "when it first held its lock", default=True),
+    schema="ops",
+    comment="Dagster runs that hold, or held, a lock for their whole life: one without it is lost, and closed as failed.",
+)
+
 derivations = Table(
     "derivations",
     metadata,

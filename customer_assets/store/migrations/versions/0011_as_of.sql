@@ -1,3 +1,13 @@
+create table ops.live_runs (
+    run_id text not null,
+    since timestamptz not null default now(),
+    constraint live_runs_pkey primary key (run_id)
+);
+comment on table ops.live_runs is
+    'Dagster runs that hold, or held, a lock for their whole life: one without it is lost, and closed as failed.';
+comment on column ops.live_runs.run_id is 'of a Dagster run of this installation';
+comment on column ops.live_runs.since is 'when it first held its lock';
+
 -- What the cache said at a time, by the history that is kept: each logged column as it was before the first change since.
 create function customers_cache_as_of(at timestamptz) returns setof customers_cache language sql stable as $$
     with before as (
