@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from customer_assets.cli import (
+    accounts,
     database,
     dbt,
     doctor,
@@ -23,6 +24,7 @@ from customer_assets.cli import (
     serve,
     sumit,
     sync,
+    tokens,
     users,
     webhooks,
     why,
@@ -68,6 +70,8 @@ GROUPS = {
     "reminders": reminders.app,
     "raw": why.app,
     "runs": runs.app,
+    "accounts": accounts.app,
+    "token": tokens.app,
     "user": users.app,
 }
 

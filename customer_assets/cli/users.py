@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import getpass
 import sys
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from customer_assets.cli.output import JsonOption, opened_runtime, print_json, say, show_table
+
+if TYPE_CHECKING:
+    from customer_assets.store.database import Connection
 
 app = typer.Typer(help="Users of the console.", no_args_is_help=True)
 
@@ -66,6 +70,58 @@ def passwd(name: Annotated[str, typer.Argument(help="The user's name.")], as_jso
     say(f"{name} has a new password")
     if as_json:
         print_json({"name": name})
+
+
+@app.command("role")
+def set_role(
+    name: Annotated[str, typer.Argument(help="The user's name.")],
+    role: Annotated[Role, typer.Argument(help="viewer looks, editor edits and syncs, admin does all.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Give a user another role."""
+    from customer_assets.store import users
+
+    _changed("user role", name, lambda connection: users.set_role(connection, name, role.value), role=role.value)
+    say(f"{name} is {role.value}")
+    if as_json:
+        print_json({"name": name, "role": role.value})
+
+
+@app.command()
+def disable(
+    name: Annotated[str, typer.Argument(help="The user's name.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Let the user in again.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep a user out; all its logins end."""
+    from customer_assets.store import users
+
+    action = "user enable" if undo else "user disable"
+    _changed(action, name, lambda connection: users.disable(connection, name, is_disabled=not undo))
+    say(f"{name} may {'log in again' if undo else 'not log in any more'}")
+    if as_json:
+        print_json({"name": name, "disabled": not undo})
+
+
+@app.command()
+def remove(name: Annotated[str, typer.Argument(help="The user's name.")], as_json: JsonOption = False) -> None:
+    """Remove a user; what it did stays in the audit log."""
+    from customer_assets.store import users
+
+    _changed("user remove", name, lambda connection: users.remove_user(connection, name))
+    say(f"removed {name}")
+    if as_json:
+        print_json({"name": name})
+
+
+def _changed(action: str, name: str, change: Callable[[Connection], None], **details: str) -> None:
+    """Do something to a user, and note who did it."""
+    from customer_assets.store import audit
+    from customer_assets.store.database import connect
+
+    with connect(opened_runtime().url) as connection, connection.transaction():
+        change(connection)
+        audit.record(connection, who=getpass.getuser(), action=action, target=name, details=details)
 
 
 def _password() -> str:

@@ -65,9 +65,67 @@ def set_password(connection: Connection, name: str, password: str) -> None:
         raise ConfigurationError(f"no user {name}")
 
 
+def set_role(connection: Connection, name: str, role: str) -> None:
+    """Give a user another role; the console follows at once.
+
+    Raises:
+        ConfigurationError: there is no such user, the role is unknown, or nobody would be an administrator any more.
+    """
+    name = name.strip().lower()
+    if role not in ROLES:
+        raise ConfigurationError(f"user role: one of {', '.join(ROLES)}")
+    with connection.transaction():
+        if role != "admin":
+            _keep_an_admin(connection, besides=name)
+        done = connection.execute("update ops.users set role = %s where name = %s", [role, name]).rowcount
+    if not done:
+        raise ConfigurationError(f"no user {name}")
+
+
+def disable(connection: Connection, name: str, *, is_disabled: bool) -> None:
+    """Keep a user out, or let it in again; all its logins end.
+
+    Raises:
+        ConfigurationError: there is no such user, or nobody would be an administrator any more.
+    """
+    name = name.strip().lower()
+    with connection.transaction():
+        if is_disabled:
+            _keep_an_admin(connection, besides=name)
+        done = connection.execute(
+            "update ops.users set disabled_at = case when %s then now() end where name = %s", [is_disabled, name]
+        ).rowcount
+        connection.execute("delete from ops.sessions where user_name = %s", [name])
+    if not done:
+        raise ConfigurationError(f"no user {name}")
+
+
+def remove_user(connection: Connection, name: str) -> None:
+    """Remove a user; what it did stays in the audit log.
+
+    Raises:
+        ConfigurationError: there is no such user, or nobody would be an administrator any more.
+    """
+    name = name.strip().lower()
+    with connection.transaction():
+        _keep_an_admin(connection, besides=name)
+        connection.execute("delete from ops.sessions where user_name = %s", [name])
+        if not connection.execute("delete from ops.users where name = %s", [name]).rowcount:
+            raise ConfigurationError(f"no user {name}")
+
+
+def _keep_an_admin(connection: Connection, *, besides: str) -> None:
+    query = "select exists (select from ops.users where role = 'admin' and disabled_at is null and name <> %s)"
+    is_admin = "select exists (select from ops.users where role = 'admin' and disabled_at is null and name = %s)"
+    if scalar(connection, is_admin, [besides]) and not scalar(connection, query, [besides]):
+        raise ConfigurationError(f"{besides} is the only administrator: make somebody else one first")
+
+
 def list_users(connection: Connection) -> list[dict[str, Any]]:
     """Users without their hashes."""
-    return connection.execute("select name, role, created_at, last_login_at from ops.users order by name").fetchall()
+    return connection.execute(
+        "select name, role, created_at, last_login_at, disabled_at from ops.users order by name"
+    ).fetchall()
 
 
 def ensure_admin(connection: Connection, password: str | None) -> str | None:
@@ -90,7 +148,9 @@ def log_in(connection: Connection, name: str, password: str, *, hours: float) ->
     from argon2.exceptions import InvalidHashError, VerificationError
 
     name = name.strip().lower()
-    row = connection.execute("select password_hash, role from ops.users where name = %s", [name]).fetchone()
+    row = connection.execute(
+        "select password_hash, role from ops.users where name = %s and disabled_at is null", [name]
+    ).fetchone()
     try:
         PasswordHasher().verify(row["password_hash"] if row else _NOBODY, password)
     except (VerificationError, InvalidHashError):
@@ -120,6 +180,7 @@ def session_of(connection: Connection, token: str) -> Session | None:
         join ops.users u on u.name = s.user_name
         where s.token_hash = %s
             and s.expires_at > now()
+            and u.disabled_at is null
         """,
         [_digest(token)],
     ).fetchone()

@@ -12,9 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
+from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.runtime.dagster_client import Dagster
-from customer_assets.store import users
+from customer_assets.store import access_tokens, users
 from customer_assets.store.reads import console
 from customer_assets.web.console.guard import HEADERS, LoginThrottle, allowed_next
 from customer_assets_tests.conftest import Company
@@ -387,6 +388,52 @@ def test_the_api_takes_a_token_where_one_is_set(company: Company, monkeypatch: p
         assert web.client.get("/api/customers", headers={"Authorization": "Bearer t0ken"}).status_code == 200
         assert web.client.get("/metrics", headers={"Authorization": "Bearer t0ken"}).text.startswith("# HELP")
         assert web.client.get("/healthz").status_code == 200
+
+
+def test_a_named_token_reads_or_writes_by_its_role_until_it_ends(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_TOKEN", "t0ken")
+    reader = access_tokens.add(company.connection, "bi", role="viewer", days=1)
+    sender = access_tokens.add(company.connection, "sender", role="editor", days=None)
+    with serving(company) as web:
+
+        def asked(token: str, **how: Any) -> int:
+            return web.client.request(
+                url="/api/reminders/1", headers={"Authorization": f"Bearer {token}"}, **how
+            ).status_code
+
+        def read(token: str) -> int:
+            return web.client.get("/api/customers", headers={"Authorization": f"Bearer {token}"}).status_code
+
+        assert [read(token) for token in (reader, sender, "ca_made_up", "t0ken")] == [200, 200, 401, 200]
+        said = {"method": "POST", "json": {"status": "sent"}}
+        assert [asked(token, **said) for token in (reader, sender)] == [401, 404]
+        company.do("update ops.access_tokens set expires_at = now() where name = 'bi'")
+        access_tokens.revoke(company.connection, "sender")
+        assert [read(reader), read(sender)] == [401, 401]
+    assert reader not in str(company.rows("select * from ops.access_tokens"))
+
+
+def test_a_user_who_is_kept_out_is_out_at_once_and_one_administrator_stays(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    assert visitors["editor"].get("/customers").status_code == 200
+    users.disable(company.connection, "editor", is_disabled=True)
+    assert visitors["editor"].get("/customers").status_code == 303
+    users.disable(company.connection, "editor", is_disabled=False)
+    users.set_role(company.connection, "viewer", "editor")
+    admins = company.rows("select name from ops.users where role = 'admin'")
+    assert len(admins) == 1
+    for change in (
+        lambda: users.remove_user(company.connection, "admin"),
+        lambda: users.disable(company.connection, "admin", is_disabled=True),
+        lambda: users.set_role(company.connection, "admin", "viewer"),
+    ):
+        with pytest.raises(ConfigurationError, match="only administrator"):
+            change()
+    users.set_role(company.connection, "editor", "admin")
+    users.remove_user(company.connection, "admin")
 
 
 def test_the_api_describes_itself(site: Web) -> None:

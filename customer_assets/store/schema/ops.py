@@ -119,6 +119,19 @@ live_runs = Table(
     comment="Dagster runs that hold, or held, a lock for their whole life: one without it is lost, and closed as failed.",
 )
 
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("role", Text, nullable=False, comment="viewer reads; editor says what became of reminders, too"),
+    instant("created_at", "", default=True),
+    instant("expires_at", "null: never"),
+    instant("last_used_at", ""),
+    schema="ops",
+    comment="Named tokens of the JSON API; only their hashes are kept.",
+)
+
 derivations = Table(
     "derivations",
     metadata,
@@ -485,6 +498,7 @@ users = Table(
     Column("role", Text, nullable=False, comment="viewer, editor or admin"),
     instant("created_at", "", default=True),
     instant("last_login_at", ""),
+    instant("disabled_at", "since when this user cannot log in"),
     schema="ops",
     comment="People who may use the console.",
 )

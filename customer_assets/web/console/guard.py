@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.store import users
+from customer_assets.store import access_tokens, users
 from customer_assets.store.database import connect
 from customer_assets.store.users import Session
 
@@ -147,9 +147,9 @@ class Guard:
         """
 
         async def guarded(request: Request) -> Response:
-            if not self._is_trusted(request):
+            if not self._is_trusted(request) and await self._token_role(request) != "editor":
                 return JSONResponse(
-                    {"error": "Authorization: Bearer <API_TOKEN> is needed"},
+                    {"error": "Authorization: Bearer <API_TOKEN> is needed, or a token with the role editor"},
                     status_code=401,
                     headers={"WWW-Authenticate": "Bearer"},
                 )
@@ -169,7 +169,18 @@ class Guard:
         return is_local and not any(name in request.headers for name in FORWARDED)
 
     async def _may_read(self, request: Request) -> bool:
-        return self._is_trusted(request) or await self.session(request) is not None
+        if self._is_trusted(request) or await self._token_role(request) is not None:
+            return True
+        return await self.session(request) is not None
+
+    async def _token_role(self, request: Request) -> str | None:
+        """The role of a named token that a request brings; None where it brings none that holds."""
+        given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        return await run_in_threadpool(self._role_of, given) if given else None
+
+    def _role_of(self, token: str) -> str | None:
+        with connect(self._url, name="customer_assets web", timeout=2, statement_seconds=5) as connection:
+            return access_tokens.role_of(connection, token)
 
 
 def set_cookie(response: Response, token: str, request: Request, *, hours: float) -> None:

@@ -1,3 +1,19 @@
+alter table ops.users add column disabled_at timestamptz;
+comment on column ops.users.disabled_at is 'since when this user cannot log in';
+create table ops.access_tokens (
+    name text not null,
+    token_hash bytea not null,
+    role text not null,
+    created_at timestamptz not null default now(),
+    expires_at timestamptz,
+    last_used_at timestamptz,
+    constraint access_tokens_pkey primary key (name),
+    constraint access_tokens_token_hash_key unique (token_hash)
+);
+comment on table ops.access_tokens is 'Named tokens of the JSON API; only their hashes are kept.';
+comment on column ops.access_tokens.role is 'viewer reads; editor says what became of reminders, too';
+comment on column ops.access_tokens.expires_at is 'null: never';
+
 create table ops.live_runs (
     run_id text not null,
     since timestamptz not null default now(),
