@@ -66,6 +66,11 @@ class Settings(SystemSettings, toml_table="general"):
     database_url: SecretStr | None = Field(
         None, alias="DATABASE_URL", description="Any PostgreSQL >= 15; unset: the embedded server"
     )
+    dagster_database_url: SecretStr | None = Field(
+        None,
+        alias="DAGSTER_DATABASE_URL",
+        description="Database of Dagster's own history; unset: `dagster` on the server of DATABASE_URL. Give each installation its own",
+    )
     home: Path = Field(
         Path(".customer_assets"),
         alias="CUSTOMER_ASSETS_HOME",

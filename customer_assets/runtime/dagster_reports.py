@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from customer_assets.settings import project_root
+from customer_assets.accounts import load_configuration
+from customer_assets.runtime.dagster_home import dagster_home
 from customer_assets.store import outbox
 from customer_assets.store.database import connect
 
@@ -22,10 +23,11 @@ MONTHS = "invoice_months"
 
 @contextmanager
 def dagster_instance() -> Iterator[dg.DagsterInstance]:
-    """The instance that dagster.yaml in the project root describes, the one that `dagster dev` uses there."""
+    """The instance of this installation, the one that its daemon and web server use."""
     import dagster as dg
 
-    with dg.DagsterInstance.from_config(str(project_root())) as instance:
+    home = dagster_home(load_configuration().settings.home_path)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
 
 

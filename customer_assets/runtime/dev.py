@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from customer_assets.accounts import Configuration
 from customer_assets.errors import ConfigurationError
+from customer_assets.runtime.dagster_home import dagster_home, packaged
 from customer_assets.runtime.dagster_reports import dagster_instance
 from customer_assets.runtime.dagster_runs import reap_runs
 from customer_assets.runtime.processes import end_family
@@ -61,9 +62,20 @@ def run_dev(runtime: Runtime, *, say: Say) -> None:
 def _start(settings: Settings) -> list[subprocess.Popen[bytes]]:
     """Dagster and the web app, each in a group of its own: Ctrl-C reaches us, and we end them in order."""
     port = str(settings.dagster_port)
-    dagster = ["-m", "dagster", "dev", "--host", "127.0.0.1", "--port", port, "--workspace", "workspace.yaml"]
+    dagster = [
+        "-m",
+        "dagster",
+        "dev",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+        "--workspace",
+        str(packaged("workspace.yaml")),
+    ]
     web = ["-m", "customer_assets", "serve", "--port", str(settings.web_port)]
-    environment = {**os.environ, "DAGSTER_HOME": str(project_root()), "DAGSTER_URL": f"http://127.0.0.1:{port}"}
+    home = dagster_home(settings.home_path)
+    environment = {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_URL": f"http://127.0.0.1:{port}"}
     return [
         subprocess.Popen(  # noqa: S603
             [sys.executable, *arguments], cwd=project_root(), start_new_session=True, env=environment

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from customer_assets.accounts import (
     Account,
@@ -21,6 +22,7 @@ from customer_assets.accounts import (
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.runtime.sandbox import ensure_sandbox, sandbox_configuration
+from customer_assets.settings import Settings
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import database, embedded, marks, outbox
 from customer_assets.store.webhooks import endpoints
@@ -156,8 +158,7 @@ def open_runtime(*, sandbox: bool = False, migrate: bool = True) -> Runtime:
         runtime = Runtime(configuration, server.url(names[0]), server.url(names[1], driver="psycopg2"))
     else:
         url = _plain(given.get_secret_value())
-        database.ensure_database(url, names[1])
-        runtime = Runtime(configuration, url, database.with_database(url, names[1], driver="psycopg2"))
+        runtime = Runtime(configuration, url, _dagster_url(configuration.settings, url, names[1]))
     if migrate:
         if configuration.sandbox:
             _refuse_real_data(runtime.url)
@@ -173,6 +174,15 @@ def open_runtime(*, sandbox: bool = False, migrate: bool = True) -> Runtime:
 def dagster_storage_url() -> str:
     """URL of Dagster's own database; starts or joins the embedded server, and migrates nothing of ours."""
     return open_runtime(migrate=False).dagster_url
+
+
+def _dagster_url(settings: Settings, url: str, name: str) -> str:
+    """Dagster's own database: the one that is given, else one of that name on the same server, made where there is none."""
+    if settings.dagster_database_url is None:
+        database.ensure_database(url, name)
+        return database.with_database(url, name, driver="psycopg2")
+    given = _plain(settings.dagster_database_url.get_secret_value())
+    return database.with_database(given, urlsplit(given).path.lstrip("/"), driver="psycopg2")
 
 
 def _plain(url: str) -> str:
