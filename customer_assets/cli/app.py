@@ -13,6 +13,7 @@ import typer
 
 from customer_assets.cli import (
     accounts,
+    backup,
     database,
     dbt,
     doctor,
@@ -55,6 +56,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "import-invoices": invoices.import_invoices,
     "migrate-invoices": invoices.migrate_invoices,
     "dbt-sources": dbt.dbt_sources,
+    "backup": backup.backup,
+    "restore": backup.restore,
     "verify": doctor.verify,
     "doctor": doctor.doctor,
     "prune": doctor.prune,
