@@ -251,6 +251,15 @@ def hold_presence(connection: Connection, key: int) -> None:
 
 def is_present(connection: Connection, key: int) -> bool:
     """Whether a living connection said so."""
+    return _is_present(connection, key, besides=0)
+
+
+def is_present_elsewhere(connection: Connection, key: int) -> bool:
+    """Whether another living connection than this one said so."""
+    return _is_present(connection, key, besides=int(scalar(connection, "select pg_backend_pid()")))
+
+
+def _is_present(connection: Connection, key: int, *, besides: int) -> bool:
     return bool(
         scalar(
             connection,
@@ -260,12 +269,13 @@ def is_present(connection: Connection, key: int) -> bool:
                 from pg_locks
                 where locktype = 'advisory'
                     and granted
+                    and pid <> %(besides)s
                     and objsubid = 1
                     and (classid::bigint << 32) + objid::bigint = %(key)s
                     and database = (select oid from pg_database where datname = current_database())
             )
             """,
-            {"key": key},
+            {"key": key, "besides": besides},
         )
     )
 

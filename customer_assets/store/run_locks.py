@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from customer_assets.store.database import Connection, connect, hold_presence, is_present
+from customer_assets.store.database import Connection, connect, hold_presence, is_present, is_present_elsewhere
 
 
 @contextmanager
@@ -22,8 +22,8 @@ def living(url: str, run_id: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # before the lock is gone: what ends in order is never taken for lost
-            if not connection.closed and not connection.broken:
+            # before the lock is gone: what ends in order is never taken for lost; the last of its processes says so
+            if not connection.closed and not connection.broken and not is_present_elsewhere(connection, _key(run_id)):
                 forget_runs(connection, [run_id])
 
 

@@ -142,8 +142,10 @@ def test_without_the_web_process_the_sensor_drains(
     company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", company.url)
-    with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_sensor_context(instance=instance, resources={"runtime": RuntimeResource()})
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        dg.build_sensor_context(instance=instance, resources={"runtime": RuntimeResource()}) as context,
+    ):
         with served(company.url, tmp_path) as (process, address):
             web = Web(company, address)
             web.deliver("d1")

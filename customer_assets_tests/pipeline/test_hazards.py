@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from customer_assets.domain.cache.derived import rules_of
+from customer_assets.domain.cache.row import Batch
+from customer_assets.pipeline.edit import edit_customer
 from customer_assets.pipeline.invoices.import_invoices import import_invoices
+from customer_assets.pipeline.sync.load import _Loading
 from customer_assets.pipeline.sync.pull import pull_one
 from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets.sandbox import zoho as zoho_sandbox
+from customer_assets.store.cache import indexes, overlays
+from customer_assets.store.database import connect
 from customer_assets.store.reads import integrity
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.pipeline.test_deliveries import client, land
@@ -349,3 +357,101 @@ def test_a_customer_that_becomes_a_vendor_is_deactivated_with_that_reason(compan
     contact |= {"contact_type": "customer", "last_modified_time": just_now()}
     company.pull("zoho", options=FULL)
     assert company.value("select is_active from customers_cache where id = %s", row["id"])
+
+
+# --- found by a review of clocks, edits and first loads ----------------------------------------------------------------
+
+NAME = "select name from customers_cache where source_customer_id = '1003'"
+
+
+def set_back(company: Company) -> None:
+    """A complete scan that shows a record older than it is stored."""
+    company.pull("robaws")
+    company.world.robaws["1003"] |= {"name": "New name", "updatedAt": just_now()}
+    company.pull("robaws", options=FULL)
+    company.world.robaws["1003"] |= {"name": "Old name", "updatedAt": "2020-01-01T00:00:00.000Z"}
+    company.pull("robaws", options=FULL)
+    assert company.value("select count(*) from ops.set_back_rows") == 1
+
+
+def test_one_scan_that_is_loaded_twice_is_no_second_one(company: Company) -> None:
+    set_back(company)
+    company.pull("robaws", from_raw=True)
+    assert company.value(NAME) == "New name"
+    company.pull("robaws", options=FULL)
+    assert company.value(NAME) == "Old name"
+
+
+def test_what_is_believed_steps_over_nothing_that_came_after_it_was_asked_for(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_back(company)
+    applied = _Loading.apply_scan
+
+    def delivered_meanwhile(loading: _Loading, scan: Any) -> None:
+        now = datetime.now(UTC)
+        land(company, "d1", {"id": "1003", "name": "Delivered", "updatedAt": just_now()}, signed_at=now)
+        apply_deliveries(company.context, [company.account("robaws")])
+        applied(loading, scan)
+
+    monkeypatch.setattr(_Loading, "apply_scan", delivered_meanwhile)
+    company.pull("robaws", options=FULL)
+    assert company.value(NAME) == "Delivered"
+
+
+def test_an_edit_that_comes_while_rows_are_worked_out_anew_holds(company: Company) -> None:
+    company.pull("robaws")
+    row = company.value("select id from customers_cache where source_customer_id = '1003'")
+    regions = company.context.regions("default", "robaws")
+    before = overlays.load_overlays(company.connection, account="default", source="robaws", regions=regions)
+    edit_customer(company.context, row, {"name": "Edited", "follow_up_date": "2027-01-02"}, by="els")
+    company.do("delete from ops.derivations")
+    overlays.derive_anew(company.connection, Batch.of_edit("default", "robaws", before), rules_of(regions))
+    assert company.value(NAME) == "Edited"
+    shown = "select follow_up_date::text from customers_cache where source_customer_id = '1003'"
+    assert company.value(shown) == "2027-01-02"
+
+
+def test_an_edit_that_comes_while_a_scan_is_loaded_holds(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    company.pull("robaws")
+    row = company.value("select id from customers_cache where source_customer_id = '1003'")
+    company.world.robaws["1003"] |= {"name": "Changed", "updatedAt": just_now()}
+    read = _Loading._read  # between reading overlays and writing rows
+
+    def edited_meanwhile(loading: _Loading, *records: Any) -> Any:
+        edit_customer(company.context, row, {"city": "Edited"}, by="els")
+        return read(loading, *records)
+
+    monkeypatch.setattr(_Loading, "_read", edited_meanwhile)
+    company.pull("robaws", options=FULL)
+    assert (company.value(NAME), company.value(CITY)) == ("Changed", "Edited")
+
+
+def test_two_first_loads_that_end_together_build_each_index_once(company: Company) -> None:
+    for _ in range(5):
+        indexes.postpone_indexes(company.connection, "customer_rows")
+        postponed = company.value("select count(*) from ops.postponed_indexes")
+        assert postponed > 0
+        together = threading.Barrier(2)
+
+        def build(together: threading.Barrier = together) -> None:
+            with connect(company.url) as connection:
+                together.wait()
+                indexes.build_postponed_indexes(connection, "customer_rows")
+
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(build) for _ in range(2)]:
+                done.result()
+        assert company.value("select count(*) from ops.postponed_indexes") == 0
+
+
+def test_most_customers_do_not_become_vendors_at_once(company: Company) -> None:
+    """However that comes into the list: a filter that is not heeded any more, a rule that is too wide."""
+    company.pull("sumit")
+    live = company.value("select count(*) from customers_cache where deleted_at is null")
+    names = [row["name"] for row in company.rows("select distinct name from customers_cache")]
+    result = company.pull(
+        "sumit", options=FULL, builtin_names=[*company.account("sumit").settings.builtin_names, *names]
+    )
+    assert company.value("select count(*) from customers_cache where deleted_at is null") == live
+    assert "DELETE_SHARE" in (result.message or "")

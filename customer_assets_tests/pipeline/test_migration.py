@@ -270,6 +270,17 @@ def test_what_was_not_sent_on_its_day_is_missed_and_the_latest_is_due(billed: Co
     assert [d["scheduled_date"] for d in due_reminders(billed.context, today=day)] == [day]
 
 
+def test_nobody_is_reminded_of_an_earlier_day_after_a_later_one(billed: Company) -> None:
+    reminders(billed)
+    late = TODAY + timedelta(days=9)  # two have passed, and nobody planned since
+    told = []
+    for _ in range(3):
+        for due in due_reminders(billed.context, today=late):
+            told.append(due["scheduled_date"])
+            mark_reminder(billed.context, due["id"], is_sent=True)
+    assert told == [late]
+
+
 def test_what_became_of_a_reminder_is_noted_once(billed: Company) -> None:
     reminders(billed)
     one, other = (r["id"] for r in billed.rows("select id from payment_reminders order by id limit 2"))

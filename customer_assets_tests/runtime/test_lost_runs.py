@@ -78,6 +78,10 @@ def test_what_ends_in_order_is_never_taken_for_lost(company: Company) -> None:
     with run_locks.living(company.url, "r1"):
         assert [row["is_lost"] for row in run_locks.living_runs(company.connection)] == [False]
     assert run_locks.living_runs(company.connection) == []
+    with run_locks.living(company.url, "r1"):
+        with run_locks.living(company.url, "r1"):
+            pass  # another process of it has ended
+        assert [row["is_lost"] for row in run_locks.living_runs(company.connection)] == [False]
     with pytest.raises(ValueError, match="of a step"), run_locks.living(company.url, "r1"):
         raise ValueError("of a step")
     assert run_locks.living_runs(company.connection) == []

@@ -227,7 +227,7 @@ def merged_row(
     if row["deleted_at"] is not None and sighting.seen_at <= row["deleted_at"]:
         return "stale", None
     given = record.modified_at is not None
-    if not (batch.believes_all or record.source_id in batch.believes or _is_newer(batch, sighting, row)):
+    if not (_is_believed(batch, sighting, row) or _is_newer(batch, sighting, row)):
         return "stale", None
     source = source_values(row, table.source_columns)
     source |= _said(table, record)
@@ -252,6 +252,13 @@ def merged_row(
         return "unchanged", None
     merged["last_seen_at"] = sighting.seen_at if batch.touch or batch.incremental else row["last_seen_at"]
     return "updated", merged
+
+
+def _is_believed(batch: Batch, sighting: Sighting, row: Mapping[str, Any]) -> bool:
+    """Whether an older version is taken all the same; never over what was stored after it was asked for."""
+    if sighting.seen_at < row["updated_at"]:
+        return False
+    return batch.believes_all or (sighting.record.source_id in batch.believes and is_set_back(batch, sighting, row))
 
 
 def _is_newer(batch: Batch, sighting: Sighting, row: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from customer_assets.domain.cache import tables
+from customer_assets.domain.cache.completeness import too_many
 from customer_assets.domain.cache.derived import rules_of
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
 from customer_assets.pipeline.sync.reader import Landed, Reader
@@ -178,7 +179,11 @@ class _Loading:
         if (scan.records or 0) >= indexes.FROM_RECORDS:
             indexes.postpone_indexes(self.connection, self.table.name)
         is_complete_full = scan.kind == "full" and scan.status == "complete"
-        doubted = set_back.set_back_ids(self.connection, **self.whose) if is_complete_full else frozenset[str]()
+        doubted = (
+            set_back.set_back_ids(self.connection, before=scan.id, **self.whose)
+            if is_complete_full
+            else frozenset[str]()
+        )
         batch = self.batch_now(incremental=scan.kind != "full", believes=doubted)
         if not has_rows(self.connection, self.table, account=batch.account, source=batch.source):
             batch = replace(batch, is_first=True)
@@ -326,6 +331,15 @@ def _no_longer_ours(loading: _Loading, reasons: Mapping[str, str]) -> int:
     for reason in dict.fromkeys(reasons.values()):
         ids = [source_id for source_id, said in reasons.items() if said == reason]
         rows = absences.row_ids(loading.connection, loading.table, batch, ids)
+        live = count_live(loading.connection, loading.table, account=batch.account, source=batch.source)
+        share, confirmed = loading.run.context.settings.delete_share, loading.run.options.allow_mass_delete
+        if too_many(len(rows), live=live, share=share) and not confirmed:
+            loading.result.blocked += len(rows)
+            loading.result.messages.append(
+                f"{loading.stream.entity}: {len(rows)} rows would be {reason} now, more than {share:.0%} of all (DELETE_SHARE); "
+                "none was marked. --allow-mass-delete confirms them"
+            )
+            continue
         gone = absences.mark_deleted(loading.connection, loading.table, batch, rows, reason=reason)
         if gone:
             loading.result.messages.append(f"{loading.stream.entity}: {gone} deactivated: now {reason}")

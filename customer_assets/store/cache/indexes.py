@@ -47,9 +47,14 @@ def postpone_indexes(connection: Connection, table: str) -> None:
 def build_postponed_indexes(connection: Connection, table: str) -> None:
     """Build what was dropped before, by this load or one that did not come to its end."""
     rows = connection.execute(
-        "select name, definition from ops.postponed_indexes where table_name = %s order by name", [table]
+        "select name from ops.postponed_indexes where table_name = %s order by name", [table]
     ).fetchall()
     for row in rows:
         with connection.transaction():
-            connection.execute(row["definition"].replace("CREATE INDEX", "create index if not exists", 1))
-            connection.execute("delete from ops.postponed_indexes where name = %s", [row["name"]])
+            # two first loads may end together: one builds it, the other waits, and finds it built
+            left = connection.execute(
+                "select definition from ops.postponed_indexes where name = %s for update", [row["name"]]
+            ).fetchone()
+            if left is not None:
+                connection.execute(left["definition"].replace("CREATE INDEX", "create index if not exists", 1))
+                connection.execute("delete from ops.postponed_indexes where name = %s", [row["name"]])

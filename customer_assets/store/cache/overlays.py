@@ -8,12 +8,12 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from customer_assets.domain.cache.columns import COLUMN_OF, CUSTOMER_COLUMNS
+from customer_assets.domain.cache.columns import CUSTOMER_COLUMNS
 from customer_assets.domain.cache.overlay import Overlays, source_values
 from customer_assets.domain.cache.row import Batch, changes_of
 from customer_assets.domain.cache.tables import CUSTOMERS
 from customer_assets.domain.phone import Regions
-from customer_assets.store.cache.upsert import write_changes, write_updates
+from customer_assets.store.cache.upsert import edited_value, with_edits_of, write_changes, write_updates
 from customer_assets.store.database import Connection, scalar
 
 
@@ -65,11 +65,6 @@ def load_overlays(connection: Connection, *, account: str, source: str, regions:
     ):
         edits.setdefault(row["row_id"], {})[row["field"]] = edited_value(row["field"], row["value"])
     return Overlays({row["name_contains"].casefold(): row["role"] for row in roles}, edits, regions)
-
-
-def edited_value(field: str, value: Any) -> Any:
-    """The value of an edit as its column holds it: jsonb knows no dates."""
-    return date.fromisoformat(value) if COLUMN_OF[field].kind == "date" and value is not None else value
 
 
 def extra_field_names(connection: Connection, *, account: str, source: str) -> dict[str, str]:
@@ -204,6 +199,8 @@ def _shown_anew(
 ) -> int:
     updates: list[dict[str, Any]] = []
     changes: list[tuple[Any, ...]] = []
+    if rows:
+        batch = with_edits_of(connection, batch, [row["id"] for row in rows])
     for row in rows:
         source = {**source_values(row, CUSTOMERS.source_columns), **(blanks or {})}
         shown, covered = CUSTOMERS.visible(source, batch.overlays, row["id"], row["deleted_at"] is not None)

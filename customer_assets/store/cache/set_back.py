@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from customer_assets.store.database import Connection
 
 
-def set_back_ids(connection: Connection, *, account: str, source: str, entity: str) -> frozenset[str]:
-    """Ids that the complete scan loaded last showed so."""
+def set_back_ids(connection: Connection, *, before: int, account: str, source: str, entity: str) -> frozenset[str]:
+    """Ids that the complete scan before that one showed so; a scan that is loaded again is no second one."""
     rows = connection.execute(
-        "select source_id from ops.set_back_rows where entity = %s and account = %s and source = %s",
-        [entity, account, source],
+        "select source_id from ops.set_back_rows where entity = %s and account = %s and source = %s and scan_id < %s",
+        [entity, account, source, before],
     )
     return frozenset(row["source_id"] for row in rows)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 import psycopg
 
+from customer_assets.domain.cache.columns import COLUMN_OF
 from customer_assets.domain.cache.mapping import content_hash
 from customer_assets.domain.cache.row import (
     Batch,
@@ -104,6 +106,8 @@ def _apply(
     inserts = [new_row(table, batch, sightings[number], hashes[number]) for number in new]
     counts.created = len(inserts)
     outcomes.update((sightings[number].record.source_id, "created") for number in new)
+    if known and table.has_changes:
+        batch = with_edits_of(connection, batch, [row["id"] for _, row in known])
     updates: list[dict[str, Any]] = []
     set_back: list[str] = []
     changes: list[tuple[Any, ...]] = []
@@ -126,6 +130,22 @@ def _apply(
     if batch.touch:
         _touch(connection, table, batch, sightings)
     return Applied(counts, outcomes, set_back)
+
+
+def with_edits_of(connection: Connection, batch: Batch, row_ids: Sequence[int]) -> Batch:
+    """The batch with the edits of these rows, which are locked, as they are now: one may have come since it was made."""
+    edits: dict[int, dict[str, Any]] = {}
+    for row in connection.execute(
+        "select row_id, field, value from ops.field_edits where released_at is null and row_id = any(%s)",
+        [list(row_ids)],
+    ):
+        edits.setdefault(row["row_id"], {})[row["field"]] = edited_value(row["field"], row["value"])
+    return replace(batch, overlays=replace(batch.overlays, edits=edits))
+
+
+def edited_value(field: str, value: Any) -> Any:
+    """The value of an edit as its column holds it: jsonb knows no dates."""
+    return date.fromisoformat(value) if COLUMN_OF[field].kind == "date" and value is not None else value
 
 
 def _needing_a_look(

@@ -230,14 +230,23 @@ DUE = """
     join invoice_rows i on i.id = r.invoice_id
     left join customer_rows c on c.id = r.customer_id
     where r.status = 'pending'
-        and r.scheduled_date <= %s
+        and r.scheduled_date <= %(today)s
+        and not exists (
+            -- a later one of its days was dealt with: nobody is told of an earlier one afterwards
+            select
+            from payment_reminders o
+            where o.invoice_id = r.invoice_id
+                and o.scheduled_date > r.scheduled_date
+                and o.scheduled_date <= %(today)s
+                and o.status in ('sent', 'failed')
+        )
     order by r.invoice_id, r.scheduled_date desc
 """
 
 
 def due(connection: Connection, today: date) -> list[dict[str, Any]]:
     """Pending reminders whose day has come, of each invoice the latest, with what a sender needs to know."""
-    return connection.execute(f"select * from ({DUE}) d order by scheduled_date, id", [today]).fetchall()
+    return connection.execute(f"select * from ({DUE}) d order by scheduled_date, id", {"today": today}).fetchall()
 
 
 def lock_reminder(connection: Connection, reminder_id: int) -> dict[str, Any] | None:
