@@ -26,7 +26,10 @@ def list_accounts(as_json: JsonOption = False) -> None:
 
 @app.command()
 def check(
-    name: Annotated[str | None, typer.Argument(help="One account; all, where not said.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[ACCOUNT]", help="An account, a system, or system/account; all, where not said."),
+    ] = None,
     stale_hours: Annotated[float, typer.Option(min=0, help="Older than this is stale.")] = STALE_HOURS,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,7 +50,11 @@ def _accounts(name: str | None, stale_hours: float) -> list[dict[str, Any]]:
     from customer_assets.store.reads.accounts import account_states
 
     runtime = opened_runtime()
-    configured = [(a.system, a.account) for a in runtime.working.accounts if name in (None, a.account)]
+    configured = [
+        (a.system, a.account)
+        for a in runtime.working.accounts
+        if name in (None, a.account, a.system, f"{a.system}/{a.account}")
+    ]
     if name is not None and not configured:
         raise ConfigurationError(f"no account {name} is configured")
     with connect(runtime.url) as connection:

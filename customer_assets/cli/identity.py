@@ -97,9 +97,10 @@ def _explain_invoice(name: str, *, as_json: bool) -> None:
 
     found = explain_invoice(opened_runtime().context(), name)
     for row in found:
-        say(
-            f"{row['source']}:{row['source_invoice_id']} (account {row['account']}): {row['reason'] or 'not looked at yet'}"
-        )
+        reason = row["reason"] or "not looked at yet"
+        if reason == "planned" and not any(r["status"] == "pending" for r in row["reminders"] or []):
+            reason = "nothing more to send: its reminders were sent, missed, or their dates had passed"
+        say(f"{row['source']}:{row['source_invoice_id']} (account {row['account']}): {reason}")
         said = [[r["id"], r["on"], r["type"], r["status"], r["why"] or ""] for r in row["reminders"] or []]
         if said:
             show_table("Its reminders", ["id", "on", "type", "status", "why"], said, to_stderr=as_json)

@@ -42,11 +42,13 @@ def mark(
     reason: Annotated[str | None, typer.Option(help="Why it failed.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what became of a reminder; said twice it is noted once."""
+    """Say what became of a reminder; said twice it is noted once. What failed or was missed may still be sent."""
     from customer_assets.pipeline.invoices.remind import mark_reminder
 
     if sent == failed:
         raise ConfigurationError("reminders mark: say --sent or --failed")
+    if sent and reason is not None:
+        raise ConfigurationError("reminders mark: --reason says why it failed; it was sent")
     row = mark_reminder(opened_runtime().context(), reminder, is_sent=sent, failure=reason if failed else None)
     say(f"reminder {reminder}: {row['status']}")
     if as_json:

@@ -31,6 +31,8 @@ def list_runs(as_json: JsonOption = False) -> None:
 
     with connect(opened_runtime().url) as connection:
         found = living_runs(connection)
+    if not found:
+        say("no run lives")
     for row in found:
         say(f"{row['run_id']} since {row['since']:%Y-%m-%d %H:%M:%S} UTC: {'lost' if row['is_lost'] else 'lives'}")
     if as_json:

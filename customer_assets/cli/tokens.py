@@ -27,7 +27,9 @@ def add(
     role: Annotated[
         TokenRole, typer.Option(help="viewer reads; editor says what became of reminders, too.")
     ] = TokenRole.VIEWER,
-    days: Annotated[int | None, typer.Option(min=1, help="It ends after so many days; never, where not said.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="It ends after so many days; never, where not said.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a token: it is shown now and never again."""

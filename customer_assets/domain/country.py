@@ -34,6 +34,9 @@ _ALIASES = {
 }
 
 
+_OF_TWO = ("congo",)  # countries
+
+
 @lru_cache(maxsize=4096)
 def country_code(name: str | None) -> str | None:
     """Alpha-2 code of a country's name or code in any of our languages, None when it is none."""
@@ -79,4 +82,6 @@ def _names() -> dict[str, str]:
             if name:
                 names.setdefault(_fold(name), code)
                 names.setdefault(name.casefold(), code)
+    for name in _OF_TWO:
+        names.pop(name, None)
     return names

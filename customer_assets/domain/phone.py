@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from typing import Any, Literal
 
 from customer_assets.domain.country import country_of_mail
+from customer_assets.domain.wordlists import entries
 
 RegionFrom = Literal["number", "country", "vat", "sibling", "mail", "account"]
 
@@ -25,6 +26,7 @@ _EXTENSION = re.compile(
     re.IGNORECASE,
 )
 _REMARK = re.compile(r"\([^()]*[^\d\s+()-][^()]*\)")  # (Jan), but not (0) nor (+32)
+_FAX = re.compile(r"\s*(?:tele)?fax\b", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<!\w)(?:\+|\(\+?)?\d[\d\s./()\u2010-\u2015-]*")
 _FEWEST_DIGITS = 7  # of a number that is whole
 _COUNTING = ("01234567890123456789", "98765432109876543210")
@@ -93,12 +95,12 @@ def phones_of(values: Mapping[str, Any], regions: Regions, country: str | None, 
     """
     phone, mobile = _text(values.get("phone")), _text(values.get("mobile"))
     persons = values.get("contact_persons")
-    first = next(_numbers_of(values), None) if persons else _usable(mobile) or _usable(phone)
-    if first is None:
+    candidates = list(_numbers_of(values)) if persons else [text for text in (_usable(mobile), _usable(phone)) if text]
+    if not candidates:
         return Phones(None, None, None, None)
     evidence: tuple[str | None, RegionFrom | None] | None = None
     read: dict[str, tuple[str | None, RegionFrom | None]] = {}
-    for text in (first, phone, mobile):
+    for text in (*candidates, phone, mobile):
         if text is None or text in read:
             continue
         number, has_prefix = _read(text, None) if "+" in text or "00" in text else (None, False)
@@ -107,6 +109,8 @@ def phones_of(values: Mapping[str, Any], regions: Regions, country: str | None, 
             if evidence[0] is not None:
                 number, has_prefix = _read(text, evidence[0])
         read[text] = (number, None if number is None else "number" if has_prefix else evidence[1] if evidence else None)
+    # one that can be dialled comes before one that cannot, whatever the order
+    first = next((text for text in candidates if read[text][0] is not None), candidates[0])
     primary, told_by = read[first]
     own = [read[text] if text is not None else (None, None) for text in (phone, mobile)]
     told_by = told_by or own[0][1] or own[1][1]
@@ -231,7 +235,7 @@ def numbers_in(text: str) -> list[str]:
     if _SHORTENED.fullmatch(text):
         return []
     text = _REMARK.sub(" ", _EXTENSION.sub("", text))
-    found = (_NUMBER.search(part) for part in _parts(text))
+    found = (_NUMBER.search(part) for part in _parts(text) if not _FAX.match(part))
     numbers = [number.group().strip(" ./-") for number in found if number]
     return [number for number in numbers if _digits(number) >= _FEWEST_DIGITS and not is_placeholder(number)]
 
@@ -279,7 +283,10 @@ def _numbers_of(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _usable(text: str | None) -> str | None:
-    return text if text is not None and not is_placeholder(text) else None
+    """A text that says how to reach somebody: no placeholder, no word for "none"."""
+    if text is None or is_placeholder(text) or text.casefold() in (*entries("blanks"), *entries("placeholders")):
+        return None
+    return text
 
 
 def _persons(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:

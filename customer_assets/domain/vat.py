@@ -15,6 +15,7 @@ PREFIXES = {"EL": "GR", "XI": "GB", "CHE": "CH"}  # what VAT ids begin with -> c
 _PREFIXED = re.compile(r"[A-Z]{2}")
 _PLAIN = re.compile(r"([A-Z]{2})?([0-9]{8,12})")
 _BRANCH = re.compile(r"/\d{3}\s*$")  # of a company, behind its id
+_BETWEEN = re.compile(r"\s*[/;,|]\s*(?=(?:[A-Za-z]{2,3}[ .]?)?[0-9])")  # two ids
 _WORDS = re.compile(r"[0-9A-Z]+")
 # what people write before an id, also right before it
 _LABEL = re.compile(
@@ -24,7 +25,7 @@ _FEWEST_DIGITS = 7
 
 
 @lru_cache(maxsize=4096)
-def normalized_vat(text: str, country: str | None) -> tuple[str | None, VatStatus]:
+def normalized_vat(text: str, country: str | None) -> tuple[str | None, VatStatus | None]:
     """A VAT id in one spelling with its country before it, and what its check digits say.
 
     Args:
@@ -33,11 +34,11 @@ def normalized_vat(text: str, country: str | None) -> tuple[str | None, VatStatu
 
     Returns:
         (id, `valid` or `invalid` by its check digits, `unchecked` where the country is not known or publishes none).
-        Without a country the id has no prefix; what is no id at all is None.
+        Without a country the id has no prefix; what is no id at all is (None, None), of several ids the first is meant.
     """
-    compact = _compact(text)
+    compact = next(filter(None, map(_compact, _BETWEEN.split(_BRANCH.sub("", text)))), None)
     if compact is None:
-        return None, "invalid"
+        return None, None
     prefix = _prefix_of(compact)
     code = PREFIXES.get(prefix, prefix) or country
     body = compact.removeprefix(prefix)

@@ -53,6 +53,8 @@ def open_sheet(
         ConfigurationError: there is no such file or table, or it cannot be read.
     """
     if "://" in location:
+        if query is not None and table is not None:
+            raise ConfigurationError("--table and --query: give one of them")
         return _of_query(location, query) if query is not None else _of_table(location, table)
     if query is not None:
         raise ConfigurationError("--query is for a database URL")
@@ -147,6 +149,9 @@ def _of_database(url: str, selected: Callable[[Any], Any], what: str) -> Sheet:
     """The rows of a statement; nothing that it did is committed."""
     from sqlalchemy import create_engine, exc
 
+    file = url.partition(":///")[2].partition("?")[0] if url.startswith("sqlite") else ""
+    if file and file != ":memory:" and not Path(file).is_file():
+        raise ConfigurationError(f"no such file: {file}")  # SQLite would make an empty database of that name
     is_connected = False
     try:
         engine = create_engine(url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url)

@@ -15,6 +15,7 @@ from customer_assets.domain.cache.tables import CUSTOMERS
 from customer_assets.domain.webhooks.deliveries import record_of
 from customer_assets.errors import NotFoundError, RecordError
 from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.identity.profiles import INVOICE
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Stream
 from customer_assets.store.cache import overlays
@@ -113,7 +114,7 @@ def _why(connection: Connection, context: Context, row: dict[str, Any], only: st
         over = _overlaid(column.name, row, edits)
         found = _said(read, column.name, sources[column.name])
         if found is None:
-            rule = over or ("nothing that landed says it" if value not in (None, column.blank) else "nobody says it")
+            rule = over or _unsaid(row, account, column.name, value, column.blank)
             cells.append(CellOrigin(column.name, value, survives, rule, changed=changed))
             continue
         showing, path, raw = found
@@ -134,6 +135,19 @@ def _why(connection: Connection, context: Context, row: dict[str, Any], only: st
             )
         )
     return Why(row, record, cells)
+
+
+def _unsaid(row: Mapping[str, Any], account: Account | None, column: str, value: Any, blank: Any) -> str:
+    """Why a cell holds what no answer says."""
+    if value in (None, blank):
+        return "nobody says it"
+    if row["source"] == INVOICE:
+        return f"out of old invoices, {row['source_customer_id']} and those that go with it (`explain legacy:...`)"
+    if account is not None:
+        fields = SYSTEMS[account.system].stream("customers").mapping(account.settings).fields
+        if any(f.column == column and value in (f.default, f.insert_default) for f in fields):
+            return "a default of ours for new rows: its system says nothing"
+    return "nothing that landed says it: somebody changed it by hand (verify --against-raw names the raw value)"
 
 
 def _survives(record: Mapping[str, Any] | None, row: Mapping[str, Any], column: str) -> str | None:

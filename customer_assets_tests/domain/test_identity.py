@@ -309,6 +309,12 @@ def test_a_vat_id_that_carries_many_names_joins_nobody_by_itself() -> None:
         ("Jan Peeters Jr.", "Jan Peeters Sr.", Agreement.FAMILY),
         ("Jan Peeters Jr.", "Jan Peeters junior", Agreement.SAME),
         ("Jan Peeters Jr.", "Jan Peeters", Agreement.PART),
+        ("Louis Martin", "Louise Martin", Agreement.FAMILY),
+        ("Michel Bernard", "Michelle Bernard", Agreement.FAMILY),
+        ("Jan Claes", "Jana Claes", Agreement.FAMILY),
+        ("Alpha Bouw Holding BV", "Alpha Bouw Services BV", Agreement.FAMILY),
+        ("Residentie Zon", "Residentie Zon II", Agreement.FAMILY),
+        ("Pieter Maes", "Piet Maes", Agreement.ALIKE),
         ("יוסי גולדברג", "Yossi Goldberg", Agreement.ALIKE),
     ],
 )
@@ -330,6 +336,13 @@ def test_an_initial_is_no_bridge_between_two_persons() -> None:
     assert len(resolve([jan, initial]).members) == 1
     three = resolve([jan, joris, initial])
     assert three.of["a",] != three.of["b",]
+
+
+def test_a_name_that_fits_several_is_nobodys() -> None:
+    home = {"phone": "035550102", "address": ADDRESS}
+    names = ["Jos Peeters", "Jef Peeters", "J. Peeters"]
+    found = resolve([record(str(n), name, **home) for n, name in enumerate(names)])
+    assert len(found.members) == 3
 
 
 def test_fragments_of_one_name_join_the_only_customer_that_they_fit() -> None:

@@ -196,3 +196,21 @@ def test_no_number_is_made_of_words_and_none_is_lost_between_two(written: str, n
 def test_a_placeholder_is_passed_over_for_a_number() -> None:
     assert primary({"mobile": "0000000000", "phone": "03 555 01 02", "country": "BE"}) == "+3235550102"
     assert primary({"mobile": "999999999"}) is None
+
+
+@pytest.mark.parametrize(
+    ("mobile", "phone", "expected"),
+    [
+        ("nvt", "+32 3 555 01 02", "+3235550102"),
+        ("n/a", None, None),
+        ("geen", "-", None),
+        ("ask Jan", "03 555 01 02", "+3235550102"),
+        ("ask Jan", "ask Els", "ask Jan"),
+        (None, "fax 03 555 01 02", "fax 03 555 01 02"),  # as received, and dialled by nobody
+        (None, "03 555 01 02, fax 03 555 01 03", "+3235550102"),
+    ],
+)
+def test_a_number_that_can_be_dialled_comes_before_a_text(
+    mobile: str | None, phone: str | None, expected: str | None
+) -> None:
+    assert primary({"mobile": mobile, "phone": phone, "country": "BE"}) == expected

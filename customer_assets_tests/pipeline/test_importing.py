@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sqlite3
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -236,8 +237,16 @@ def test_values_that_a_spreadsheet_lost_are_blank_and_said(company: Company, tmp
 def test_a_database_needs_its_table(company: Company, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--table"):
         import_invoices(company.context, "sqlite:///x.db")
+    with pytest.raises(ConfigurationError, match="no such file"):
+        import_invoices(company.context, f"sqlite:///{tmp_path / 'x.db'}", table="nope")
+    assert not (tmp_path / "x.db").exists()
+    sqlite3.connect(tmp_path / "x.db").close()
     with pytest.raises(ConfigurationError, match="no table 'nope'"):
         import_invoices(company.context, f"sqlite:///{tmp_path / 'x.db'}", table="nope")
+    with pytest.raises(ConfigurationError, match="give one of them"):
+        import_invoices(
+            company.context, f"sqlite:///{tmp_path / 'x.db'}", table="nope", options=FileOptions(query="select 1")
+        )
 
 
 def test_typed_cells_are_texts_as_people_write_them(company: Company, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from customer_assets.domain.mail import normalized_mail
 from customer_assets.domain.phone import Regions, phones_of
 from customer_assets.domain.vat import normalized_vat
 
-RULES = 1
+RULES = 2
 PROVEN = ("valid", "unchecked")  # of a VAT id, to tell its owner's country
 
 

@@ -62,6 +62,7 @@ class RecordMapping:
         absent: what an absent key means: `null` clears the column, `keep` leaves it.
         prepare: reshapes a record before it is read (SUMIT's arrays).
         skip: says why a record is none of ours, else None.
+        skip_rule: what that depends on, as text: another rule is another mapping.
         volatile: keys kept out of `metadata`, since they change without the customer changing.
         extra_fields: column -> folded names of the extra fields that feed it first.
         extra_field_ids: extra field id -> name.
@@ -74,6 +75,7 @@ class RecordMapping:
     absent: str = "null"
     prepare: Callable[[Record], Record] | None = None
     skip: Callable[[Record], str | None] | None = None
+    skip_rule: str = ""
     volatile: frozenset[str] = frozenset()
     extra_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     extra_field_ids: Mapping[str, str] = field(default_factory=dict)
@@ -102,7 +104,8 @@ class RecordMapping:
         """The mapping as text, the same in every process: a record read under another mapping is read again."""
         fields = [(*(getattr(f, name) for name in _FIELD_PARTS), f.convert.__qualname__) for f in self.fields]
         names = sorted((column, *found) for column, found in self.extra_fields.items())
-        return repr((fields, self.absent, names, sorted(self.extra_field_ids.items()), sorted(self.volatile)))
+        other = (self.skip_rule,) if self.skip_rule else ()
+        return repr((fields, self.absent, names, sorted(self.extra_field_ids.items()), sorted(self.volatile), *other))
 
     def reading_absent_as(self, absent: str) -> RecordMapping:
         """This mapping with another meaning of absent keys: `null` or `keep`."""

@@ -43,6 +43,8 @@ _BONES = str.maketrans(
 _FAMILY_TRADES = frozenset({"holding", "group", "investments", "international", "management", "estate", "rental"})
 _DIGITS = re.compile(r"\d+")
 _ROMAN = frozenset(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"])
+_NUMERALS = frozenset(word for word in _ROMAN if len(word) > 1)  # one letter may be an initial
+_FEMININE = frozenset({"e", "a", "le", "ne", "te", "ine", "elle", "ette", "ina"})
 _GENERATIONS = {**dict.fromkeys(("jr", "jnr", "junior"), "jr"), **dict.fromkeys(("sr", "snr", "senior"), "sr")}
 _LATIN_WORD = re.compile(r"[a-z]{3,}")
 _LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
@@ -156,6 +158,10 @@ def agreement(one: Name, other: Name) -> Agreement | None:
     numbers = numbers_of(one)
     if numbers and (others := numbers_of(other)) and numbers != others:
         return Agreement.FAMILY
+    if len(_NUMERALS.intersection(one.core) ^ _NUMERALS.intersection(other.core)) == 1:
+        return Agreement.FAMILY  # "Zon" and "Zon II" are two houses of one syndic
+    if _is_pair(one, other):
+        return Agreement.FAMILY
     left, right = _unmatched(one, other)
     here, there = set(one.trades), set(other.trades)
     _read_misspelt_trades(left, here, other)
@@ -166,7 +172,9 @@ def agreement(one: Name, other: Name) -> Agreement | None:
         incomparable = one.is_foreign != other.is_foreign and not (one.is_mixed or other.is_mixed)
         return None if incomparable else Agreement.OTHER
     if here & there:
-        here, there = set(), set()
+        here, there = here - there, there - here
+        if not (here and there):
+            here, there = set(), set()
     # each says something that the other does not, be it a word or a trade that no list has
     apart = (left or here) and (right or there)
     heads = bool(here) != bool(there) and bool((here | there) & _FAMILY_TRADES)
@@ -176,6 +184,18 @@ def agreement(one: Name, other: Name) -> Agreement | None:
         shorter = one.core if len(one.core) <= len(other.core) else other.core
         return Agreement.PART if max(len(word) for word in shorter) >= 4 else Agreement.FAMILY
     return Agreement.PART if here or there else Agreement.ALIKE
+
+
+def _is_pair(one: Name, other: Name) -> bool:
+    """Whether two persons' names differ by an ending that tells a man from a woman: Louis and Louise, Jan and Jana."""
+    if one.trades or other.trades or len(one.core) != len(other.core):
+        return False
+    left = [word for word in one.core if word not in other.core]
+    right = [word for word in other.core if word not in one.core]
+    if len(left) != 1 or len(right) != 1:
+        return False
+    shorter, longer = sorted((left[0], right[0]), key=len)
+    return len(shorter) >= 3 and longer.startswith(shorter) and longer[len(shorter) :] in _FEMININE
 
 
 @lru_cache(maxsize=131072)

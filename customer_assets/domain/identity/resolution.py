@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import combinations_with_replacement, pairwise, product
+from itertools import combinations, combinations_with_replacement, pairwise, product
 
 from customer_assets.domain.identity.blocking import ANY_SCRIPT, BlockingKey, blocking_keys, contact_keys
 from customer_assets.domain.identity.evidence import (
@@ -232,12 +232,31 @@ class _Resolution:
             if one in number_of and other in number_of:
                 self._join(number_of[one], number_of[other], OPERATOR, forced=True)
 
-    def _join_all(self, found: Iterable[Weighed]) -> None:
+    def _join_all(self, found: Sequence[Weighed]) -> None:
+        """Join what is accepted: names that say the same first, then those that say less than the other."""
+        vague: list[Weighed] = []
         for evidence, one, other in found:
-            names = self.nodes[one].traits.name, self.nodes[other].traits.name
-            if evidence.weight < self.accept or (is_vague(evidence, *names) and self.union.contradict(one, other)):
+            if evidence.weight < self.accept:
                 continue
-            self._join(one, other, evidence)
+            if is_vague(evidence, self.nodes[one].traits.name, self.nodes[other].traits.name):
+                vague.append((evidence, one, other))
+            else:
+                self._join(one, other, evidence)
+        partners: dict[int, set[int]] = defaultdict(set)
+        for _, one, other in vague:
+            partners[self.union.root(one)].add(self.union.root(other))
+            partners[self.union.root(other)].add(self.union.root(one))
+        contradicted = {root: self._contradict_among(found) for root, found in partners.items()}
+        for evidence, one, other in vague:
+            # "J. Peeters" at the address of Jan and of Joris is neither's, until a person says so
+            is_open = contradicted.get(self.union.root(one)) or contradicted.get(self.union.root(other))
+            if not is_open and not self.union.contradict(one, other):
+                self._join(one, other, evidence)
+
+    def _contradict_among(self, groups: set[int]) -> bool:
+        """Whether two of some groups have names that are two customers'."""
+        some = sorted(groups)[:MOST_OF_A_NAME]
+        return any(self.union.contradict(one, other) for one, other in combinations(some, 2))
 
     def _only_of_their_names(self) -> list[Weighed]:
         """Clusters of one name that nothing but their place, or nothing at all, ties together, and nothing tells apart."""

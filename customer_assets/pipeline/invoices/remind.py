@@ -111,6 +111,8 @@ def mark_reminder(context: Context, reminder_id: int, *, is_sent: bool, failure:
         row = reminders.lock_reminder(connection, reminder_id)
         if row is None:
             raise NotFoundError(f"no reminder {reminder_id}")
+        if row["status"] == status and failure and row["failure"] != failure:
+            return reminders.mark(connection, reminder_id, status=status, failure=failure)
         if row["status"] != status:
             if row["status"] not in (("pending", "failed", "missed") if is_sent else ("pending", "missed")):
                 raise NotInStateError(f"reminder {reminder_id} is {row['status']}: it cannot become {status}")

@@ -19,7 +19,7 @@ from customer_assets.pipeline.sync.run import SyncRun, working_connection
 from customer_assets.pipeline.webhooks.apply import AppliedDeliveries, apply_deliveries, apply_waiting
 from customer_assets.store.cache import shadow
 from customer_assets.store.cache.rows import count_live
-from customer_assets.store.database import system_lock
+from customer_assets.store.database import connect, system_lock
 from customer_assets.store.webhooks import deliveries
 
 
@@ -82,6 +82,11 @@ def prove(context: Context, accounts: Sequence[Account]) -> Proof:
             apply_waiting(connection, context, [account], AppliedDeliveries())
             for table, waiting in zip(cached, awaited, strict=True):
                 _compare(run, table, overlays, waiting, proof)
+    with connect(context.url, name="customer_assets verify") as connection:
+        if unproved := shadow.count_unproved(connection):
+            proof.awaited["made of old invoices, which have no raw page: migrate-invoices works them out anew"] = (
+                unproved
+            )
     return proof
 
 

@@ -122,4 +122,5 @@ def sumit_mapping(*, dialect: str, absent: str, builtin_names: Iterable[str]) ->
         absent="keep" if absent == "keep" else "null",
         fields=fields,
         skip=lambda record: "built-in record" if record.get(name_path) in builtin else None,
+        skip_rule=repr(sorted(builtin)),
     )

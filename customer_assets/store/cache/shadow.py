@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from customer_assets.domain.cache.tables import CacheTable
-from customer_assets.store.database import Connection
+from customer_assets.store.database import Connection, scalar
 
 SHADOWED = ("customer_rows", "invoice_rows", "customer_changes")
 
@@ -56,6 +56,11 @@ def _by_id(connection: Connection, table: str, ids: list[int | None]) -> dict[in
     return {row["id"]: row for row in rows}
 
 
+def count_unproved(connection: Connection) -> int:
+    """Live rows that no system gave: made of old invoices."""
+    return int(scalar(connection, "select count(*) from customer_rows where source = 'invoice' and deleted_at is null"))
+
+
 def awaited_rows(connection: Connection, table: CacheTable, *, account: str, source: str) -> dict[int, str]:
     """Rows of which no raw record can tell yet, and why: written by a push since the last scan, or missing once."""
     rows = connection.execute(
@@ -69,8 +74,14 @@ def awaited_rows(connection: Connection, table: CacheTable, *, account: str, sou
         join sync_metadata m on m.account = r.account and m.source = r.source and m.entity = %(entity)s
         where r.account = %(account)s
             and r.source = %(source)s
-            and r.updated_at > m.last_full_started_at
-            and exists (select from ops.sumit_links l where l.row_id = r.id)
+            and exists (
+                select
+                from ops.sumit_links l
+                join ops.push_results p on p.row_id in (l.row_id, l.origin_id)
+                where l.row_id = r.id
+                    and p.outcome in ('created', 'updated', 'adopted')
+                    and p.pushed_at > m.last_full_started_at
+            )
         """,
         {"entity": table.entity, "account": account, "source": source},
     )
