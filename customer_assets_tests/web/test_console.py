@@ -329,6 +329,17 @@ def test_replaying_a_range_of_deliveries(company: Company, site: Web, visitors: 
     assert "are instants" in editor.post("/webhooks/range", since="yesterday", until="", status="").text
 
 
+def test_a_country_is_one_filter_in_whatever_spelling(company: Company, visitors: dict[str, Visitor]) -> None:
+    for number, (written, code) in enumerate([("Belgium", "BE"), ("België", "BE"), ("NL", "NL"), ("Atlantis", None)]):
+        customer(company, source_customer_id=f"c{number}", name=f"In {written}", country=written, country_code=code)
+    text = visitors["viewer"].get("/customers").text
+    offered = re.findall(r'<option value="([^"]*)"', text[text.index('name="country"') :].partition("</select>")[0])
+    assert offered == ["", "BE", "Atlantis", "NL"]
+    for asked, found in (("BE", 2), ("Belgium", 1), ("Atlantis", 1)):
+        text = visitors["viewer"].get(f"/customers?country={asked}").text
+        assert len(re.findall(r">In \w+", text)) == found, asked
+
+
 def test_columns_are_chosen_in_the_address(company: Company, visitors: dict[str, Visitor]) -> None:
     customer(company, city="Gent", country="BE")
     text = visitors["viewer"].get("/customers?column=name&column=city").text

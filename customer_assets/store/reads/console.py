@@ -32,6 +32,13 @@ class Listing:
     sorts: Mapping[str, str] = field(default_factory=dict)
 
 
+# what the filters of the list of customers offer: a country in one spelling, as received where nobody knows it
+CHOICES = {
+    "role": "role",
+    "country": "coalesce(country_code, country)",
+    "source": "source",
+    "account": "account",
+}
 LISTINGS: dict[str, Listing] = {
     "customers": Listing(
         """
@@ -43,7 +50,7 @@ LISTINGS: dict[str, Listing] = {
         {
             "q": f"{SEARCH} @@ to_tsquery('simple', %(q)s)",
             "role": "c.role = %(role)s",
-            "country": "c.country = %(country)s",
+            "country": "%(country)s in (c.country_code, c.country)",
             "source": "c.source = %(source)s",
             "account": "c.account = %(account)s",
             "active": "c.is_active = (%(active)s = 'yes')",
@@ -238,16 +245,16 @@ def choices(connection: Connection) -> dict[str, list[str]]:
             row["value"]
             for row in connection.execute(
                 f"""
-                select {column} as value
+                select {value} as value
                 from customer_rows
-                where {column} is not null
-                group by {column}
-                order by count(*) desc, {column}
+                where {value} is not null
+                group by {value}
+                order by count(*) desc, {value}
                 limit 60
                 """
             )
         ]
-        for column in ("role", "country", "source", "account")
+        for column, value in CHOICES.items()
     }
 
 
