@@ -50,6 +50,10 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
         indexes.build_postponed_indexes(run.connection, loading.table.name)
         bring_in_line(run, loading)
         _note_learned(loading)
+        if loading.result.rebuilt and loading.result.counts.created and loading.table.has_changes:
+            loading.result.messages.append(
+                f"{loading.result.counts.created} rows were made anew: migrate-invoices and resolve link old invoices to them"
+            )
         changed, live = loading.result.counts.created + loading.result.counts.updated, loading.result.counts.synced
         if changed > MUCH and changed > live * MUCH_OF_ALL:
             upsert.refresh_statistics(run.connection, loading.table)
