@@ -17,7 +17,7 @@ from customer_assets.domain.cache.derived import rules_of
 from customer_assets.domain.cache.row import Batch
 from customer_assets.pipeline.edit import edit_customer
 from customer_assets.pipeline.invoices.import_invoices import import_invoices
-from customer_assets.pipeline.sync.load import _Loading
+from customer_assets.pipeline.sync.load import Loading
 from customer_assets.pipeline.sync.pull import pull_one
 from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
@@ -386,15 +386,15 @@ def test_what_is_believed_steps_over_nothing_that_came_after_it_was_asked_for(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_back(company)
-    applied = _Loading.apply_scan
+    applied = Loading.apply_scan
 
-    def delivered_meanwhile(loading: _Loading, scan: Any) -> None:
+    def delivered_meanwhile(loading: Loading, scan: Any) -> None:
         now = datetime.now(UTC)
         land(company, "d1", {"id": "1003", "name": "Delivered", "updatedAt": just_now()}, signed_at=now)
         apply_deliveries(company.context, [company.account("robaws")])
         applied(loading, scan)
 
-    monkeypatch.setattr(_Loading, "apply_scan", delivered_meanwhile)
+    monkeypatch.setattr(Loading, "apply_scan", delivered_meanwhile)
     company.pull("robaws", options=FULL)
     assert company.value(NAME) == "Delivered"
 
@@ -416,13 +416,13 @@ def test_an_edit_that_comes_while_a_scan_is_loaded_holds(company: Company, monke
     company.pull("robaws")
     row = company.value("select id from customers_cache where source_customer_id = '1003'")
     company.world.robaws["1003"] |= {"name": "Changed", "updatedAt": just_now()}
-    read = _Loading._read  # between reading overlays and writing rows
+    read = Loading._read  # between reading overlays and writing rows
 
-    def edited_meanwhile(loading: _Loading, *records: Any) -> Any:
+    def edited_meanwhile(loading: Loading, *records: Any) -> Any:
         edit_customer(company.context, row, {"city": "Edited"}, by="els")
         return read(loading, *records)
 
-    monkeypatch.setattr(_Loading, "_read", edited_meanwhile)
+    monkeypatch.setattr(Loading, "_read", edited_meanwhile)
     company.pull("robaws", options=FULL)
     assert (company.value(NAME), company.value(CITY)) == ("Changed", "Edited")
 

@@ -7,25 +7,25 @@ Records stored exactly as received are passed over unread; where nothing is new,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
 from customer_assets.domain.cache import tables
-from customer_assets.domain.cache.completeness import too_many
 from customer_assets.domain.cache.derived import rules_of
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
+from customer_assets.pipeline.sync import outcomes
 from customer_assets.pipeline.sync.reader import Landed, Reader
 from customer_assets.pipeline.sync.reconcile import reconcile
 from customer_assets.pipeline.sync.run import LoadResult, SyncRun
 from customer_assets.sources.system import Stream
 from customer_assets.store import rejects, watermarks
 from customer_assets.store.cache import absences, indexes, overlays, set_back, upsert
-from customer_assets.store.cache.rows import count_live, has_rows
+from customer_assets.store.cache.rows import has_rows
 from customer_assets.store.raw import details, scans
 from customer_assets.store.raw import pages as raw_pages
-from customer_assets.store.raw.gate import distrust, settle, trusted_scan, writing_of_a_complete_scan
+from customer_assets.store.raw.gate import settle, writing_of_a_complete_scan
 from customer_assets.store.raw.seen import SeenIds, SeenRecord
 
 BATCH = 2000  # records applied in one transaction
@@ -34,7 +34,7 @@ MUCH, MUCH_OF_ALL = 1000, 0.1  # rows written, from which statistics are old
 
 def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadResult:
     """Bring into the cache what was landed of one stream and is not there yet, or with `rebuild` all of it."""
-    loading = _Loading(run, stream)
+    loading = Loading(run, stream)
     if loading.table.has_changes:
         overlays.derive_anew(run.connection, loading.batch, rules_of(run.regions))
     ended = [] if rebuild else scans.pending_scans(run.connection, run.key(stream.name))
@@ -49,7 +49,7 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
                 loading.apply_scan(scan)
         indexes.build_postponed_indexes(run.connection, loading.table.name)
         bring_in_line(run, loading)
-        _note_learned(loading)
+        outcomes.note_learned(loading)
         if loading.result.rebuilt and loading.result.counts.created and loading.table.has_changes:
             loading.result.messages.append(
                 f"{loading.result.counts.created} rows were made anew: migrate-invoices and resolve link old invoices to them"
@@ -62,7 +62,7 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
 
 def load_from_nothing(run: SyncRun, stream: Stream) -> None:
     """Load all that has landed into a table that is empty, and nothing besides: no links, no rows that follow from it."""
-    loading = _Loading(run, stream)
+    loading = Loading(run, stream)
     ended, answers = _everything(loading)
     for scan, earlier in _in_order(ended, answers):
         loading.apply_details(earlier)
@@ -89,7 +89,7 @@ def has_pending(run: SyncRun, stream: Stream) -> bool:
 
 def load_detail(run: SyncRun, stream: Stream, source_id: str) -> LoadResult:
     """Bring the landed answer for one id into the cache."""
-    loading = _Loading(run, stream)
+    loading = Loading(run, stream)
     answers = details.read_details(run.connection, run.key(stream.detail), pending_only=False, ids=[source_id])
     loading.apply_details(answers, touch=True)
     bring_in_line(run, loading, source_id)
@@ -102,7 +102,7 @@ def _pending_details(run: SyncRun, stream: Stream) -> list[details.LandedDetail]
     return details.read_details(run.connection, run.key(stream.detail), pending_only=True)
 
 
-def bring_in_line(run: SyncRun, loading: _Loading, source_id: str | None = None) -> None:
+def bring_in_line(run: SyncRun, loading: Loading, source_id: str | None = None) -> None:
     """Write the rows and links that follow from others: role overrides, what SUMIT is to get, links of invoices.
 
     Args:
@@ -124,7 +124,7 @@ def bring_in_line(run: SyncRun, loading: _Loading, source_id: str | None = None)
         overlays.link_invoices(connection, account=account.account, source=account.system)
 
 
-def _mapped_columns(run: SyncRun, loading: _Loading) -> set[str]:
+def _mapped_columns(run: SyncRun, loading: Loading) -> set[str]:
     """The columns that records of the stream fill, in pages or in deliveries."""
     mappings = [loading.reader.mapping]
     if run.system.webhooks is not None:
@@ -132,7 +132,7 @@ def _mapped_columns(run: SyncRun, loading: _Loading) -> set[str]:
     return {spec.column for mapping in mappings for spec in mapping.fields}
 
 
-class _Loading:
+class Loading:
     """One stream being loaded: how its records are read, and what became of them so far."""
 
     def __init__(self, run: SyncRun, stream: Stream) -> None:
@@ -193,16 +193,16 @@ class _Loading:
             batch = replace(batch, is_first=True)
         counts, ids_seen = Counts(), SeenIds(self.connection)
         self.set_back, self.believed = [], 0
-        passed = is_complete_full and _pass_gated(self, scan, counts, ids_seen)
+        passed = is_complete_full and outcomes.pass_gated(self, scan, counts, ids_seen)
         settled: list[int] = []
         with writing_of_a_complete_scan(self.connection) if is_complete_full else nullcontext():
             for pages, records in _batches(self.run, self.stream, scan, opened_only=passed):
                 settled += self._apply_records(batch, pages, records, counts, ids_seen if is_complete_full else None)
         if is_complete_full:
-            _settle_absences(self, scan, batch, counts, ids_seen)
+            outcomes.settle_absences(self, scan, batch, counts, ids_seen)
             self.full_records = ids_seen.count
-            _note_set_back(self, scan, doubted)
-        _note_loaded(self, scan, counts)
+            outcomes.note_set_back(self, scan, doubted)
+        outcomes.note_loaded(self, scan, counts)
         if is_complete_full and (passed or scan.gate_scan_id is None) and scan.records == ids_seen.count:
             settle(
                 self.connection,
@@ -316,7 +316,7 @@ class _Loading:
         counts.skipped += read.skipped
         counts.rejected += len(read.rejects)
         if read.not_ours:
-            counts.deactivated += _no_longer_ours(self, read.not_ours)
+            counts.deactivated += outcomes.no_longer_ours(self, read.not_ours)
         if read.rejects:
             rejects.store_rejects(self.connection, **self.whose, sync_run_id=self.run.id, rejects=read.rejects)
         return read.sightings, {self.reader.mapper.source_id(reject.record) for reject in read.rejects}
@@ -328,30 +328,7 @@ class _Loading:
             rejects.resolve_rejects(self.connection, settled)
 
 
-def _no_longer_ours(loading: _Loading, reasons: Mapping[str, str]) -> int:
-    """Rows of records that turned into something that is none of ours (a customer into a vendor) are marked as gone."""
-    batch = loading.batch_now()
-    marked = 0
-    for reason in dict.fromkeys(reasons.values()):
-        ids = [source_id for source_id, said in reasons.items() if said == reason]
-        rows = absences.row_ids(loading.connection, loading.table, batch, ids)
-        live = count_live(loading.connection, loading.table, account=batch.account, source=batch.source)
-        share, confirmed = loading.run.context.settings.delete_share, loading.run.options.allow_mass_delete
-        if too_many(len(rows), live=live, share=share) and not confirmed:
-            loading.result.blocked += len(rows)
-            loading.result.messages.append(
-                f"{loading.stream.entity}: {len(rows)} rows would be {reason} now, more than {share:.0%} of all (DELETE_SHARE); "
-                "none was marked. --allow-mass-delete confirms them"
-            )
-            continue
-        gone = absences.mark_deleted(loading.connection, loading.table, batch, rows, reason=reason)
-        if gone:
-            loading.result.messages.append(f"{loading.stream.entity}: {gone} deactivated: now {reason}")
-        marked += gone
-    return marked
-
-
-def _retry_rejects(loading: _Loading) -> None:
+def _retry_rejects(loading: Loading) -> None:
     """Records set aside before are tried again; those that map now are applied as of when they were seen."""
     waiting = rejects.open_rejects(loading.connection, **loading.whose)
     sightings: list[Sighting] = []
@@ -369,53 +346,6 @@ def _retry_rejects(loading: _Loading) -> None:
         loading.result.counts.created += applied.counts.created
         loading.result.counts.updated += applied.counts.updated
     rejects.resolve_rejects(loading.connection, resolved)
-
-
-def _note_learned(loading: _Loading) -> None:
-    """Keep what records told beside: names of extra fields, conflicts, columns that stay empty."""
-    loading.result.conflicts += loading.reader.conflicts
-    if loading.reader.dropped:
-        told = ", ".join(f"{what} ({often} times)" for what, often in sorted(loading.reader.dropped.items()))
-        loading.result.messages.append(f"{loading.stream.entity}: values were left out: {told}")
-    if loading.full_records and not loading.skipped_reading:
-        loading.result.never_filled = loading.reader.never_filled()
-    whose = {"account": loading.run.account.account, "source": loading.run.system.name}
-    known = overlays.extra_field_names(loading.connection, **whose)
-    if loading.reader.extra_fields.items() - known.items():
-        overlays.learn_extra_fields(loading.connection, loading.reader.extra_fields, **whose)
-
-
-def _note_set_back(loading: _Loading, scan: scans.Scan, doubted: frozenset[str]) -> None:
-    """What the scan showed older than it is stored: noted the first time, believed the second."""
-    if loading.believed:
-        loading.result.messages.append(
-            f"{loading.stream.entity}: {loading.believed} records are older at the source than they were here, in two complete "
-            "scans in a row (a backup that was restored?): they are taken as they are there now"
-        )
-    if doubted or loading.set_back:
-        set_back.replace_set_back(loading.connection, loading.set_back, scan_id=scan.id, **loading.whose)
-        if loading.set_back:
-            loading.result.messages.append(
-                f"{loading.stream.entity}: {len(loading.set_back)} records are older at the source than here; "
-                "the next complete scan that shows them so is believed"
-            )
-
-
-def _pass_gated(loading: _Loading, scan: scans.Scan, counts: Counts, ids_seen: SeenIds) -> bool:
-    """Count the pages that the scan did not open, if the scan that they are taken from is still the last one loaded."""
-    connection, key = loading.connection, loading.run.key(loading.stream.name)
-    passed = (
-        not loading.result.rebuilt
-        and scan.gate_scan_id is not None
-        and trusted_scan(connection, key, salt=loading.reader.mapper.salt) == scan.gate_scan_id
-    )
-    distrust(connection, key)
-    if passed:
-        for page_id, records in raw_pages.gated_pages(connection, scan.id):
-            ids_seen.add_gated(page_id, records)
-        counts.unchanged += ids_seen.gated
-        loading.skipped_reading += ids_seen.gated
-    return passed
 
 
 def _settled_pages(pages: Sequence[tuple[int, int]], ids: Sequence[str | None], kept: set[str | None]) -> Iterator[int]:
@@ -450,7 +380,7 @@ def _batches(
         yield pages, gathered
 
 
-def _everything(loading: _Loading) -> tuple[list[scans.Scan], list[details.LandedDetail]]:
+def _everything(loading: Loading) -> tuple[list[scans.Scan], list[details.LandedDetail]]:
     """All since the last complete scan; single records asked for before it come first."""
     run, stream = loading.run, loading.stream
     ended = scans.scans_to_rebuild(run.connection, run.key(stream.name))
@@ -465,7 +395,7 @@ def _everything(loading: _Loading) -> tuple[list[scans.Scan], list[details.Lande
 
 
 def _still_there(
-    loading: _Loading, base: scans.Scan, answers: Sequence[details.LandedDetail]
+    loading: Loading, base: scans.Scan, answers: Sequence[details.LandedDetail]
 ) -> list[details.LandedDetail]:
     """Without records that had left the lists by the base scan: those customers are gone.
 
@@ -479,48 +409,3 @@ def _still_there(
         for record in loading.stream.open(page.body).records
     }
     return [d for d in answers if d.requested_at >= base.started_at or d.is_unlisted or d.source_id in listed]
-
-
-def _settle_absences(loading: _Loading, scan: scans.Scan, batch: Batch, counts: Counts, seen: SeenIds) -> None:
-    run, stream, result = loading.run, loading.stream, loading.result
-    if seen.is_all_of(count_live(run.connection, loading.table, account=batch.account, source=batch.source)):
-        absences.forget_all(run.connection, loading.table, batch)
-        return
-    seen.fill()
-    share = run.context.settings.delete_share
-    found = absences.settle_absences(
-        run.connection,
-        loading.table,
-        batch,
-        scan_id=scan.id,
-        scan_started_at=scan.started_at,
-        detail_stream=stream.detail or "",
-        most_share=share,
-        allow_mass_delete=run.options.allow_mass_delete,
-    )
-    counts.deactivated += found.deactivated
-    result.blocked += found.blocked
-    if found.blocked:
-        result.messages.append(
-            f"{stream.entity}: {found.blocked} rows are missing at the source, more than {share:.0%} of all "
-            "(DELETE_SHARE); none was marked. --allow-mass-delete confirms them"
-        )
-    if found.waiting:
-        result.messages.append(f"{stream.entity}: {found.waiting} missing rows wait for the next complete scan")
-
-
-def _note_loaded(loading: _Loading, scan: scans.Scan, counts: Counts) -> None:
-    """Note that the cache holds the scan, and where the stream stands by it."""
-    if scan.status == "complete" and scan.kind in ("full", "incremental"):
-        watermarks.record_load(
-            loading.connection,
-            **loading.whose,
-            counts=counts,
-            status="ok" if not counts.rejected else "partial",
-            started_at=scan.started_at,
-            finished_at=scan.finished_at or scan.started_at,
-            watermark=scan.started_at - loading.stream.policy(loading.run.account.settings).overlap,
-            is_full=scan.kind == "full",
-            rows=scan.records,
-        )
-    scans.mark_loaded(loading.connection, scan.id)

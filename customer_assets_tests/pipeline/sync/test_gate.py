@@ -154,7 +154,7 @@ def test_a_load_that_was_killed_trusts_no_page_any_more(company: Company, monkey
         one.pop("updatedAt", None)
     record["name"] = "Half Loaded"
     with monkeypatch.context() as broken:
-        broken.setattr("customer_assets.pipeline.sync.load._settle_absences", lambda *_: 1 / 0)
+        broken.setattr("customer_assets.pipeline.sync.outcomes.settle_absences", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             sync(company)
     assert company.value("select name from customers_cache where source_customer_id = '1003'") == "Half Loaded"
