@@ -284,9 +284,12 @@ def _numbers_of(values: Mapping[str, Any]) -> Iterator[str]:
 
 def _usable(text: str | None) -> str | None:
     """A text that says how to reach somebody: no placeholder, no word for "none"."""
-    if text is None or is_placeholder(text) or text.casefold() in (*entries("blanks"), *entries("placeholders")):
-        return None
-    return text
+    return None if text is None or is_placeholder(text) or text.casefold() in _no_numbers() else text
+
+
+@cache
+def _no_numbers() -> frozenset[str]:
+    return frozenset((*entries("blanks"), *entries("placeholders")))
 
 
 def _persons(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:

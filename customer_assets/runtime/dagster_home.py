@@ -26,14 +26,17 @@ def dagster_home(home: Path) -> Path:
     folder = Path(given).expanduser().resolve() if given else home / "dagster"
     if (folder / "dagster.yaml").exists():
         return folder
-    text = packaged("dagster.yaml").read_text(encoding="utf-8").replace(_BASE, f"{folder}/")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "dagster.yaml").write_text(text, encoding="utf-8")
+        return _configured(folder)
     except OSError:  # a folder that only others may write: the history is in the database all the same
-        folder = Path(tempfile.mkdtemp(prefix="customer_assets_dagster_"))
-        text = packaged("dagster.yaml").read_text(encoding="utf-8").replace(_BASE, f"{folder}/")
-        (folder / "dagster.yaml").write_text(text, encoding="utf-8")
+        return _configured(Path(tempfile.mkdtemp(prefix="customer_assets_dagster_")))
+
+
+def _configured(folder: Path) -> Path:
+    """The folder, with our dagster.yaml in it, whose own folders are beneath."""
+    text = packaged("dagster.yaml").read_text(encoding="utf-8").replace(_BASE, f"{folder}/")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dagster.yaml").write_text(text, encoding="utf-8")
     return folder
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from customer_assets.store.database import Connection
 
-LOADED_AT = ("last_synced_at", "updated_at")
+LOADED_AT = "last_synced_at"  # when the row was read at its source
 
 
 def dbt_sources(connection: Connection, *, name: str, freshness_hours: int) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def dbt_sources(connection: Connection, *, name: str, freshness_hours: int) -> d
         tests = ["unique"] * is_key + ["not_null"] * (column["not_null"] or is_key)
         described = {"name": column["name"], "description": column["said"] or "", "data_type": column["type"]}
         table["columns"].append(described | ({"data_tests": tests} if tests else {}))
-        if column["name"] in LOADED_AT[:1] and column["relation"].endswith("_cache"):
+        if column["name"] == LOADED_AT and column["relation"].endswith("_cache"):
             table["loaded_at_field"] = column["name"]
             table["freshness"] = {
                 "warn_after": {"count": freshness_hours, "period": "hour"},

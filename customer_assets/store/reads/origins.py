@@ -121,15 +121,10 @@ _DELIVERIES = """
 
 
 def page(connection: Connection, page_id: int) -> dict[str, Any] | None:
-    """A raw page: whose, when it was first seen, what scans saw it, and its body as received."""
+    """A raw page: whose, when it was first seen, and its body as received."""
     row = connection.execute(
         """
-        select p.id, p.account, p.source, p.stream, p.size, p.first_seen_at, p.body,
-            (
-                select max(s.requested_at)
-                from ops.raw_scan_pages s
-                where s.page_id = p.id
-            ) as last_requested_at
+        select p.id, p.account, p.source, p.stream, p.size, p.first_seen_at, p.body
         from ops.raw_pages p
         where p.id = %s
         """,
