@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -72,26 +73,29 @@ def api_routes(runtime: Runtime, guard: Guard) -> list[Route]:
     ]
 
 
+class _Outcome(msgspec.Struct):
+    status: Literal["sent", "failed"]
+    reason: str | None = None
+
+
 async def _mark(request: Request, runtime: Runtime) -> Response:
     """Note what became of a reminder: `{"status": "sent"}`, or `{"status": "failed", "reason": "..."}`."""
     from customer_assets.pipeline.invoices.remind import mark_reminder
 
     try:
-        said = await request.json()
+        said = msgspec.json.decode(await request.body(), type=_Outcome)
     except ValueError:
-        said = None
-    status, reason = (said.get("status"), said.get("reason")) if isinstance(said, dict) else (None, None)
-    if status not in ("sent", "failed") or not (reason is None or isinstance(reason, str)):
         return JSONResponse(
             {"error": 'send {"status": "sent"} or {"status": "failed", "reason": "..."}'}, status_code=400
         )
+    reason = (said.reason or "").replace("\x00", "").strip() or None  # PostgreSQL's texts hold no NUL
     try:
         row = await run_in_threadpool(
             mark_reminder,
             runtime.context(trigger="web"),
             request.path_params["id"],
-            is_sent=status == "sent",
-            failure=reason if status == "failed" else None,
+            is_sent=said.status == "sent",
+            failure=reason if said.status == "failed" else None,
         )
     except NotFoundError as error:
         return JSONResponse({"error": str(error)}, status_code=404)

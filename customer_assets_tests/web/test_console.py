@@ -485,7 +485,11 @@ def test_a_sender_asks_what_is_due_and_says_what_became_of_it(company: Company, 
     due = site.client.get("/api/reminders/due").json()["items"]
     assert len(due) == 1
     address = f"/api/reminders/{due[0]['id']}"
-    assert site.client.post(address, json={"status": "lost"}).status_code == 400
+    for body in ('{"status": "lost"}', "[]", "{", '{"status": "failed", "reason": "\\ud800"}', b'{"status": "\xff"}'):
+        answer = site.client.post(address, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 400, body
+    failed = site.client.post(address, json={"status": "failed", "reason": " no\x00 such number "}).json()
+    assert (failed["status"], failed["failure"]) == ("failed", "no such number")
     assert site.client.post(address, content='{"status": "sent"}').status_code == 415
     assert site.client.post("/api/reminders/999999", json={"status": "sent"}).status_code == 404
     assert site.client.post(address, json={"status": "sent"}).json()["status"] == "sent"
