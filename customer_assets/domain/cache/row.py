@@ -98,40 +98,6 @@ class Batch:
     is_first: bool = False
 
     @classmethod
-    def of_pages(
-        cls,
-        account: str,
-        source: str,
-        overlays: Overlays,
-        *,
-        sync_run_id: int,
-        scanned_at: datetime | None,
-        whole_metadata: bool,
-        rederives: bool,
-        touch: bool,
-        incremental: bool,
-        clock_tolerance: timedelta,
-        new_since: datetime | None = None,
-        believes: frozenset[str] = frozenset(),
-    ) -> Self:
-        """Records of list pages, or single ones asked for by id."""
-        return cls(
-            account,
-            source,
-            overlays,
-            sync_run_id=sync_run_id,
-            scanned_at=scanned_at,
-            whole_metadata=whole_metadata,
-            rederives=rederives,
-            touch=touch,
-            incremental=incremental,
-            clock_tolerance=clock_tolerance,
-            new_since=new_since,
-            believes=believes,
-            believes_all=touch,
-        )
-
-    @classmethod
     def of_deliveries(
         cls,
         account: str,

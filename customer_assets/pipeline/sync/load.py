@@ -161,7 +161,7 @@ class Loading:
     ) -> Batch:
         """What rows written now belong to, with overrides and edits as they are now."""
         state = watermarks.stream_state(self.connection, **self.whose)
-        return Batch.of_pages(
+        return Batch(
             self.run.account.account,
             self.run.system.name,
             self.run.overlays(),
@@ -174,6 +174,7 @@ class Loading:
             clock_tolerance=timedelta(minutes=self.run.context.settings.clock_tolerance),
             new_since=self.run.started_at,
             believes=believes,
+            believes_all=touch,
         )
 
     # --- scans ---
