@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any
 
-import httpx
 import msgspec
 from pydantic import Field as Setting
 from pydantic import SecretStr
@@ -21,7 +20,7 @@ from customer_assets.errors import CredentialsError, GoneError, TransientError
 from customer_assets.settings import SystemSettings
 from customer_assets.sources import registry
 from customer_assets.sources.kit.client import Client
-from customer_assets.sources.kit.http import Http
+from customer_assets.sources.kit.http import Http, Response
 from customer_assets.sources.kit.pace import Meter, Pacer
 from customer_assets.sources.kit.pages import Envelope, Page, decode
 from customer_assets.sources.system import Stream, System
@@ -94,7 +93,7 @@ class Toy(Client):
     async def _get(self, path: str, position: int, opened: Any) -> Page:
         requested_at = now_utc()
 
-        def read(response: httpx.Response) -> Page:
+        def read(response: Response) -> Page:
             if response.status_code == 401:
                 raise CredentialsError("toy: credentials refused; check TOY_TOKEN", system="toy")
             if response.status_code == 404:

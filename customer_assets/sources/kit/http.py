@@ -11,6 +11,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -25,7 +26,7 @@ from customer_assets.errors import (
 from customer_assets.sources.kit.pace import Meter, Pacer
 
 if TYPE_CHECKING:
-    import httpx
+    import aiohttp
     from stamina.instrumentation import RetryDetails
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,26 @@ log = logging.getLogger(__name__)
 USER_AGENT = "customer-assets/0.1"
 Answer = TypeVar("Answer")
 MOST_TRIES = 8  # of one call, whatever goes wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, read to its end.
+
+    Attributes:
+        status_code: of HTTP.
+        headers: by name, whose case does not count.
+        content: the body, unpacked.
+    """
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text, for messages."""
+        return self.content.decode(errors="replace")
 
 
 class Http:
@@ -73,37 +94,36 @@ class Http:
         self._timeouts = (connect_timeout, read_timeout)
         self._headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **(headers or {})}
         self._auth = auth
-        self._client: httpx.AsyncClient | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        import httpx
+        import aiohttp
         import stamina
-        from httpx_aiohttp import AiohttpTransport
 
         # retries are told to the standard log: by default they would be printed on stdout
         stamina.instrumentation.set_on_retry_hooks([_say_retry])
         connect, read = self._timeouts
-        self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(verify=_tls(), trust_env=False),
-            timeout=httpx.Timeout(connect=connect, read=read, write=read, pool=None),
-            headers=self._headers,
-            auth=self._auth,
-            follow_redirects=False,
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=_tls()),  # how many at once is the client's to say
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=read),
+            headers=self._headers | ({"Authorization": aiohttp.encode_basic_auth(*self._auth)} if self._auth else {}),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
         )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+        if self._session is not None:
+            await self._session.close()
 
     async def call(
         self,
         method: str,
         path: str,
         *,
-        read: Callable[[httpx.Response], Answer],
+        read: Callable[[Response], Answer],
         retry: bool = True,
         headers: Callable[[], Mapping[str, str]] | None = None,
         base_url: str | None = None,
@@ -120,7 +140,7 @@ class Http:
             headers: asked anew at each try.
             base_url: another host, such as the accounts server.
             counted: False for calls that spend no quota.
-            request: `params`, `json`, `data` as httpx takes them.
+            request: `params`, `json`, `data` as aiohttp takes them.
 
         Raises:
             SourceError: what `read` raised, or what the network did.
@@ -150,33 +170,40 @@ class Http:
         self,
         method: str,
         path: str,
-        read: Callable[[httpx.Response], Answer],
+        read: Callable[[Response], Answer],
         headers: Callable[[], Mapping[str, str]] | None,
         base_url: str | None,
         counted: bool,
         request: Mapping[str, Any],
     ) -> Answer:
-        import httpx
+        import aiohttp
 
-        if self._client is None:
+        if self._session is None:
             raise RuntimeError("use the client as a context manager")
         await self.pacer.turn()
         if counted:
             self.meter.spend()
-        url = f"{(base_url or self._base_url).rstrip('/')}{path}"
+        address = base_url or self._base_url
         try:
-            response = await self._client.request(method, url, headers=headers() if headers else None, **request)
-        except (httpx.ConnectTimeout, httpx.ConnectError) as error:
-            raise TransientError(self._unreachable(base_url or self._base_url, error), system=self.system) from None
-        except httpx.TimeoutException:
+            async with self._session.request(
+                method,
+                f"{address.rstrip('/')}{path}",
+                headers=headers() if headers else None,
+                allow_redirects=False,
+                **request,
+            ) as answer:
+                response = Response(answer.status, answer.headers, await answer.read())
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+            raise TransientError(self._unreachable(address, error), system=self.system) from None
+        except TimeoutError:
             _, read_seconds = self._timeouts
             raise TransientError(
-                f"{self._said(method, path)}: no answer within {read_seconds:g} s from {_host(base_url or self._base_url)}",
+                f"{self._said(method, path)}: no answer within {read_seconds:g} s from {_host(address)}",
                 system=self.system,
             ) from None
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise ConfigurationError(self._no_address(base_url or self._base_url)) from None
-        except (httpx.RequestError, OSError) as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+            raise ConfigurationError(self._no_address(address)) from None
+        except (aiohttp.ClientError, OSError) as error:
             raise TransientError(f"{self._said(method, path)}: {type(error).__name__}", system=self.system) from None
         self.meter.received += len(response.content)
         if 300 <= response.status_code < 400:
@@ -224,12 +251,12 @@ def _say_retry(details: RetryDetails) -> None:
 @cache
 def _tls() -> ssl.SSLContext:
     """The trusted certificates, read once per process: that takes longer than a call."""
-    import httpx
+    import certifi
 
-    return httpx.create_ssl_context(trust_env=False)
+    return ssl.create_default_context(cafile=certifi.where())
 
 
-def header_number(response: httpx.Response, name: str) -> float | None:
+def header_number(response: Response, name: str) -> float | None:
     """A numeric header (case does not count), None where it is missing or no number."""
     try:
         return float(response.headers[name])
@@ -237,6 +264,6 @@ def header_number(response: httpx.Response, name: str) -> float | None:
         return None
 
 
-def snippet(response: httpx.Response) -> str:
+def snippet(response: Response) -> str:
     """The beginning of an answer that is not what was expected, on one line."""
     return " ".join(response.text.split())[:200]

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -24,13 +24,10 @@ from customer_assets.errors import (
     TransientError,
 )
 from customer_assets.sources.kit.client import Client
-from customer_assets.sources.kit.http import Http, header_number, snippet
+from customer_assets.sources.kit.http import Http, Response, header_number, snippet
 from customer_assets.sources.kit.pace import Meter, Pacer
 from customer_assets.sources.kit.pages import Envelope, Page, decode
 from customer_assets.sources.robaws.settings import RobawsSettings
-
-if TYPE_CHECKING:
-    import httpx
 
 PAGE_SIZE = 100
 SYSTEM = "robaws"
@@ -133,7 +130,7 @@ class Robaws(Client):
         headers = {"Database-Mode": "replica"} if self._settings.replica_reads else {}
         requested_at = now_utc()
 
-        def read(response: httpx.Response) -> Page:
+        def read(response: Response) -> Page:
             self.raise_for(response, f"clients page {number}")
             return Page(number, response.content, requested_at, open_list(response.content))
 
@@ -164,7 +161,7 @@ class Robaws(Client):
 
         requested_at = now_utc()
 
-        def read(response: httpx.Response) -> Page:
+        def read(response: Response) -> Page:
             if response.status_code == 404:
                 raise GoneError(f"robaws client {source_id} does not exist", system=SYSTEM)
             self.raise_for(response, f"client {source_id}")
@@ -175,14 +172,14 @@ class Robaws(Client):
     async def check(self) -> str:
         """One list call of one client."""
 
-        def read(response: httpx.Response) -> Envelope:
+        def read(response: Response) -> Envelope:
             self.raise_for(response, "clients")
             return open_list(response.content)
 
         envelope = await self._http.call("GET", "/api/v2/clients", read=read, params={"page": 0, "size": 1})
         return f"{envelope.total if envelope.total is not None else 'unknown number of'} clients"
 
-    def raise_for(self, response: httpx.Response, what: str) -> None:
+    def raise_for(self, response: Response, what: str) -> None:
         """What each answer means (docs/systems/robaws.md#answers)."""
         daily = header_number(response, "X-RateLimit-Daily-Remaining")
         if daily is not None:
@@ -213,7 +210,7 @@ class Robaws(Client):
                 "the next run goes on from here"
             )
 
-    def _throttled(self, daily: float | None, response: httpx.Response, what: str) -> NoReturn:
+    def _throttled(self, daily: float | None, response: Response, what: str) -> NoReturn:
         if daily == 0:
             reset = header_number(response, "X-RateLimit-Daily-Reset")
             raise QuotaError(
@@ -225,7 +222,7 @@ class Robaws(Client):
         wait = header_number(response, "Retry-After") or 1.0
         raise ThrottledError(f"robaws {what}: HTTP 429, too many calls a second", system=SYSTEM, wait_seconds=wait)
 
-    def _unauthorized(self, response: httpx.Response) -> NoReturn:
+    def _unauthorized(self, response: Response) -> NoReturn:
         if response.headers.get("X-Robaws-Unauthorized-Reason") == "temp-blocked":
             raise CredentialsError(
                 "robaws: the account is temporarily blocked on every endpoint; ask Robaws support to lift it, "

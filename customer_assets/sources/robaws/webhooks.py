@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
 from customer_assets.errors import ContractError
+from customer_assets.sources.kit.http import Response
 from customer_assets.sources.kit.pages import decode
 from customer_assets.sources.robaws.client import SYSTEM, Robaws
 from customer_assets.sources.system import WebhookEndpoint
-
-if TYPE_CHECKING:
-    import httpx
 
 
 class _EndpointList(msgspec.Struct):
@@ -30,7 +27,7 @@ class RobawsWebhooks(Robaws):
     async def endpoints(self) -> list[WebhookEndpoint] | None:
         """The tenant's webhook endpoints; None where this tenant does not list them (404, 405)."""
 
-        def read(response: httpx.Response) -> list[WebhookEndpoint] | None:
+        def read(response: Response) -> list[WebhookEndpoint] | None:
             if response.status_code in (404, 405):
                 return None
             self.raise_for(response, "webhook endpoints")
@@ -42,7 +39,7 @@ class RobawsWebhooks(Robaws):
     async def create_endpoint(self, url: str, events: Sequence[str]) -> WebhookEndpoint:
         """Register an endpoint. Its secret is in this answer and nowhere else. Never repeated blindly."""
 
-        def read(response: httpx.Response) -> WebhookEndpoint:
+        def read(response: Response) -> WebhookEndpoint:
             if response.status_code != 201:
                 self.raise_for(response, "webhook endpoint")
             created: WebhookEndpoint = decode(response.content, WebhookEndpoint, system=SYSTEM, what="webhook endpoint")
@@ -61,7 +58,7 @@ class RobawsWebhooks(Robaws):
     async def delete_endpoint(self, endpoint_id: str) -> bool:
         """Delete an endpoint; False where this tenant does not allow it (405). One that is gone already is fine."""
 
-        def read(response: httpx.Response) -> bool:
+        def read(response: Response) -> bool:
             if response.status_code in (204, 404):
                 return True
             if response.status_code == 405:

@@ -11,7 +11,7 @@ import random
 import re
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -27,13 +27,10 @@ from customer_assets.errors import (
     TransientError,
 )
 from customer_assets.sources.kit.client import Client
-from customer_assets.sources.kit.http import Http
+from customer_assets.sources.kit.http import Http, Response
 from customer_assets.sources.kit.pace import Meter, Pacer
 from customer_assets.sources.kit.pages import Envelope, Page, decode
 from customer_assets.sources.sumit.settings import SumitSettings
-
-if TYPE_CHECKING:
-    import httpx
 
 SYSTEM = "sumit"
 NO_ANSWER = "No response from SUMIT API"  # what users know from before
@@ -269,7 +266,7 @@ class Sumit(Client):
             json={"Credentials": self._credentials, **request},
         )
 
-    def _read(self, response: httpx.Response, path: str, what: str) -> bytes:
+    def _read(self, response: Response, path: str, what: str) -> bytes:
         """What each answer means (docs/systems/sumit.md#answers)."""
         status, body = response.status_code, response.content
         if status == 403 and not body.strip():

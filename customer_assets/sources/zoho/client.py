@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import quote
 
 import msgspec
@@ -25,14 +25,11 @@ from customer_assets.errors import (
     TransientError,
 )
 from customer_assets.sources.kit.client import Client, TokenStore
-from customer_assets.sources.kit.http import Answer, Http, header_number, snippet
+from customer_assets.sources.kit.http import Answer, Http, Response, header_number, snippet
 from customer_assets.sources.kit.pace import Meter, Pacer
 from customer_assets.sources.kit.pages import Envelope, Page, decode
 from customer_assets.sources.zoho.settings import ZohoSettings
 from customer_assets.sources.zoho.tokens import AccessToken
-
-if TYPE_CHECKING:
-    import httpx
 
 PAGE_SIZE = 200
 SYSTEM = "zoho"
@@ -148,7 +145,7 @@ class Zoho(Client):
             params["last_modified_time"] = since.strftime("%Y-%m-%dT%H:%M:%S%z")  # the only form that is taken
         requested_at = now_utc()
 
-        def read(response: httpx.Response) -> Page:
+        def read(response: Response) -> Page:
             self._raise_for(response, f"{stream} page {position + 1}")
             return Page(position, response.content, requested_at, open_list(stream, response.content))
 
@@ -162,7 +159,7 @@ class Zoho(Client):
         """
         requested_at = now_utc()
 
-        def read(response: httpx.Response) -> Page:
+        def read(response: Response) -> Page:
             self._raise_for(response, f"contact {source_id}")
             return Page(0, response.content, requested_at, open_contact(response.content))
 
@@ -171,13 +168,13 @@ class Zoho(Client):
     async def check(self) -> str:
         """One list call of one contact."""
 
-        def read(response: httpx.Response) -> str:
+        def read(response: Response) -> str:
             self._raise_for(response, "contacts")
             return "contacts can be read"
 
         return await self._get("/contacts", read, {"page": 1, "per_page": 1})
 
-    async def _get(self, path: str, read: Callable[[httpx.Response], Answer], params: dict[str, Any]) -> Answer:
+    async def _get(self, path: str, read: Callable[[Response], Answer], params: dict[str, Any]) -> Answer:
         token = await self._access.valid()
         for is_fresh in (False, True):
             headers = {"Authorization": f"Zoho-oauthtoken {token}"}
@@ -199,7 +196,7 @@ class Zoho(Client):
             token = await self._access.valid(dead=token)
         raise AssertionError("the second try returns or raises")
 
-    def _raise_for(self, response: httpx.Response, what: str) -> None:
+    def _raise_for(self, response: Response, what: str) -> None:
         """The code in the body decides, not the status alone (docs/systems/zoho.md#answers)."""
         left = header_number(response, "X-Rate-Limit-Remaining")
         if left is not None:
@@ -217,7 +214,7 @@ class Zoho(Client):
             )
 
     @staticmethod
-    def _code_of(response: httpx.Response, what: str) -> _Code:
+    def _code_of(response: Response, what: str) -> _Code:
         """Code and message of an answer; a refusal without JSON is told by its status."""
         try:
             return cast("_Code", decode(response.content, _Code, system=SYSTEM, what=what))
@@ -226,7 +223,7 @@ class Zoho(Client):
                 raise
             return _Code()
 
-    def _raise_for_code(self, answer: _Code, status: int, response: httpx.Response, what: str) -> NoReturn:
+    def _raise_for_code(self, answer: _Code, status: int, response: Response, what: str) -> NoReturn:
         message = f"zoho {what}: code {answer.code} ({answer.message or snippet(response)})"
         match answer.code:
             case 57 | 14:

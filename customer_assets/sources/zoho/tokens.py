@@ -8,19 +8,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from customer_assets.domain.clock import now_utc
 from customer_assets.errors import CredentialsError, QuotaError, SourceError, TransientError
 from customer_assets.sources.kit.client import TokenStore
-from customer_assets.sources.kit.http import Http
+from customer_assets.sources.kit.http import Http, Response
 from customer_assets.sources.kit.pages import decode
 from customer_assets.sources.zoho.settings import ZohoSettings
-
-if TYPE_CHECKING:
-    import httpx
 
 SYSTEM = "zoho"
 RENEW_BEFORE = timedelta(minutes=5)
@@ -87,7 +83,7 @@ class AccessToken:
             self._token, self._expires_at = slot.token, slot.expires_at
 
     @staticmethod
-    def _read_token(response: httpx.Response) -> _Token:
+    def _read_token(response: Response) -> _Token:
         """Errors come under HTTP 200 too; success is that the token is there (docs/systems/zoho.md#tokens)."""
         if response.status_code >= 500:
             raise TransientError(f"zoho token: HTTP {response.status_code}", system=SYSTEM)
