@@ -253,7 +253,7 @@ class Company:
         return self.rows(
             """
             select account, source, source_customer_id, name, vat_number, phone, mobile, primary_phone, general_email,
-                street, city, zipcode, country, role, is_active, contact_persons, extra_fields, content_hash,
+                street, city, zipcode, country, role, is_active, contact_persons, extra_fields, metadata, content_hash,
                 source_modified_at, deleted_at is not null as is_deleted
             from customers_cache
             order by account, source, source_customer_id

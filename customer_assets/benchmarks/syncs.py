@@ -29,7 +29,8 @@ from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import database, embedded
 
 CHANGED_SHARE = 0.01
-PARTS = ("loads", "paced", "webhooks", "console", "identity")
+PARTS = ("loads", "paced", "latency", "webhooks", "console", "identity")
+LATENCY_MS = 200
 PEERS = {
     "dlt": ("dlt_peer.py", "rows"),
     "dlt with Arrow": ("dlt_peer.py", "arrow"),
@@ -114,10 +115,7 @@ class _Bench:
     def change(self, count: int) -> None:
         """Change that many clients at the source."""
         clients = {str(1000 + n * (self.records // count)): _changed(n) for n in range(count)}
-        body = json.dumps({"clients": clients}).encode()
-        address = self.lines["ROBAWS_BASE_URL"].removesuffix("/robaws") + "/control"
-        with urllib.request.urlopen(urllib.request.Request(address, data=body)):  # noqa: S310 (our own loopback address)
-            pass
+        _control(self.lines, {"clients": clients})
 
     def _measured(self, command: list[str], environment: Mapping[str, str]) -> Cost:
         with database.connect(self.server.url("postgres")) as connection:
@@ -141,6 +139,14 @@ class _Bench:
             except psutil.NoSuchProcess:
                 continue
         return float(total)
+
+
+def _control(lines: Mapping[str, str], wish: Mapping[str, Any] | None = None) -> Any:
+    """What the sandbox says of itself, after it did what it was told."""
+    address = lines["ROBAWS_BASE_URL"].removesuffix("/robaws") + "/control"
+    body = None if wish is None else json.dumps(wish).encode()
+    with urllib.request.urlopen(urllib.request.Request(address, data=body)) as answer:  # noqa: S310 (our own loopback address)
+        return json.load(answer)
 
 
 def _changed(number: int) -> dict[str, str]:
@@ -198,6 +204,8 @@ def run_bench(
                 rows += _loads(bench, say)
             elif part == "paced":
                 rows += _paced(bench, say)
+            elif part == "latency":
+                rows += _far_away(say)
             elif part == "webhooks":
                 rows += bench_webhooks(bench.server)
             elif part == "console":
@@ -274,8 +282,7 @@ def _paced(bench: _Bench, say: Callable[[str], None]) -> list[Row]:
                     "select extract(epoch from finished_at - started_at) from ops.raw_scans order by id desc limit 1",
                 )
             )
-        with urllib.request.urlopen(lines["ROBAWS_BASE_URL"].removesuffix("/robaws") + "/control") as answer:  # noqa: S310
-            refused = json.load(answer)["calls"].get("robaws 429", 0)
+        refused = _control(lines)["calls"].get("robaws 429", 0)
     finally:
         sandbox.terminate()
         sandbox.wait()
@@ -290,6 +297,21 @@ def _paced(bench: _Bench, say: Callable[[str], None]) -> list[Row]:
         ),
         ("paced, 4,017", "answers 429", str(refused), "", ""),
     ]
+
+
+def _far_away(say: Callable[[str], None]) -> list[Row]:
+    """4,017 clients of a system that takes its time for each call, without limits: what is asked for side by side shows."""
+    say(f"4,017 records, {LATENCY_MS} ms a call")
+    home = Path(tempfile.mkdtemp(prefix="customer_assets_bench_"))
+    home.chmod(0o755)
+    bench = _Bench(home, 4017)
+    try:
+        bench.ours("db", "upgrade")
+        _control(bench.lines, {"switches": {"latency_ms": LATENCY_MS}})
+        ours = bench.ours("sync", "robaws", "--full", "--json")
+        return _compared(f"{LATENCY_MS} ms a call, 4,017", ours, bench.peers(("dlt", "a plain script")))
+    finally:
+        bench.close()
 
 
 def _import_seconds() -> float:

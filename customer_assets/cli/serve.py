@@ -66,7 +66,8 @@ def bench(
         Path | None, typer.Option(help="Folder with labelled invoices.csv and truth.csv of your own.")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(help="Only this part: loads, paced, webhooks, console, identity; repeatable.")
+        list[str] | None,
+        typer.Option(help="Only this part: loads, paced, latency, webhooks, console, identity; repeatable."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

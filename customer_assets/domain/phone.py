@@ -32,6 +32,8 @@ _FEWEST_DIGITS = 7  # of a number that is whole
 _COUNTING = ("01234567890123456789", "98765432109876543210")
 _NO_DIGIT = re.compile(r"\D+")
 _ONE_DIGIT = re.compile(r"0*(\d)\1*")
+# what the digits of a placeholder may end in: two that are the same or count, or one behind zeros
+_PLACEHOLDER_ENDS = frozenset(f"{a}{b}" for a in range(10) for b in range(10) if a == 0 or (b - a) % 10 in (0, 1, 9))
 
 # Calling codes of countries where one written plainly needs no parser; each has the trunk prefix 0. A test compares.
 _PLAIN = {"BE": "32", "NL": "31", "FR": "33", "DE": "49", "GB": "44", "IL": "972", "IN": "91", "AE": "971"}
@@ -256,7 +258,7 @@ def _split_if_whole(part: str, separator: re.Pattern[str]) -> list[str]:
 def is_placeholder(number: str) -> bool:
     """Whether its digits are one digit all along, or count up or down: typed where a number was asked for."""
     digits = _NO_DIGIT.sub("", number)
-    if not digits:
+    if not digits or (len(digits) > 1 and digits[-2:] not in _PLACEHOLDER_ENDS):
         return False
     if _ONE_DIGIT.fullmatch(digits):
         return True

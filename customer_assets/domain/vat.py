@@ -36,7 +36,10 @@ def normalized_vat(text: str, country: str | None) -> tuple[str | None, VatStatu
         (id, `valid` or `invalid` by its check digits, `unchecked` where the country is not known or publishes none).
         Without a country the id has no prefix; what is no id at all is (None, None), of several ids the first is meant.
     """
-    compact = next(filter(None, map(_compact, _BETWEEN.split(_BRANCH.sub("", text)))), None)
+    if text.isalnum():  # the commonest: nothing around it
+        compact = _compact(text)
+    else:
+        compact = next(filter(None, map(_compact, _BETWEEN.split(_BRANCH.sub("", text)))), None)
     if compact is None:
         return None, None
     prefix = _prefix_of(compact)

@@ -72,6 +72,8 @@ class _Faulty:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.world.last_call = time.monotonic()
+        if scope["type"] == "http" and self.world.switches.latency_ms:
+            await asyncio.sleep(self.world.switches.latency_ms / 1000)
         kind = self.world.fault_for(self.system, scope["path"]) if scope["type"] == "http" else None
         if kind is None:
             await self.app(scope, receive, send)

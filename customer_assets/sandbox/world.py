@@ -54,6 +54,7 @@ class Limits:
 class Switches:
     """Behaviour that docs/systems/ marks as assumed, or that differs between tenants."""
 
+    latency_ms: int = 0  # each call waits so long before anything else
     robaws_shape: str = "real"  # real | seed | mixed
     robaws_total_as_text: bool = False
     robaws_ids_as_numbers: bool = False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import UTC, datetime
+from random import Random, randbytes
 
 import pytest
 
@@ -11,9 +13,11 @@ from customer_assets.domain.cache.mapping import MappedRecord
 from customer_assets.domain.cache.overlay import Overlays
 from customer_assets.domain.cache.row import Batch, Sighting
 from customer_assets.domain.cache.tables import CUSTOMERS
+from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.store.cache.upsert import apply_batch
 from customer_assets.store.database import Connection, connect, scalar
 from customer_assets.store.raw import pages as raw_pages
+from customer_assets.store.raw import scans
 from customer_assets_tests.conftest import Company
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -59,15 +63,58 @@ def test_an_unchanged_batch_writes_no_wal_of_its_own(connection: Connection) -> 
 
 def test_a_page_is_stored_once_per_content(connection: Connection) -> None:
     key = raw_pages.StreamKey("default", "robaws", "clients")
-    first = raw_pages.store_pages(connection, key, [b"a", b"b", b"a"])
-    assert raw_pages.store_pages(connection, key, [b"b", b"a"]) == [first[1], first[0]]
+    a, b = (raw_pages.LandedPage(0, body, datetime.now(UTC)) for body in (b"a", b"b"))
+    first = raw_pages.store_pages(connection, key, [a, b, a])
+    assert raw_pages.store_pages(connection, key, [b, a]) == [first[1], first[0]]
     assert scalar(connection, "select count(*) from ops.raw_pages") == 2
+
+
+def test_a_changed_page_is_stored_against_the_one_before_and_reads_back_as_it_came(connection: Connection) -> None:
+    key = raw_pages.StreamKey("default", "robaws", "clients")
+    random = Random(5)  # noqa: S311
+    records = [{"id": n, "name": random.randbytes(40).hex()} for n in range(100)]
+    scan = scans.begin_scan(connection, key, kind="full", parameters={}, sync_run_id=None)
+    before, landed = None, []
+    for day in range(70):  # one record a day, until little is left of the first page
+        if day:
+            records[random.randrange(100)]["name"] = random.randbytes(40).hex()
+        page = raw_pages.LandedPage(day, json.dumps(records).encode(), datetime.now(UTC), before=before)
+        before = raw_pages.land_pages(connection, key, scan.id, [page])[day]
+        landed.append(page.body)
+    stored = connection.execute(
+        """
+        select p.base_id is null as is_alone, b.base_id is null as base_is_alone, length(p.body) as size
+        from ops.raw_pages p
+        left join ops.raw_pages b on b.id = p.base_id
+        order by p.id
+        """
+    ).fetchall()
+    assert [row["is_alone"] for row in stored[:2]] == [True, False]
+    assert stored[1]["size"] < stored[0]["size"] / 20
+    assert 2 <= sum(row["is_alone"] for row in stored) <= 5
+    assert all(row["base_is_alone"] for row in stored)
+    assert [page.body for page in raw_pages.read_pages(connection, scan.id)] == landed
+
+
+def test_a_page_that_others_are_stored_against_is_not_pruned(company: Company) -> None:
+    company.pull("robaws", options=PullOptions(full=True))
+    for client in list(company.world.robaws.values())[::50]:
+        client["website"] = "https://new"
+    company.pull("robaws", options=PullOptions(full=True))
+    company.connection.execute("update ops.raw_scans set started_at = now() - interval '99 days'")
+    company.connection.execute("update ops.raw_pages set first_seen_at = now() - interval '99 days'")
+    assert company.value("select count(*) from ops.raw_pages where base_id is not null") == 3
+    assert raw_pages.prune(company.connection, keep_days=30) == 0
+    before = company.fingerprint()
+    company.connection.execute("truncate customer_rows cascade")
+    company.pull("robaws", from_raw=True)
+    assert company.fingerprint() == before
 
 
 def test_pruning_spares_what_a_rebuild_needs(company: Company) -> None:
     company.pull("robaws")
     for client in company.world.robaws.values():
-        client |= {"website": "https://new", "updatedAt": "2026-11-20T10:00:00.000Z"}
+        client |= {"website": f"https://{randbytes(300).hex()}", "updatedAt": "2026-11-20T10:00:00.000Z"}  # noqa: S311
     company.pull("robaws")
     company.connection.execute("update ops.raw_scans set started_at = now() - interval '99 days'")
     company.connection.execute("update ops.raw_pages set first_seen_at = now() - interval '99 days'")

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from customer_assets.domain.cache.values import text
+from customer_assets.domain.cache.values import text, text_or_label
 
 if TYPE_CHECKING:
     from customer_assets.domain.cache.mapping import Field, Record
 
 MISSING: Any = object()
+_TEXTS = (text, text_or_label)  # both trim text alike
 Keeps = Callable[..., bool]
 Fill = Callable[["Record", Mapping[str, Any], bool, list[str], dict[str, Any], dict[str, Any], Keeps], int]
 
@@ -52,7 +53,7 @@ def compile_fill(fields: Sequence[tuple[Field, tuple[tuple[str, ...], ...], tupl
                 " if value is not MISSING:",
                 "  is_given = True",
                 "  if value is not None and value != '':",
-                f"   converted = convert{number}(value, {spec.column!r}, warnings)",
+                f"   converted = {_converted(spec, number)}",
                 "   if found is None:",
                 "    found = converted",
                 "   elif converted is not None and converted != found:",
@@ -71,6 +72,12 @@ def compile_fill(fields: Sequence[tuple[Field, tuple[tuple[str, ...], ...], tupl
     body.append(" return conflicts")
     fill: Fill = function("fill", body, names)
     return fill
+
+
+def _converted(spec: Field, number: int) -> str:
+    """The value converted; text, which most is, without a call."""
+    call = f"convert{number}(value, {spec.column!r}, warnings)"
+    return f"(value.strip() or None) if type(value) is str else {call}" if spec.convert in _TEXTS else call
 
 
 def _path(path: tuple[str, ...]) -> list[str]:

@@ -25,6 +25,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FIELD_PARTS = ("column", "paths", "default", "insert_default", "hold", "required")
 _EXTRA_IDS = ("id", "uuid", "fieldId", "extraFieldId")
 _EXTRA_VALUES = ("stringValue", "dateValue", "decimalValue", "integerValue", "booleanValue")
+RECORD_HASH = 8  # bytes
 LONGEST_INDEXED = 600  # no index takes more than 2,700 bytes
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -107,6 +108,10 @@ class RecordMapping:
         other = (self.skip_rule,) if self.skip_rule else ()
         return repr((fields, self.absent, names, sorted(self.extra_field_ids.items()), sorted(self.volatile), *other))
 
+    def described_rest(self) -> str:
+        """What decides which keys go to `metadata`, as text."""
+        return repr((sorted(self.known_keys), self.keeps_metadata))
+
     def reading_absent_as(self, absent: str) -> RecordMapping:
         """This mapping with another meaning of absent keys: `null` or `keep`."""
         return replace(self, absent=absent)
@@ -124,7 +129,7 @@ class MappedRecord:
         metadata: keys that no column holds.
         conflicts: number of columns for which two paths gave different values.
         warnings: what was dropped, and why.
-        record_hash: `Mapper.record_hash` of the record, where it was read from a page.
+        record_hash: `record_hash` of the record, where it was read from a page.
     """
 
     source_id: str
@@ -138,7 +143,12 @@ class MappedRecord:
 
 
 class Mapper:
-    """A mapping made ready to run over many records."""
+    """A mapping made ready to run over many records.
+
+    Attributes:
+        salt: hash of the mapping.
+        rest: hash of what decides which keys go to `metadata`.
+    """
 
     def __init__(self, mapping: RecordMapping) -> None:
         self._mapping = mapping
@@ -162,7 +172,7 @@ class Mapper:
         ]
         self._fill = compile_fill(fields)
         self.salt = blake2b(mapping.described().encode(), digest_size=16).digest()
-        self._hasher = blake2b(digest_size=16, key=self.salt)
+        self.rest = blake2b(mapping.described_rest().encode(), digest_size=16).digest()
         head = [("id", msgspec.Raw, msgspec.field(name=mapping.id_path, default=msgspec.Raw(b"")))]
         self._head: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("Head", head))
 
@@ -172,12 +182,6 @@ class Mapper:
             return plain_text(self._head.decode(raw).id)
         except msgspec.MsgspecError:
             return None
-
-    def record_hash(self, raw: bytes) -> bytes:
-        """16 bytes over a record as received and over this mapping."""
-        hasher = self._hasher.copy()  # cheaper than keying one anew
-        hasher.update(raw)
-        return hasher.digest()
 
     def reads(self, record: Record) -> tuple[str | None, Record]:
         """The record as the mapping wants it, and why it is to be skipped (None: it is not)."""
@@ -243,12 +247,15 @@ class Mapper:
             if _is_uuid(key):
                 unresolved = True
                 continue
-            extras[_folded(key)] = (
-                next((value[k] for k in _EXTRA_VALUES if value.get(k) is not None), None)
-                if isinstance(value, dict)
-                else value
-            )
+            extras[_folded(key)] = _extra_value(value) if isinstance(value, dict) else value
         return extras, unresolved
+
+
+def _extra_value(value: dict[str, Any]) -> Any:
+    for key in _EXTRA_VALUES:
+        if value.get(key) is not None:
+            return value[key]
+    return None
 
 
 def _require_indexable(values: Mapping[str, Any], columns: Iterable[str] = INDEXED) -> None:
@@ -267,9 +274,11 @@ def named_extra_fields(record: Record) -> dict[str, str]:
             if not isinstance(value, dict):
                 continue
             if not _is_uuid(key):
-                field_id = next((value[k] for k in _EXTRA_IDS if k in value), None)
-                if isinstance(field_id, str):
-                    found[field_id] = key
+                for id_key in _EXTRA_IDS:
+                    if id_key in value:
+                        if isinstance(value[id_key], str):
+                            found[value[id_key]] = key
+                        break
             elif isinstance(name := value.get("name"), str) and name.strip():
                 found[key] = name.strip()
     return found
@@ -309,6 +318,11 @@ def plain_text(value: msgspec.Raw) -> str | None:
     return str(decoded) if isinstance(decoded, int | float) and not isinstance(decoded, bool) else None
 
 
+def record_hash(raw: bytes | msgspec.Raw) -> bytes:
+    """`RECORD_HASH` bytes over a record as received: enough to tell two versions of one record apart."""
+    return blake2b(raw, digest_size=RECORD_HASH).digest()
+
+
 def content_hash(values: Mapping[str, Any], blanks: Mapping[str, Any]) -> bytes:
     """16 bytes over the source's values.
 
@@ -318,7 +332,9 @@ def content_hash(values: Mapping[str, Any], blanks: Mapping[str, Any]) -> bytes:
     given = {
         column: value
         for column, value in values.items()
-        if value is not None and (column not in blanks or value != blanks[column]) and value not in ([], {})
+        if value is not None
+        and (column not in blanks or value != blanks[column])
+        and (type(value) is str or value not in ([], {}))
     }
     return blake2b(_encoder.encode(given), digest_size=16).digest()
 

@@ -7,7 +7,7 @@ in `follow_ups.py`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from customer_assets.domain.cache import completeness
-from customer_assets.domain.cache.mapping import Mapper, RecordMapping, plain_text
+from customer_assets.domain.cache.mapping import Mapper, RecordMapping, plain_text, record_hash
 from customer_assets.domain.cache.values import instant
 from customer_assets.domain.clock import now_utc
 from customer_assets.errors import ConfigurationError, ContractError, GoneError, SourceError
@@ -77,7 +77,7 @@ async def land_stream(run: SyncRun, source: Source, stream: Stream, since: datet
     if positions:
         landed.messages.append(f"{stream.name}: resumed after {len(positions)} pages")
         for stored in raw_pages.read_pages(run.connection, scan.id):
-            watch.note(stream.open(stored.body))
+            watch.note_landed_before(stored)
     buffer: list[raw_pages.LandedPage] = []
     try:
         async with aclosing(source.scan(stream.name, since=since, landed=positions)) as pages:
@@ -85,16 +85,16 @@ async def land_stream(run: SyncRun, source: Source, stream: Stream, since: datet
                 buffer.append(_seen_page(page, gate, watch, is_new=page.position not in positions))
                 landed.pages += 1
                 if len(buffer) >= FLUSH_PAGES or sum(len(p.body) for p in buffer) >= FLUSH_BYTES:
-                    _flush(run, stream, scan, buffer)
+                    _flush(run, stream, scan, buffer, watch)
                 run.context.progress(
                     Progress(run.account.account, run.system.name, stream.name, landed.pages, page.envelope.pages)
                 )
-                if run.options.limit and watch.ids.count + watch.unreadable >= run.options.limit:
+                if run.options.limit and watch.records >= run.options.limit:
                     break
     except SourceError as error:
         landed.error = error
     finally:
-        _flush(run, stream, scan, buffer)
+        _flush(run, stream, scan, buffer, watch)
     _end(run, stream, scan, watch, landed)
     if landed.error is None and not run.options.limit:
         try:
@@ -169,12 +169,20 @@ def _seen_page(page: Page, gate: Gate, watch: _Watch, *, is_new: bool) -> raw_pa
             watch.note_gated(known, page.envelope.total)
             return raw_pages.LandedPage(page.position, b"", page.requested_at, page_id=known.page_id)
     ids = watch.note(page.envelope) if is_new else None
-    return raw_pages.LandedPage(page.position, page.body, page.requested_at, ids)
+    return raw_pages.LandedPage(
+        page.position,
+        page.body,
+        page.requested_at,
+        ids,
+        record_hashes=b"".join(map(record_hash, page.envelope.records)) if ids is not None else None,
+        before=gate.places.get(page.position),
+    )
 
 
-def _flush(run: SyncRun, stream: Stream, scan: scans.Scan, buffer: list[raw_pages.LandedPage]) -> None:
+def _flush(run: SyncRun, stream: Stream, scan: scans.Scan, buffer: list[raw_pages.LandedPage], watch: _Watch) -> None:
     if buffer:
-        raw_pages.land_pages(run.connection, run.key(stream.name), scan.id, buffer)
+        stored = raw_pages.land_pages(run.connection, run.key(stream.name), scan.id, buffer)
+        watch.note_stored(buffer, stored)
         buffer.clear()
 
 
@@ -223,8 +231,12 @@ class _Watch:
 
     def __init__(self, connection: Connection, stream: Stream, mapping: RecordMapping, since: datetime | None) -> None:
         self.ids = SeenIds(connection)
+        self.records = 0
         self.unreadable = 0
         self.is_unfiltered = False
+        # where more than its id is to be known of a record, it is noted by itself; else its page says it
+        self._by_page = not (stream.wants_details or stream.refers_to)
+        self._open = stream.open
         self._since = since
         self._totals: set[int] = set()
         self._head = _head_decoder(mapping, stream.refers_to)
@@ -241,15 +253,34 @@ class _Watch:
             seen.append(shown)
             if self._since is not None and (at := instant(shown.version)) is not None and at < self._since:
                 self.is_unfiltered = True
-        self.ids.add(seen)
+        if unreadable or not self._by_page:
+            self.ids.add(seen)
+        self.records += len(envelope.records)
         self.unreadable += unreadable
         if envelope.total is not None:
             self._totals.add(envelope.total)
         return None if unreadable else [record.source_id for record in seen]
 
+    def note_stored(self, pages: Sequence[raw_pages.LandedPage], stored: Mapping[int, int]) -> None:
+        """Note pages that are stored now, with the ids of their records, by position."""
+        if self._by_page:
+            for page in pages:
+                if page.ids is not None:
+                    self.ids.add_stored(stored[page.position], len(page.ids))
+
+    def note_landed_before(self, page: raw_pages.LandedPage) -> None:
+        """Note a page that a scan that goes on now had landed."""
+        ids = self.note(self._open(page.body))
+        if self._by_page and ids is not None:
+            if page.page_id is not None and page.ids is not None:
+                self.ids.add_stored(page.page_id, len(ids))
+            else:
+                self.ids.add([SeenRecord(source_id, "", None) for source_id in ids])
+
     def note_gated(self, page: GatedPage, total: int | None) -> None:
         """Note a page that need not be opened."""
         self.ids.add_gated(page.page_id, page.records)
+        self.records += page.records
         if total is not None:
             self._totals.add(total)
 

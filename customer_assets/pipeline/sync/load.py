@@ -14,19 +14,21 @@ from datetime import timedelta
 
 from customer_assets.domain.cache import tables
 from customer_assets.domain.cache.derived import rules_of
+from customer_assets.domain.cache.mapping import Mapper
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
 from customer_assets.pipeline.sync import outcomes
 from customer_assets.pipeline.sync.reader import Landed, Reader
 from customer_assets.pipeline.sync.reconcile import reconcile
+from customer_assets.pipeline.sync.records import Records
 from customer_assets.pipeline.sync.run import LoadResult, SyncRun
 from customer_assets.sources.system import Stream
 from customer_assets.store import rejects, watermarks
-from customer_assets.store.cache import absences, indexes, overlays, set_back, upsert
+from customer_assets.store.cache import absences, indexes, mappings, overlays, set_back, upsert
 from customer_assets.store.cache.rows import has_rows
 from customer_assets.store.raw import details, scans
 from customer_assets.store.raw import pages as raw_pages
-from customer_assets.store.raw.gate import settle, writing_of_a_complete_scan
-from customer_assets.store.raw.seen import SeenIds, SeenRecord
+from customer_assets.store.raw.gate import Gate, settle, settled_records, writing_of_a_complete_scan
+from customer_assets.store.raw.seen import SeenIds
 
 BATCH = 2000  # records applied in one transaction
 MUCH, MUCH_OF_ALL = 1000, 0.1  # rows written, from which statistics are old
@@ -42,6 +44,7 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
     if not ended and not answers:
         ended, answers = _everything(loading)
     if ended or answers:
+        outcomes.begin_reading(loading)
         _retry_rejects(loading)
         for scan, earlier in _in_order(ended, answers):
             loading.apply_details(earlier)
@@ -90,6 +93,7 @@ def has_pending(run: SyncRun, stream: Stream) -> bool:
 def load_detail(run: SyncRun, stream: Stream, source_id: str) -> LoadResult:
     """Bring the landed answer for one id into the cache."""
     loading = Loading(run, stream)
+    outcomes.begin_reading(loading)
     answers = details.read_details(run.connection, run.key(stream.detail), pending_only=False, ids=[source_id])
     loading.apply_details(answers, touch=True)
     bring_in_line(run, loading, source_id)
@@ -140,11 +144,13 @@ class Loading:
         self.table = tables.of_entity(stream.entity)
         self.reader = Reader(run.mapping(stream), stream)
         self.result = LoadResult()
+        self.read_by = mappings.read_by(self.connection, **self.whose)
         self.batch = self.batch_now()
         self.full_records = 0
         self.skipped_reading = 0
         self.set_back: list[str] = []
         self.believed = 0
+        self.left: list[str] = []  # ids of records that came and are not in the cache as they came
         # what became of listed records, where details follow that must not be counted again
         self.listed: dict[str, str] = {}
         self.set_aside: dict[str, list[int]] = {}  # a list row and its detail may be set aside both
@@ -168,7 +174,7 @@ class Loading:
             sync_run_id=self.run.id,
             whole_metadata=self.reader.mapping.absent == "null",
             scanned_at=state.last_full_started_at,
-            rederives=self.result.rebuilt,
+            rederives=self.result.rebuilt or self.read_by.rest != self.reader.mapper.rest,
             touch=touch,
             incremental=incremental,
             clock_tolerance=timedelta(minutes=self.run.context.settings.clock_tolerance),
@@ -193,18 +199,20 @@ class Loading:
         if not has_rows(self.connection, self.table, account=batch.account, source=batch.source):
             batch = replace(batch, is_first=True)
         counts, ids_seen = Counts(), SeenIds(self.connection)
-        self.set_back, self.believed = [], 0
-        passed = is_complete_full and outcomes.pass_gated(self, scan, counts, ids_seen)
+        self.set_back, self.believed, self.left = [], 0, []
+        gate = outcomes.pass_gated(self, scan, counts, ids_seen) if is_complete_full else None
         settled: list[int] = []
         with writing_of_a_complete_scan(self.connection) if is_complete_full else nullcontext():
-            for pages, records in _batches(self.run, self.stream, scan, opened_only=passed):
-                settled += self._apply_records(batch, pages, records, counts, ids_seen if is_complete_full else None)
+            for records in _batches(self.run, self.stream, self.reader.mapper, scan, opened_only=gate is not None):
+                seen = ids_seen if is_complete_full else None
+                settled += self._apply_records(batch, records, counts, seen, gate or Gate())
         if is_complete_full:
             outcomes.settle_absences(self, scan, batch, counts, ids_seen)
+            outcomes.note_read_by(self, scan, ids_seen)
             self.full_records = ids_seen.count
             outcomes.note_set_back(self, scan, doubted)
         outcomes.note_loaded(self, scan, counts)
-        if is_complete_full and (passed or scan.gate_scan_id is None) and scan.records == ids_seen.count:
+        if is_complete_full and (gate is not None or scan.gate_scan_id is None) and scan.records == ids_seen.count:
             settle(
                 self.connection,
                 self.run.key(self.stream.name),
@@ -218,25 +226,20 @@ class Loading:
         self.result.scans += 1
 
     def _apply_records(
-        self,
-        batch: Batch,
-        pages: Sequence[tuple[int, int]],
-        records: Sequence[Landed],
-        counts: Counts,
-        ids_seen: SeenIds | None,
+        self, batch: Batch, records: Records, counts: Counts, ids_seen: SeenIds | None, gate: Gate
     ) -> list[int]:
         """Apply the records of some pages; those that are stored exactly as received are not read.
 
         Returns:
             Positions of the pages that are settled now: the cache holds each of their records as it stands there.
         """
-        ids = [self.reader.mapper.source_id(body) for body, _ in records]
+        ids = records.ids
         if ids_seen is not None:
-            # rejected and skipped ones too: they are not absent
-            ids_seen.add([SeenRecord(source_id, "", None) for source_id in ids if source_id is not None])
-        takes_all = self.result.rebuilt or batch.is_first
-        unread = range(len(records)) if takes_all else self._unread(batch, ids, records, counts)
-        sightings, bad = self._read([records[number] for number in unread], counts)
+            records.note_seen(ids_seen)
+        is_read_otherwise = self.read_by.salt != self.reader.mapper.salt
+        takes_all = self.result.rebuilt or batch.is_first or is_read_otherwise
+        unread = range(len(records)) if takes_all else self._unread(batch, records, counts, gate)
+        sightings, bad = self._read(records.landed(unread), counts)
         applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
         counts.add(applied.counts)
         self.set_back += applied.set_back
@@ -247,27 +250,21 @@ class Loading:
         kept = set(ids) - {ids[number] for number in unread} | {
             i for i, outcome in applied.outcomes.items() if outcome != "stale"
         }
-        return list(_settled_pages(pages, ids, kept))
+        self.left += [i or "" for i in ids if i not in kept or i is None]
+        return list(records.settled_pages(kept))
 
-    def _unread(self, batch: Batch, ids: Sequence[str | None], records: Sequence[Landed], counts: Counts) -> list[int]:
+    def _unread(self, batch: Batch, records: Records, counts: Counts, gate: Gate) -> list[int]:
         """Numbers of the records that need to be read: those not stored exactly as received."""
-        known = [
-            (source_id or "", self.reader.mapper.record_hash(body))
-            for source_id, (body, _) in zip(ids, records, strict=True)
-        ]
+        settled = settled_records(self.connection, gate, [page.position for page in records.pages])
+        looked_up = [number for number, hash_ in enumerate(records.hashes) if hash_ not in settled]
+        known = [(records.ids[number] or "", records.hashes[number]) for number in looked_up]
         unchanged = upsert.unchanged_records(self.connection, self.table, batch, known)
-        seen: set[str] = set()
-        left = []
-        for number, ((source_id, _), is_unchanged) in enumerate(zip(known, unchanged, strict=True)):
-            if not is_unchanged:
-                left.append(number)
-            elif source_id in seen:
-                counts.duplicate += 1
-            else:
-                seen.add(source_id)
-                counts.unchanged += 1
-        self.skipped_reading += len(records) - len(left)
-        return left
+        unread = [number for number, is_unchanged in zip(looked_up, unchanged, strict=True) if not is_unchanged]
+        passed = Counter(records.ids) - Counter([records.ids[number] for number in unread])
+        counts.unchanged += len(passed)
+        counts.duplicate += passed.total() - len(passed)
+        self.skipped_reading += passed.total()
+        return unread
 
     # --- single records ---
 
@@ -349,36 +346,20 @@ def _retry_rejects(loading: Loading) -> None:
     rejects.resolve_rejects(loading.connection, resolved)
 
 
-def _settled_pages(pages: Sequence[tuple[int, int]], ids: Sequence[str | None], kept: set[str | None]) -> Iterator[int]:
-    """Positions of pages, each with its number of records, whose ids are all kept and stand nowhere else."""
-    often = Counter(ids)
-    first = 0
-    for position, count in pages:
-        if all(i is not None and i in kept and often[i] == 1 for i in ids[first : first + count]):
-            yield position
-        first += count
-
-
-def _batches(
-    run: SyncRun, stream: Stream, scan: scans.Scan, *, opened_only: bool
-) -> Iterator[tuple[list[tuple[int, int]], list[Landed]]]:
-    """Records of a scan with the time of their page's request, some thousand at a time; and (position, records) of the pages."""
+def _batches(run: SyncRun, stream: Stream, mapper: Mapper, scan: scans.Scan, *, opened_only: bool) -> Iterator[Records]:
+    """The records of a scan, some thousand at a time."""
     limit = scan.parameters.get("limit")
     left = int(limit) if limit else None
-    pages: list[tuple[int, int]] = []
-    gathered: list[Landed] = []
+    gathered = Records(stream, mapper)
     for page in raw_pages.read_pages(run.connection, scan.id, opened_only=opened_only):
-        records = stream.open(page.body).records
+        added = gathered.add(page, left)
         if left is not None:
-            records = records[:left]
-            left -= len(records)
-        pages.append((page.position, len(records)))
-        gathered.extend((bytes(record), page.requested_at) for record in records)
+            left -= added
         if len(gathered) >= BATCH:
-            yield pages, gathered
-            pages, gathered = [], []
-    if gathered:
-        yield pages, gathered
+            yield gathered
+            gathered = Records(stream, mapper)
+    if gathered.pages:
+        yield gathered
 
 
 def _everything(loading: Loading) -> tuple[list[scans.Scan], list[details.LandedDetail]]:

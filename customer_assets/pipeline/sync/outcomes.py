@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from customer_assets.domain.cache.completeness import too_many
 from customer_assets.domain.cache.row import Batch, Counts
 from customer_assets.store import watermarks
-from customer_assets.store.cache import absences, overlays, set_back
+from customer_assets.store.cache import absences, mappings, overlays, set_back
 from customer_assets.store.cache.rows import count_live
 from customer_assets.store.raw import pages as raw_pages
 from customer_assets.store.raw import scans
-from customer_assets.store.raw.gate import distrust, trusted_scan
+from customer_assets.store.raw.gate import Gate, distrust, open_gate, writing_of_a_complete_scan
 from customer_assets.store.raw.seen import SeenIds
 
 if TYPE_CHECKING:
@@ -49,21 +49,53 @@ def note_set_back(loading: Loading, scan: scans.Scan, doubted: frozenset[str]) -
             )
 
 
-def pass_gated(loading: Loading, scan: scans.Scan, counts: Counts, ids_seen: SeenIds) -> bool:
-    """Count the pages that the scan did not open, if the scan that they are taken from is still the last one loaded."""
+def begin_reading(loading: Loading) -> None:
+    """Records are read by another mapping than those that are stored: until all were, none is known to be as it was read."""
+    known, mapper = loading.read_by, loading.reader.mapper
+    if known.salt != mapper.salt:
+        rest = known.rest if known.rest == mapper.rest else None
+        mappings.note_read_by(loading.connection, mappings.ReadBy(None, rest), **loading.whose)
+
+
+def note_read_by(loading: Loading, scan: scans.Scan, seen: SeenIds) -> None:
+    """All that a complete scan showed was read by this mapping; what it did not show, or what was left, is not known to be."""
+    mapper, connection = loading.reader.mapper, loading.connection
+    if loading.read_by.salt == mapper.salt:
+        return
+    whose = {"account": loading.run.account.account, "source": loading.run.system.name}
+    unseen = not seen.is_all_of(count_live(connection, loading.table, **whose), loaded=_all_loaded(loading, scan))
+    if unseen:
+        seen.fill()
+    with connection.transaction(), writing_of_a_complete_scan(connection):
+        if loading.left or unseen:
+            mappings.distrust_rows(connection, loading.table, **whose, left=loading.left, unseen=unseen)
+        loading.read_by = mappings.ReadBy(mapper.salt, mapper.rest)
+        mappings.note_read_by(connection, loading.read_by, **loading.whose)
+
+
+def _all_loaded(loading: Loading, scan: scans.Scan) -> int | None:
+    """How many different records a complete scan showed, where each of them is in the cache now."""
+    return None if loading.left else scan.records
+
+
+def pass_gated(loading: Loading, scan: scans.Scan, counts: Counts, ids_seen: SeenIds) -> Gate | None:
+    """Count the pages that the scan did not open, if the scan that they are taken from is still the last one loaded.
+
+    Returns:
+        What that scan settled, as it is now; None: it is not the last one any more.
+    """
     connection, key = loading.connection, loading.run.key(loading.stream.name)
-    passed = (
-        not loading.result.rebuilt
-        and scan.gate_scan_id is not None
-        and trusted_scan(connection, key, salt=loading.reader.mapper.salt) == scan.gate_scan_id
-    )
+    gate = None
+    if not loading.result.rebuilt and scan.gate_scan_id is not None:
+        gate = open_gate(connection, key, entity=loading.stream.entity, salt=loading.reader.mapper.salt)
     distrust(connection, key)
-    if passed:
-        for page_id, records in raw_pages.gated_pages(connection, scan.id):
-            ids_seen.add_gated(page_id, records)
-        counts.unchanged += ids_seen.gated
-        loading.skipped_reading += ids_seen.gated
-    return passed
+    if gate is None or gate.scan_id != scan.gate_scan_id:
+        return None
+    for page_id, records in raw_pages.gated_pages(connection, scan.id):
+        ids_seen.add_gated(page_id, records)
+    counts.unchanged += ids_seen.gated
+    loading.skipped_reading += ids_seen.gated
+    return gate
 
 
 def no_longer_ours(loading: Loading, reasons: Mapping[str, str]) -> int:
@@ -91,7 +123,8 @@ def no_longer_ours(loading: Loading, reasons: Mapping[str, str]) -> int:
 
 def settle_absences(loading: Loading, scan: scans.Scan, batch: Batch, counts: Counts, seen: SeenIds) -> None:
     run, stream, result = loading.run, loading.stream, loading.result
-    if seen.is_all_of(count_live(run.connection, loading.table, account=batch.account, source=batch.source)):
+    live = count_live(run.connection, loading.table, account=batch.account, source=batch.source)
+    if seen.is_all_of(live, loaded=_all_loaded(loading, scan)):
         absences.forget_all(run.connection, loading.table, batch)
         return
     seen.fill()

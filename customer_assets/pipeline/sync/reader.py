@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from customer_assets.domain.cache.mapping import Mapper, Record, RecordMapping, decode_record, named_extra_fields
+from customer_assets.domain.cache.mapping import (
+    Mapper,
+    Record,
+    RecordMapping,
+    decode_record,
+    named_extra_fields,
+    record_hash,
+)
 from customer_assets.domain.cache.row import Sighting
 from customer_assets.errors import RecordError
 from customer_assets.sources.system import Stream
@@ -70,7 +77,7 @@ class Reader:
                 source_id = str(given) if given is not None else None
                 found.rejects.append(Reject(source_id, body, str(error), seen_at))
                 continue
-            mapped.record_hash = self.mapper.record_hash(body)
+            mapped.record_hash = record_hash(body)
             if self.mapping.extra_fields:
                 self.extra_fields |= named_extra_fields(received)
             self.conflicts += mapped.conflicts

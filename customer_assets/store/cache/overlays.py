@@ -94,6 +94,23 @@ def learn_extra_fields(connection: Connection, names: Mapping[str, str], *, acco
 
 def reapply_role_overrides(connection: Connection, batch: Batch) -> int:
     """Bring rows in line with a changed list of role overrides. Returns how many rows changed."""
+    whose = {
+        "account": batch.account,
+        "source": batch.source,
+        "list": repr(sorted(batch.overlays.role_overrides.items())),
+    }
+    shown = connection.execute(
+        """
+        select
+        from ops.derivations
+        where account = %(account)s
+            and source = %(source)s
+            and role_overrides = %(list)s
+        """,
+        whose,
+    )
+    if shown.rowcount:
+        return 0
     rows = connection.execute(
         """
         select r.*
@@ -112,8 +129,12 @@ def reapply_role_overrides(connection: Connection, batch: Batch) -> int:
         order by r.source_customer_id
         for update of r
         """,
-        {"account": batch.account, "source": batch.source},
+        whose,
     ).fetchall()
+    connection.execute(
+        "update ops.derivations set role_overrides = %(list)s where account = %(account)s and source = %(source)s",
+        whose,
+    )
     return _shown_anew(connection, batch, rows)
 
 

@@ -98,7 +98,7 @@ def _apply(
     connection: Connection, table: CacheTable, batch: Batch, sightings: list[Sighting], *, looks: bool
 ) -> Applied:
     counts = Counts()
-    outcomes: dict[str, str] = {}
+    outcomes = dict.fromkeys((s.record.source_id for s in sightings), "unchanged")
     hashes = [content_hash(s.record.values, table.blanks) for s in sightings]
     new, known = (
         _needing_a_look(connection, table, batch, sightings, hashes) if looks else (list(range(len(sightings))), [])

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import zstandard
-
 from customer_assets.store.database import Connection, scalar
-from customer_assets.store.raw.pages import StreamKey, store_pages
+from customer_assets.store.raw import bodies
+from customer_assets.store.raw.pages import LandedPage, StreamKey, store_pages
 
 UNLISTED = "named by an invoice"  # version of a detail that no list made necessary
 
@@ -121,8 +120,8 @@ def land_details(connection: Connection, key: StreamKey, answers: Sequence[Lande
     """Store answers, in one transaction; of one id the last."""
     newest = list({answer.source_id: answer for answer in answers}.values())
     with connection.transaction():
-        bodies = [answer.body for answer in newest if answer.body is not None]
-        page_ids = iter(store_pages(connection, key, bodies))
+        pages = [LandedPage(0, answer.body, answer.requested_at) for answer in newest if answer.body is not None]
+        page_ids = iter(store_pages(connection, key, pages))
         connection.execute(
             """
             insert into ops.raw_details as d
@@ -167,12 +166,12 @@ def read_details(
         after, before: requested in [after, before); None is open.
         ids: only these.
     """
-    decompressor = zstandard.ZstdDecompressor()
     rows = connection.execute(
-        """
-        select d.source_id, d.requested_at, p.body, d.landed_version
+        f"""
+        select d.source_id, d.requested_at, d.landed_version, {bodies.COLUMNS}
         from ops.raw_details d
         left join ops.raw_pages p on p.id = d.page_id
+        {bodies.JOIN}
         where d.account = %(account)s
             and d.source = %(source)s
             and d.stream = %(stream)s
@@ -195,7 +194,7 @@ def read_details(
     return [
         LandedDetail(
             row["source_id"],
-            decompressor.decompress(row["body"]) if row["body"] is not None else None,
+            bodies.unpacked(row) if row["body"] is not None else None,
             row["requested_at"],
             row["landed_version"],
         )

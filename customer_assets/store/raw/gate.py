@@ -9,14 +9,14 @@ complete scan counts: what came back to an older content is opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from psycopg.pq import TransactionStatus
 
 from customer_assets.store.database import Connection, scalar
-from customer_assets.store.raw.pages import StreamKey
+from customer_assets.store.raw.pages import StreamKey, separate
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,15 @@ class Gate:
     Attributes:
         scan_id: the loaded scan whose pages these are; None: there is none.
         pages: content hash -> page.
+        places: position -> id of every page of the loaded scan, settled or not.
+        settled: ids of those pages that need not be opened.
         upto: newest unsettled row that was looked at.
     """
 
     scan_id: int | None = None
     pages: dict[bytes, GatedPage] = field(default_factory=dict)
+    places: dict[int, int] = field(default_factory=dict)
+    settled: frozenset[int] = frozenset()
     upto: int = 0
 
 
@@ -70,28 +74,47 @@ def open_gate(connection: Connection, key: StreamKey, *, entity: str, salt: byte
                 and u.account = %(account)s
                 and u.source = %(source)s
         ),
-        settled as (
-            select s.page_id
+        scanned as (
+            select s.position, s.page_id, s.settled
             from ops.raw_scan_pages s
             where s.scan_id = %(scan_id)s
-                and s.settled
             union all
-            select unnest(c.page_ids)
-            from ops.raw_scan_chunks c
-            where c.scan_id = %(scan_id)s
+            select c.position, c.page_id, true
+            from ops.raw_scan_chunks k
+            cross join lateral unnest(k.positions, k.page_ids) as c (position, page_id)
+            where k.scan_id = %(scan_id)s
         )
-        select p.id, p.content_hash, cardinality(p.ids) as records
-        from settled s
+        select
+            s.position, p.id, p.content_hash, cardinality(p.ids) as records,
+            s.settled and p.ids is not null and (u.ids = '{}' or not p.ids && u.ids) as settled
+        from scanned s
         join ops.raw_pages p on p.id = s.page_id
         cross join unsettled u
-        where p.ids is not null
-            and (u.ids = '{}' or not p.ids && u.ids)
         """,
         {**whose, "scan_id": base},
         binary=True,
     )
-    pages = {bytes(row["content_hash"]): GatedPage(row["id"], row["records"]) for row in rows}
-    return Gate(base, pages, upto)
+    pages: dict[bytes, GatedPage] = {}
+    places: dict[int, int] = {}
+    for row in rows:
+        places[row["position"]] = row["id"]
+        if row["settled"]:
+            pages[row["content_hash"]] = GatedPage(row["id"], row["records"])
+    return Gate(base, pages, places, frozenset(page.page_id for page in pages.values()), upto)
+
+
+def settled_records(connection: Connection, gate: Gate, positions: Iterable[int]) -> set[bytes]:
+    """Hashes of the records that a settled page of the gate holds at these positions or beside them.
+
+    One that comes again there, on a page that changed or shifted, is in the cache as it comes.
+    """
+    near = {gate.places.get(position + beside) for position in positions for beside in (-1, 0, 1)}
+    rows = connection.execute(
+        "select record_hashes from ops.raw_pages where id = any(%s) and record_hashes is not null",
+        [list(near & gate.settled)],
+        binary=True,
+    )
+    return {hash_ for row in rows for hash_ in separate(row["record_hashes"])}
 
 
 def trusted_scan(connection: Connection, key: StreamKey, *, salt: bytes) -> int | None:

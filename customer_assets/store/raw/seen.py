@@ -30,8 +30,8 @@ class SeenRecord(NamedTuple):
 class SeenIds:
     """The records of one scan, in a temporary table: a million of them cost the client nothing.
 
-    Of pages that were not opened only the number of records is held, until something asks for their ids: as long as no
-    other page was seen, they are the ids of the scan before, each once.
+    Of pages that are stored with their ids only the number of records is held, until something asks for the ids. Of
+    pages that were not opened they are ids of the scan before, each once.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -42,7 +42,7 @@ class SeenIds:
         connection.execute("truncate pg_temp.seen_ids")
         self.count = 0
         self.gated = 0  # records of pages that were not opened
-        self._closed: list[int] = []  # those pages
+        self._stored: list[int] = []  # pages whose ids stand with them
         self._is_opened = False
 
     def add(self, records: Sequence[SeenRecord]) -> None:
@@ -53,15 +53,21 @@ class SeenIds:
         self.count += len(records)
         self._is_opened = True
 
+    def add_stored(self, page_id: int, records: int) -> None:
+        """Add a page that is stored with the ids of its records."""
+        self._stored.append(page_id)
+        self.count += records
+        self._is_opened = True
+
     def add_gated(self, page_id: int, records: int) -> None:
-        """Add a stored page without opening it."""
-        self._closed.append(page_id)
+        """Add a stored page that was not opened."""
+        self._stored.append(page_id)
         self.count += records
         self.gated += records
 
     def fill(self) -> None:
         """Have the ids of all pages in the table, with statistics, for what reads it."""
-        if self._closed:
+        if self._stored:
             self._connection.execute(
                 """
                 insert into pg_temp.seen_ids (source_id)
@@ -69,9 +75,9 @@ class SeenIds:
                 from ops.raw_pages p
                 where p.id = any(%s)
                 """,
-                [self._closed],
+                [self._stored],
             )
-            self._closed = []
+            self._stored = []
         self._connection.execute("analyze pg_temp.seen_ids")
 
     def distinct(self) -> int:
@@ -81,9 +87,14 @@ class SeenIds:
         self.fill()
         return int(scalar(self._connection, "select count(distinct source_id) from pg_temp.seen_ids"))
 
-    def is_all_of(self, live: int) -> bool:
-        """Whether so many live rows can be no others than those seen: each gated record has its row, and no other was seen."""
-        return not self._is_opened and self.gated == live
+    def is_all_of(self, live: int, *, loaded: int | None = None) -> bool:
+        """Whether so many live rows can be no others than those seen, since each of those seen has its row.
+
+        Args:
+            live: number of live rows.
+            loaded: number of different records seen, where each of them was loaded; None: that is not known.
+        """
+        return live == loaded if loaded is not None else not self._is_opened and self.gated == live
 
     def missing_from(self, table: str, id_column: str, *, account: str, source: str, before: datetime) -> list[str]:
         """Ids of live rows, stored or seen before that time, that the scan did not see; oldest first."""

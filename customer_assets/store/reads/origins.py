@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import zstandard
-
 from customer_assets.store.database import Connection
+from customer_assets.store.raw import bodies
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,6 @@ def showings(connection: Connection, *, account: str, source: str, source_id: st
         *connection.execute(_DETAILS, whose).fetchall(),
         *connection.execute(_DELIVERIES, whose).fetchall(),
     ]
-    decompressor = zstandard.ZstdDecompressor()
     found = [
         Showing(
             row["kind"],
@@ -54,14 +52,14 @@ def showings(connection: Connection, *, account: str, source: str, source_id: st
             row["stream"],
             row["call"],
             row["at"],
-            decompressor.decompress(row["body"]) if row["page_id"] is not None else bytes(row["body"]),
+            bodies.unpacked(row) if row["page_id"] is not None else bytes(row["body"]),
         )
         for row in rows
     ]
     return sorted(found, key=lambda showing: showing.at, reverse=True)
 
 
-_PAGES = """
+_PAGES = f"""
     with newest as (
         select distinct on (stream) id, stream, sync_run_id
         from ops.raw_scans
@@ -92,18 +90,20 @@ _PAGES = """
         cross join lateral unnest(c.positions, c.page_ids, c.requested_at) as u (position, page_id, requested_at)
     )
     select
-        'page' as kind, p.id as page_id, null as delivery_id, s.stream, s.requested_at as at, p.body,
+        'page' as kind, p.id as page_id, null as delivery_id, s.stream, s.requested_at as at, {bodies.COLUMNS},
         format('answer %%s of scan %%s (sync run %%s)', s.position + 1, s.scan_id, coalesce(s.sync_run_id::text, '-')) as call
     from scanned s
     join ops.raw_pages p on p.id = s.page_id
+    {bodies.JOIN}
     where p.ids @> array[%(source_id)s]
 """
-_DETAILS = """
+_DETAILS = f"""
     select
-        'detail' as kind, p.id as page_id, null as delivery_id, d.stream, d.requested_at as at, p.body,
+        'detail' as kind, p.id as page_id, null as delivery_id, d.stream, d.requested_at as at, {bodies.COLUMNS},
         'asked for by its id' as call
     from ops.raw_details d
     join ops.raw_pages p on p.id = d.page_id
+    {bodies.JOIN}
     where d.account = %(account)s
         and d.source = %(source)s
         and d.source_id = %(source_id)s
@@ -123,14 +123,15 @@ _DELIVERIES = """
 def page(connection: Connection, page_id: int) -> dict[str, Any] | None:
     """A raw page: whose, when it was first seen, and its body as received."""
     row = connection.execute(
-        """
-        select p.id, p.account, p.source, p.stream, p.size, p.first_seen_at, p.body
+        f"""
+        select p.id, p.account, p.source, p.stream, p.size, p.first_seen_at, {bodies.COLUMNS}
         from ops.raw_pages p
+        {bodies.JOIN}
         where p.id = %s
         """,
         [page_id],
     ).fetchone()
-    return None if row is None else {**row, "body": zstandard.ZstdDecompressor().decompress(row["body"])}
+    return None if row is None else {**row, "body": bodies.unpacked(row)}
 
 
 def golden_of(connection: Connection, row: Mapping[str, Any]) -> dict[str, Any] | None:

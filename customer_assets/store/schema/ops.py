@@ -29,11 +29,24 @@ raw_pages = Table(
     Column("source", Text, nullable=False),
     Column("stream", Text, nullable=False, comment="clients, contacts, contact, invoices, customers, ..."),
     Column("content_hash", LargeBinary, nullable=False, comment="blake2b-128 of the body as received"),
-    Column("body", LargeBinary, nullable=False, comment="the answer's body, zstd"),
+    Column(
+        "body",
+        LargeBinary,
+        nullable=False,
+        comment="the answer's body, zstd; with a base, that one's body is its dictionary",
+    ),
+    Column(
+        "base_id",
+        BigInteger,
+        ForeignKey("ops.raw_pages.id"),
+        comment="the page before it in its place, which its body is compressed against; null: none",
+    ),
     Column("size", Integer, nullable=False, comment="bytes before compression"),
     Column("ids", ARRAY(Text), comment="ids of its records; null: not known, or some cannot be read"),
+    Column("record_hashes", LargeBinary, comment="8 bytes of each record as received, in the order of the ids"),
     instant("first_seen_at", "", default=True),
     UniqueConstraint("account", "source", "stream", "content_hash"),
+    Index(None, "base_id", postgresql_where=text("base_id is not null")),
     schema="ops",
     comment="Every landed API answer, stored once per content.",
 )
@@ -138,8 +151,21 @@ derivations = Table(
     Column("account", Text, primary_key=True),
     Column("source", Text, primary_key=True),
     Column("rules", Text, nullable=False, comment="version of the rules, and what the account's settings say"),
+    Column("role_overrides", Text, comment="the list of role overrides that its rows show; null: not known"),
     schema="ops",
     comment="By which rules the derived columns of an account's rows were worked out; by others, they are once more.",
+)
+
+row_mappings = Table(
+    "row_mappings",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("entity", Text, primary_key=True, comment="customers or invoices"),
+    Column("salt", LargeBinary, comment="hash of the mapping; null: in doubt"),
+    Column("rest", LargeBinary, comment="hash of what decides which keys go to metadata; null: in doubt"),
+    schema="ops",
+    comment="By which mapping the stored records of a source were read: by another, they are read once more.",
 )
 
 postponed_indexes = Table(

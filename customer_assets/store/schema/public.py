@@ -140,7 +140,7 @@ customer_rows = Table(
     Column(
         "record_hash",
         LargeBinary,
-        comment="16 bytes over the record as received and its mapping: equal means nothing to do",
+        comment="8 bytes over the record as received: equal means nothing to do; null: that is not known",
     ),
     Column("covered", JSONB, comment="source values beneath overrides, edits and derivations; null: none"),
     instant("source_modified_at", "the source's time of this version; our request time where it gives none"),
@@ -197,7 +197,7 @@ invoice_rows = Table(
     Column(
         "record_hash",
         LargeBinary,
-        comment="16 bytes over the record as received and its mapping: equal means nothing to do",
+        comment="8 bytes over the record as received: equal means nothing to do; null: that is not known",
     ),
     instant("source_modified_at", "the source's time of this version; our request time where it gives none"),
     Column(

@@ -15,6 +15,7 @@ from customer_assets.pipeline.edit import edit_customer
 from customer_assets.pipeline.sync.run import PullOptions, SyncResult
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets.sandbox.world import Sizes
+from customer_assets.store.cache import upsert
 from customer_assets_tests.conftest import EMPTY_EVERY_TABLE, Company
 
 PAGE = 10
@@ -122,6 +123,114 @@ def test_another_mapping_opens_every_page(company: Company) -> None:
     settled(company)
     sync(company, extra_fields={"role": ["Role", "Rol"], "whatsapp_client": ["WhatsApp client"]})
     assert gated(company) == 0
+
+
+OTHERWISE = {"role": ["Soort"]}  # another extra field for the role
+
+
+def kinds(company: Company) -> dict[str, str]:
+    return {row["source_customer_id"]: row["role"] for row in company.rows("select * from customers_cache")}
+
+
+@pytest.fixture
+def in_two_readings(company: Company) -> Company:
+    """Customers whose role is one thing by one mapping and another by the other."""
+    company.do("delete from ops.role_overrides")
+    for number, record in enumerate(company.world.robaws.values()):
+        record["extraFields"] = {
+            "Soort": {"stringValue": f"S{number}"},
+            "Rol": {"stringValue": f"R{number}"},
+            "Klant": {"stringValue": "x"},
+        }
+    sync(company, extra_fields={"role": ["Rol"]})
+    assert set(kinds(company).values()) == {f"R{number}" for number in range(60)}
+    return company
+
+
+def test_by_another_mapping_every_record_is_read_and_only_what_it_changes_is_written(in_two_readings: Company) -> None:
+    company = in_two_readings
+    before = written(company)
+    result = sync(company, extra_fields={"role": ["Rol"], "assignee": ["Nobody"]})
+    assert (result.counts.unchanged, written(company)) == (60, before)
+    assert sync(company, extra_fields={"role": ["Soort"]}).counts.updated == 60
+    assert set(kinds(company).values()) == {f"S{number}" for number in range(60)}
+    sync(company, extra_fields={"role": ["Soort"]})
+    assert gated(company) == 6
+
+
+@pytest.mark.parametrize("at", [1, 3, 6])
+def test_a_mapping_that_was_given_up_in_the_middle_leaves_no_row_behind(
+    in_two_readings: Company, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    company = in_two_readings
+    before = company.fingerprint()
+    applied: list[int] = []
+    real = upsert.apply_batch
+
+    def killed(*arguments: Any) -> Any:
+        applied.append(1)
+        return real(*arguments) if len(applied) <= at else 1 / 0
+
+    with monkeypatch.context() as broken:
+        broken.setattr("customer_assets.pipeline.sync.load.BATCH", 10)
+        broken.setattr("customer_assets.pipeline.sync.load.upsert.apply_batch", killed)
+        if at == 6:
+            broken.setattr("customer_assets.pipeline.sync.outcomes.settle_absences", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            sync(company, extra_fields=OTHERWISE)
+    assert sum(role.startswith("S") for role in kinds(company).values()) == at * 10
+    sync(company, extra_fields={"role": ["Rol"]})
+    assert company.fingerprint() == before
+
+
+def test_what_no_page_showed_under_a_new_mapping_is_read_when_it_comes_back(in_two_readings: Company) -> None:
+    company = in_two_readings
+    gone = company.world.robaws.pop("1003")
+    sync(company, extra_fields=OTHERWISE)
+    company.world.robaws = {"1003": gone, **company.world.robaws}
+    sync(company, extra_fields=OTHERWISE)
+    assert {role[0] for role in kinds(company).values()} == {"S"}
+
+
+def test_a_record_that_a_new_mapping_refuses_is_refused_each_time(in_two_readings: Company) -> None:
+    company = in_two_readings
+    company.world.robaws["1003"]["extraFields"]["Soort"] = {"stringValue": ["no", "text"]}
+    sync(company, extra_fields={"role": ["Rol"]})
+    for _ in range(3):
+        result = sync(company, extra_fields=OTHERWISE)
+        assert (result.status, result.counts.rejected) == ("partial", 1)
+    sync(company, extra_fields={"role": ["Rol"]})
+    assert company.value("select count(*) from ops.rejected_records where resolved_at is null") == 0
+
+
+def test_keys_that_a_new_mapping_takes_out_of_the_metadata_leave_it(in_two_readings: Company) -> None:
+    company = in_two_readings
+    company.do("update ops.row_mappings set rest = decode('00', 'hex')")  # as if it had known other keys
+    company.do("set customer_assets.complete_scan = 'on'")
+    company.do("update customer_rows set metadata = '{\"old\": 1}'")  # as another rule left it
+    company.do("set customer_assets.complete_scan = 'off'")
+    sync(company, extra_fields={"role": ["Rol"], "assignee": ["Nobody"]})
+    assert company.value("select count(*) from customer_rows where metadata ? 'old'") == 0
+
+
+def test_records_that_shift_between_pages_are_neither_read_nor_looked_up(
+    in_two_readings: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = in_two_readings
+    looked_up: list[int] = []
+    real = upsert.unchanged_records
+
+    def counted(*arguments: Any) -> Any:
+        looked_up.append(len(arguments[3]))
+        return real(*arguments)
+
+    monkeypatch.setattr("customer_assets.pipeline.sync.load.upsert.unchanged_records", counted)
+    first = {**company.world.robaws["1003"], "id": "500", "name": "New at the front"}
+    company.world.robaws = {"500": first, **company.world.robaws}
+    result = sync(company, extra_fields={"role": ["Rol"]})
+    assert (result.counts.created, result.counts.unchanged, sum(looked_up)) == (1, 60, 1)
+    # every page shifted, and is stored against the one before
+    assert company.value("select count(*) from ops.raw_pages where base_id is not null") == 6
 
 
 def test_a_page_that_comes_back_to_an_older_content_is_opened(company: Company) -> None:
