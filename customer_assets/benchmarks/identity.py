@@ -128,14 +128,14 @@ def _scored(scenario: str, path: Path, truth_path: Path, folder: Path, say: Call
 def _answered(ids: Sequence[str], profiles: Sequence[Profile], truth: Assignment) -> tuple[Assignment, int]:
     """The assignment once somebody who knows has answered what was asked, and how much that was."""
     of = {profile.key: row for profile, row in zip(profiles, ids, strict=True)}
-    first = resolve(profiles)
+    first = resolve(profiles, is_all=True)
     same: set[tuple[Key, Key]] = set()
     different: set[tuple[Key, Key]] = set()
     for review in first.reviews:
         one, other = truth.get(of[review.one]), truth.get(of[review.other])
         pair = (min(review.one, review.other), max(review.one, review.other))
         (same if one is not None and one == other else different).add(pair)
-    second = resolve(profiles, decisions=Decisions(frozenset(same), frozenset(different)))
+    second = resolve(profiles, decisions=Decisions(frozenset(same), frozenset(different)), is_all=True)
     return {of[key]: str(customer) for key, customer in second.of.items()}, len(first.reviews)
 
 

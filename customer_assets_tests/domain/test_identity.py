@@ -345,6 +345,60 @@ def test_a_name_that_fits_several_is_nobodys() -> None:
     assert len(found.members) == 3
 
 
+PLACES = ("Havenstraat 12, 2030 Antwerpen", "Molenweg 8, 9000 Gent", "Kerkstraat 3, 5000 Namen")
+
+
+def customers_of_a_name(name: str, *rows: int) -> list[Profile]:
+    """Customers of one name with so many rows each, told apart by all that they say."""
+    return [
+        record(
+            f"c{number}-{row}",
+            name,
+            phone=("+32 470 12 34 56", "+32 489 98 71 05", "+32 3 555 60 60")[number],
+            mail=f"someone{number}@firma{number}.be",
+            address=PLACES[number],
+        )
+        for number, count in enumerate(rows)
+        for row in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "place", "expected"),
+    [
+        ((200, 1, 1), {}, 0),  # two hundred rows against two
+        ((10, 8, 6), {}, None),  # nobody knows
+        ((10, 8, 6), {"postcode": "9000", "city": "Gent"}, 1),  # but the town does
+        ((200, 1, 1), {"postcode": "6700", "city": "Aarlen"}, None),  # somebody of another town
+    ],
+)
+def test_a_name_alone_is_of_the_likeliest_of_that_name(
+    rows: tuple[int, ...], place: dict[str, str], expected: int | None
+) -> None:
+    records = [*customers_of_a_name("Zwartkruis Wouterlood", *rows), record("lone", "Zwartkruis Wouterlood", **place)]
+    others = [record(f"x{n}", f"Anders{n} Iemand{n}", phone=f"+32 3 555 {n:02d} 01") for n in range(90)]
+    clusters = resolve([*records, *others], is_all=True)
+    assert clusters.of["lone",] == (("lone",) if expected is None else (f"c{expected}-0",))
+    if rows[0] == 200 and not place:
+        assert clusters.rule["lone",].rule == "likeliest_of_its_name"
+        # of a part of the records no odds can be told
+        assert resolve([*records, *others]).of["lone",] == ("lone",)
+
+
+def test_strangers_of_a_common_name_count() -> None:
+    named = customers_of_a_name("Jan Peeters", 100, 1, 1)
+    lone = record("lone", "Jan Peeters")
+    rare = [record(f"x{n}", f"Anders{n} Iemand{n}", phone=f"+32 3 555 {n:02d} 01") for n in range(90)]
+    common = [
+        record(f"y{n}", f"{first} {last}", phone=f"+32 3 666 {n:02d} 01")
+        for n, (first, last) in enumerate(
+            [*(("Jan", f"Naam{n}") for n in range(40)), *((f"Voor{n}", "Peeters") for n in range(40))]
+        )
+    ]
+    assert resolve([*named, lone, *rare], is_all=True).of["lone",] == ("c0-0",)
+    assert resolve([*named, lone, *common], is_all=True).of["lone",] == ("lone",)
+
+
 def test_fragments_of_one_name_join_the_only_customer_that_they_fit() -> None:
     name = "Wittebrood Logistics BV"
     parts = [

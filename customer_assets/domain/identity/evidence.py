@@ -66,7 +66,7 @@ WEIGHTS = {
 }
 
 
-ENGINE = 3  # to be raised with the code of normalization and weighing: everything is resolved anew then
+ENGINE = 4  # to be raised with the code of normalization and weighing: everything is resolved anew then
 
 
 def engine_version() -> str:

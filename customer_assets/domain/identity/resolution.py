@@ -31,6 +31,8 @@ from customer_assets.domain.identity.evidence import (
     weigh,
     weigh_profiles,
 )
+from customer_assets.domain.identity.lone_names import MOST_CUSTOMERS, Everybody, Said, whose
+from customer_assets.domain.identity.names import Name
 from customer_assets.domain.identity.union_find import UnionFind
 
 MOST_OF_A_NAME = 11  # clusters that are compared; an incremental resolution sees twelve customers of a name for certain
@@ -124,6 +126,7 @@ def resolve(
     review: float = REVIEW,
     decisions: Decisions | None = None,
     settled: Sequence[Sequence[Key]] = (),
+    is_all: bool = False,
 ) -> Clusters:
     """Join records.
 
@@ -133,8 +136,10 @@ def resolve(
         review: weight from which a person is asked.
         decisions: what people said of pairs.
         settled: clusters that are known already: their records stay together, and are not compared with each other again.
+        is_all: nobody else has records: what nothing but a name ties may go to the likeliest of that name.
     """
-    return _Resolution(profiles, accept, review, decisions or Decisions(), settled).run()
+    resolution = _Resolution(profiles, accept, review, decisions or Decisions(), settled)
+    return resolution.run(is_all=is_all)
 
 
 Weighed = tuple[Evidence, int, int]  # of two nodes, by number
@@ -197,7 +202,7 @@ class _Resolution:
             for key in others:
                 self.union.join(self.number_of[first], self.number_of[key], forced=True)
 
-    def run(self) -> Clusters:
+    def run(self, *, is_all: bool) -> Clusters:
         self._replay_decisions()
         for named_after, row in self.named:
             if named_after in self.naming:
@@ -210,6 +215,8 @@ class _Resolution:
         self._join_all(weighed)
         alone = self._only_of_their_names()
         self._join_all(alone)
+        if is_all:
+            self._join_likeliest()
         doubtful = [found for found in (*weighed, *alone) if self.review <= found[0].weight < self.accept]
         return self._clusters(sorted(doubtful, key=_best_first))
 
@@ -309,6 +316,32 @@ class _Resolution:
             if len(fitting) == 1 and sum(weighed(c, number)[0].weight >= self.accept for c in customers) == 1:
                 found += fitting
         return found
+
+    def _join_likeliest(self) -> None:
+        """Clusters that nothing but a name, or a place, ties to one of several customers: to the likeliest, if it is that."""
+        said: dict[int, Said] = defaultdict(Said)
+        by_name: dict[str, dict[int, int]] = defaultdict(dict)
+        names: set[Name] = set()
+        for number, node in enumerate(self.nodes):
+            root, name = self.union.root(number), node.traits.name
+            if node.named_after is None:
+                said[root].add(node, len(self.records[number]))
+            if name is not None:
+                names.add(name)
+                by_name[name.key].setdefault(root, number)
+        everybody = Everybody.of(self.shared, said.values(), names)
+        found: list[Weighed] = []
+        for key in sorted(by_name):
+            clusters = by_name[key]
+            customers = sorted((r for r in clusters if said[r].says_something), key=lambda r: (-said[r].rows, r))
+            for root in clusters if customers else ():
+                larger = [r for r in customers[:MOST_CUSTOMERS] if r != root] if said[root].is_lone else []
+                name = self.nodes[clusters[root]].traits.name
+                if larger and name and (likeliest := whose(name, said[root], [said[r] for r in larger], everybody)):
+                    found.append((likeliest[1], clusters[larger[likeliest[0]]], clusters[root]))
+        for evidence, one, other in found:
+            if not self.union.contradict(one, other):
+                self._join(one, other, evidence)
 
     def _join(self, one: int, other: int, evidence: Evidence, *, forced: bool = False) -> bool:
         joined = self.union.join(one, other, forced=forced)

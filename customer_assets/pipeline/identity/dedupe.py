@@ -72,7 +72,7 @@ def dedupe(
     started = time.monotonic()
     with collector_held():
         ids, profiles, problems = read_profiles(path, mapping)
-        clusters = resolve(profiles, accept=accept, review=review)
+        clusters = resolve(profiles, accept=accept, review=review, is_all=True)
     try:
         _write(out, ids, profiles, clusters)
     except OSError as error:

@@ -57,7 +57,8 @@ def explain(context: Context, one: str, other: str) -> Explanation:
         (account, first), (other_account, second) = find_pair(connection, one, other)
         if account != other_account:
             return Explanation(ref_of(first), ref_of(second), False, veto="they are of different accounts")
-        profiles = {p.key: p for p in _profiles(connection, account, with_invoices=INVOICE in (first[0], second[0]))}
+        with_invoices = INVOICE in (first[0], second[0])
+        profiles = {p.key: p for p in _profiles(connection, account, with_invoices=with_invoices)}
         decisions = decisions_of(connection, account)
     settings = context.settings
     clusters = resolve(
@@ -65,6 +66,7 @@ def explain(context: Context, one: str, other: str) -> Explanation:
         accept=settings.identity_accept,
         review=settings.identity_review,
         decisions=decisions,
+        is_all=with_invoices,
     )
     evidence = weigh_profiles(profiles[first], profiles[second], Shared.of([p.traits for p in profiles.values()]))
     return Explanation(

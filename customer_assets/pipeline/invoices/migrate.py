@@ -196,6 +196,7 @@ class MigrationPlan:
                 accept=settings.identity_accept,
                 review=settings.identity_review,
                 decisions=self.decisions[account],
+                is_all=True,
             )
             for account, found in profiles.items()
         }

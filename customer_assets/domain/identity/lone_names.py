@@ -1,0 +1,147 @@
+"""Whose a cluster is that shares a name with customers, and at most a place: a matter of odds.
+
+A row that says "Jan Peeters" and nothing else is of the Jan Peeters who has five hundred rows rather than of one who has
+three, or of a stranger. A customer of the name counts by its rows, and by how likely what the cluster says besides is for
+that customer, against anybody; strangers of the name count by how common its words are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import log2, prod
+
+from customer_assets.domain.identity.contact_details import phone_tail
+from customer_assets.domain.identity.evidence import ACCEPT, Evidence, Profile, Shared
+from customer_assets.domain.identity.names import Name
+
+SURE = 0.95  # odds from which such a cluster is joined
+FEWEST_STRANGERS = 0.02  # of any name, however rare its words are here
+MOST_FOR_A_VALUE, LEAST_FOR_A_VALUE = 50.0, 0.02  # what one value that agrees, or does not, may weigh
+MOST_CUSTOMERS = 200  # of one name that are weighed against each other
+_PLACE = ("postcode", "city")  # two ways to say one thing: they count once
+_FIELDS = ("phone", "mail", "street", "country", "source", "vat", *_PLACE)
+
+
+@dataclass
+class Said:
+    """What the rows of a cluster say besides its name.
+
+    Attributes:
+        rows: how many there are.
+        values: by field: value -> rows that say it.
+    """
+
+    rows: int = 0
+    values: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in _FIELDS})
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it says more than a name and a country."""
+        return any(values for name, values in self.values.items() if name != "country")
+
+    @property
+    def is_lone(self) -> bool:
+        """Whether it says a name and at most a town."""
+        return not any(values for name, values in self.values.items() if name not in ("country", *_PLACE))
+
+    def add(self, profile: Profile, rows: int) -> None:
+        """Add so many rows that say the same."""
+        self.rows += rows
+        for name, values in _values(profile):
+            for value in values:
+                self.values[name][value] += rows
+
+
+@dataclass(frozen=True)
+class Everybody:
+    """What everybody says, for comparison.
+
+    Attributes:
+        shared: in how many names each word is.
+        names: how many names there are.
+        places: postcode or city -> share of the rows that say it.
+        mean_rows: rows of a customer.
+    """
+
+    shared: Shared
+    names: int
+    places: Mapping[str, float]
+    mean_rows: float
+
+    @classmethod
+    def of(cls, shared: Shared, said: Collection[Said], names: Collection[Name]) -> Everybody:
+        """Count over all clusters."""
+        rows = sum(one.rows for one in said) or 1
+        places: Counter[str] = Counter()
+        for one in said:
+            for name in _PLACE:
+                places.update(one.values[name])
+        return cls(shared, len(names), {place: n / rows for place, n in places.items()}, rows / (len(said) or 1))
+
+    def strangers(self, name: Name) -> float:
+        """How many customers of a name one would expect besides those that are known, by its words."""
+        shares = (self.shared.words[word] / self.names for word in name.core)
+        return max(FEWEST_STRANGERS, self.names * prod(shares))
+
+
+def whose(name: Name, lone: Said, customers: Sequence[Said], everybody: Everybody) -> tuple[int, Evidence] | None:
+    """Which customer of its name a cluster is of, and why; None where that is not sure.
+
+    Args:
+        name: the name.
+        lone: the cluster.
+        customers: the other clusters of the name.
+        everybody: what everybody says.
+    """
+    weights = [one.rows * _likelihood(lone, one, everybody) for one in customers]
+    strangers = everybody.strangers(name) * everybody.mean_rows
+    best = max(range(len(weights)), key=weights.__getitem__)
+    others = sum(weights) - weights[best] + strangers
+    odds = weights[best] / others
+    if odds < SURE / (1 - SURE):
+        return None
+    parts = (
+        ("rows_of_that_customer", round(log2(max(weights[best], 1.0)), 2)),
+        ("rows_of_others_of_that_name", round(-log2(max(others, 0.01)), 2)),
+    )
+    return best, Evidence("likeliest_of_its_name", ACCEPT, parts)
+
+
+def _likelihood(lone: Said, customer: Said, everybody: Everybody) -> float:
+    """How much likelier it is that this customer's row says what the cluster says than that a stranger's does."""
+    of = {name: _of_field(name, lone.values[name], customer.values[name], everybody) for name in _FIELDS}
+    places = [of.pop(name) for name in _PLACE]
+    return prod(of.values()) * (max(places) if min(places) >= 1 else min(places) * max(1.0, *places))
+
+
+def _of_field(name: str, said: Counter[str], known: Counter[str], everybody: Everybody) -> float:
+    if not said or not known:
+        return 1.0
+    total = known.total()
+    common = [value for value in said if value in known]
+    if common:
+        if name not in _PLACE:
+            return MOST_FOR_A_VALUE if name != "country" else 1.0
+        return min(
+            MOST_FOR_A_VALUE,
+            max(1.0, *(known[value] / total / max(everybody.places.get(value, 0.0), 0.0005) for value in common)),
+        )
+    # a customer whose many rows all say the same seldom says something else; one that said many things may
+    return max(LEAST_FOR_A_VALUE, (len(known) + 1) / (total + len(known) + 1))
+
+
+def _values(profile: Profile) -> Iterable[tuple[str, tuple[str, ...]]]:
+    traits = profile.traits
+    place = traits.address
+    return (
+        ("phone", tuple({phone_tail(phone) for phone in traits.phones})),
+        ("mail", traits.mails),
+        ("street", (f"{place.street} {place.number}",) if place and place.street else ()),
+        ("vat", (profile.vat,) if profile.vat else ()),
+        ("postcode", (place.postcode,) if place and place.postcode else ()),
+        ("city", (place.city,) if place and place.city else ()),
+        ("country", (traits.country,) if traits.country else ()),
+        ("source", (" ".join(profile.source),) if profile.source else ()),
+    )
