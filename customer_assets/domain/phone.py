@@ -38,6 +38,7 @@ _PLACEHOLDER_ENDS = frozenset(f"{a}{b}" for a in range(10) for b in range(10) if
 # Calling codes of countries where one written plainly needs no parser; each has the trunk prefix 0. A test compares.
 _PLAIN = {"BE": "32", "NL": "31", "FR": "33", "DE": "49", "GB": "44", "IL": "972", "IN": "91", "AE": "971"}
 _BY_CODE = {code: region for region, code in _PLAIN.items()}
+_WHOLE = re.compile(r"\+?[0-9][0-9 .]*")
 _PLAIN_TEXT = re.compile(r"\s*\+?[0-9][0-9 .()/-]*")
 _KINDS_OF_NUMBER = (
     "fixed_line",
@@ -161,6 +162,15 @@ def valid_e164(number: str, region: str | None) -> str | None:
 @lru_cache(maxsize=65536)
 def possible_e164(number: str, region: str) -> str | None:
     """The same of a number that has a length which is possible there: for comparing, never for dialling."""
+    if number[0] == "+" and (plain := _NO_DIGIT.sub("", number)) and _WHOLE.fullmatch(number):
+        for length in (2, 3):
+            known = _BY_CODE.get(plain[:length])
+            if (
+                known is not None
+                and plain[length : length + 1] != "0"
+                and len(plain) - length in _possible_lengths(known)
+            ):
+                return f"+{plain}"
     from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_possible_number, parse
 
     for candidate in numbers_in(number):
@@ -171,6 +181,14 @@ def possible_e164(number: str, region: str) -> str | None:
         if is_possible_number(parsed):
             return format_number(parsed, PhoneNumberFormat.E164)
     return None
+
+
+@cache
+def _possible_lengths(region: str) -> frozenset[int]:
+    from phonenumbers import PhoneMetadata
+
+    data = PhoneMetadata.metadata_for_region(region)
+    return frozenset(data.general_desc.possible_length) if data and data.general_desc else frozenset()
 
 
 def _read(text: str, region: str | None) -> tuple[str | None, bool]:
@@ -234,6 +252,9 @@ def numbers_in(text: str) -> list[str]:
     Words and remarks are cut off, never read as digits; an extension is none of it; digits that are the same
     all along, or count, are no number.
     """
+    if _WHOLE.fullmatch(text):  # the commonest: nothing but one number
+        number = text.strip(" .")
+        return [number] if _digits(number) >= _FEWEST_DIGITS and not is_placeholder(number) else []
     if _SHORTENED.fullmatch(text):
         return []
     text = _REMARK.sub(" ", _EXTENSION.sub("", text))

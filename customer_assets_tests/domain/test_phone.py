@@ -17,6 +17,7 @@ from customer_assets.domain.phone import (
     _plainly_written,
     is_placeholder,
     numbers_in,
+    possible_e164,
     primary_email,
     valid_e164,
 )
@@ -214,3 +215,22 @@ def test_a_number_that_can_be_dialled_comes_before_a_text(
     mobile: str | None, phone: str | None, expected: str | None
 ) -> None:
     assert primary({"mobile": mobile, "phone": phone, "country": "BE"}) == expected
+
+
+@given(
+    st.sampled_from(["32", "31", "33", "49", "44", "972", "91", "971", "39", "1", "48"]),
+    st.text("0123456789", min_size=4, max_size=13),
+)
+@settings(max_examples=1500)
+def test_possible_numbers_are_those_of_the_library(code: str, national: str) -> None:
+    written = f"+{code} {national}"
+    if not numbers_in(written):
+        return  # one digit all along, or counting
+    try:
+        parsed = phonenumbers.parse(written)
+    except phonenumbers.NumberParseException:
+        expected = None
+    else:
+        e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        expected = e164 if phonenumbers.is_possible_number(parsed) else None
+    assert possible_e164(written, "ZZ") == expected

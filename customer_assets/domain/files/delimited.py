@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from customer_assets.errors import ConfigurationError
 
@@ -62,10 +63,12 @@ class Delimited:
         """
         width, is_header = len(self.header), True
         for number, cells in _split(self.text, self.separator, self.first_line):
-            if not any(cell.strip() for cell in cells):
+            if not (cells and cells[0].strip()) and not any(cell.strip() for cell in cells):
                 continue
             if is_header:
                 is_header = False
+            elif len(cells) == width:
+                yield Line(number, cells, None, tuple(cells))
             elif len(cells) in self.widths and not any(cell.strip() for cell in cells[width:]):
                 yield Line(number, cells[:width], None, tuple(cells[:width]))
             else:
@@ -157,8 +160,8 @@ def _shape(text: str, separator: str, first_line: int) -> tuple[list[str], froze
     width = len(header)
     widths.add(width)
     if len(widths) == 1:
-        ends = {len(cells) == width + 1 and not cells[width].strip() for cells in rows}
-        if ends == {True}:
+        ends = [len(cells) == width + 1 and not cells[width].strip() for cells in islice(rows, 1)]
+        if ends == [True] and all(len(cells) == width + 1 and not cells[width].strip() for cells in rows):
             widths = {width + 1}
     return header, frozenset(widths)
 
@@ -171,7 +174,7 @@ def _split(text: str, separator: str, first_line: int) -> Iterator[tuple[int, li
     """
     csv.field_size_limit(_CHARACTERS)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
-    number, width = first_line, 0
+    number, width, lines_before = first_line, 0, 0
     while True:
         try:
             cells = next(reader)
@@ -180,7 +183,8 @@ def _split(text: str, separator: str, first_line: int) -> Iterator[tuple[int, li
         except csv.Error:
             raise ConfigurationError(f"line {number}: a quote that opens in this row does not close rightly") from None
         width = width or len(cells)
-        for cell in cells:
+        is_over_lines, lines_before = reader.line_num > lines_before + 1, reader.line_num
+        for cell in cells if is_over_lines else ():
             inner = cell.splitlines()[1:] if "\n" in cell or "\r" in cell else []
             if width > 2 and any(_holds_a_row(part, separator, width) for part in inner):
                 raise ConfigurationError(f"line {number}: a quote that opens in this row takes in the rows after it")

@@ -177,9 +177,37 @@ def weigh(one: Traits, other: Traits, shared: Shared | None = None, *also: str) 
         shared: how many names stand behind each value.
         also: names of weights that speak for the pair besides.
     """
-    shared = shared or Shared()
+    named, parts = _parts(one, other, shared or NOT_SHARED, also)
+    weight = sum(value for _, value in parts)
+    if named is None:
+        weight = min(weight, ACCEPT + 1)
+    elif named in (Agreement.OTHER, Agreement.FAMILY):
+        # whatever else they share, an accountant, a spouse or a sister company shares it, too: never without a person
+        weight = min(weight, ACCEPT - 0.5 if _share_all(parts) else REVIEW - 0.5)
+    rule = "+".join(name for name, value in parts if value > 0) or "nothing"
+    return Evidence(rule, round(weight, 2), tuple(parts))
+
+
+def may_be_one(one: Traits, other: Traits) -> bool:
+    """Whether `weigh` can come to what a person is asked about; cheap, and yes where it is not sure."""
+    if one.name is None or other.name is None:
+        return True
+    named = agreement(one.name, other.name)
+    return named is None or named >= Agreement.PART or not set(one.mails).isdisjoint(other.mails)
+
+
+Parts = list[tuple[str, float]]
+
+
+def _share_all(parts: Parts) -> bool:
+    names = {name for name, _ in parts}
+    return {"phone", "address"} <= names and not names.isdisjoint(("mail", "mail_of_office"))
+
+
+def _parts(one: Traits, other: Traits, shared: Shared, also: Sequence[str]) -> tuple[Agreement | None, Parts]:
+    """How far the names agree, and what weighs how much."""
     named = agreement(one.name, other.name) if one.name and other.name else None
-    parts: list[tuple[str, float]] = []
+    parts: Parts = []
 
     def add(name: str) -> None:
         parts.append((name, WEIGHTS[name]))
@@ -198,17 +226,7 @@ def weigh(one: Traits, other: Traits, shared: Shared | None = None, *also: str) 
         add("country_differs")
     for name in also:
         add(name)
-    weight = sum(value for _, value in parts)
-    if named in (Agreement.OTHER, Agreement.FAMILY):
-        # whatever else they share, an accountant, a spouse or a sister company shares it, too: never without a person
-        is_all = {"phone", "address"} <= {name for name, _ in parts} and any(
-            n in ("mail", "mail_of_office") for n, _ in parts
-        )
-        weight = min(weight, ACCEPT - 0.5 if is_all else REVIEW - 0.5)
-    elif named is None:
-        weight = min(weight, ACCEPT + 1)
-    rule = "+".join(name for name, value in parts if value > 0) or "nothing"
-    return Evidence(rule, round(weight, 2), tuple(parts))
+    return named, parts
 
 
 def is_vague(evidence: Evidence, one: Name | None, other: Name | None) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
 from html import unescape
+from itertools import count
 
 from anyascii import anyascii
 from rapidfuzz.distance import OSA
@@ -75,6 +76,7 @@ class Name:
         joined: all its words in their order, without spaces: where a space slipped.
         is_foreign: written in a script that leaves vowels out, at least in part.
         is_mixed: some of its own words are Latin all the same.
+        number: of its key and script, in this process.
     """
 
     key: str
@@ -84,12 +86,13 @@ class Name:
     joined: str
     is_foreign: bool
     is_mixed: bool
+    number: int
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Name) and self.key == other.key and self.is_foreign == other.is_foreign
+        return isinstance(other, Name) and self.number == other.number
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return self.number
 
 
 def is_latin(text: str) -> bool:
@@ -133,14 +136,16 @@ def parse_name(text: str | None) -> Name | None:
         core, trades = kept, set()
     core = sorted({_GENERATIONS.get(word, word.lstrip(_OTHER)) for word in core})
     is_foreign = not is_latin(text)
+    key = " ".join([*core, *sorted(f"~{trade}" for trade in trades)])
     return Name(
-        " ".join([*core, *sorted(f"~{trade}" for trade in trades)]),
+        key,
         tuple(core),
         frozenset(trades),
         frozenset(forms),
         "".join(rest).replace(_OTHER, ""),
         is_foreign,
         is_foreign and not set(core).isdisjoint(_LATIN_WORD.findall(text.casefold())),
+        _numbers.setdefault((key, is_foreign), next(_next_number)),
     )
 
 
@@ -150,11 +155,28 @@ def name_key(text: str | None) -> str | None:
     return name.key if name is not None else None
 
 
-@lru_cache(maxsize=524288)
 def agreement(one: Name, other: Name) -> Agreement | None:
     """How far two names agree; None where they are in scripts that cannot be compared well and do not look alike."""
     if one.key == other.key:
         return Agreement.SAME
+    pair = (one.number, other.number)  # numbers are looked up many times faster than names
+    try:
+        return _agreements[pair]
+    except KeyError:
+        if len(_agreements) >= _MOST_AGREEMENTS:
+            _agreements.clear()
+        found = _agreements[pair] = _agreement(one, other)
+        return found
+
+
+_MOST_AGREEMENTS = 1_000_000
+_agreements: dict[tuple[int, int], Agreement | None] = {}
+# Number of each key and script, in order of appearance: counted, not measured, since threads parse at the same time.
+_numbers: dict[tuple[str, bool], int] = {}
+_next_number = count()
+
+
+def _agreement(one: Name, other: Name) -> Agreement | None:
     numbers = numbers_of(one)
     if numbers and (others := numbers_of(other)) and numbers != others:
         return Agreement.FAMILY

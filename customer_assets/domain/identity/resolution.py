@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import combinations, combinations_with_replacement, pairwise, product
+from itertools import combinations, pairwise, product
 
 from customer_assets.domain.identity.blocking import ANY_SCRIPT, BlockingKey, blocking_keys, contact_keys
 from customer_assets.domain.identity.evidence import (
@@ -27,6 +27,7 @@ from customer_assets.domain.identity.evidence import (
     differ,
     is_misspelt,
     is_vague,
+    may_be_one,
     name_groups,
     weigh,
     weigh_profiles,
@@ -143,6 +144,11 @@ def resolve(
 
 
 Weighed = tuple[Evidence, int, int]  # of two nodes, by number
+Held = Sequence[dict[int, int]]  # by number of traits: root of each cluster that has them -> its first node that does
+
+
+def _are_of_two(held: Held, one: int, other: int) -> bool:
+    return len(held[one]) > 1 or len(held[other]) > 1 or held[one].keys() != held[other].keys()
 
 
 def _best_first(found: Weighed) -> tuple[float, int, int]:
@@ -210,8 +216,8 @@ class _Resolution:
         for certain, groups in ((SOURCE_ID, self._by_source()), (VAT_ID, self._by_vat())):
             for group in groups:
                 self._join_group(group, certain)
-        self._join_all(self._weighed(self._guarded_pairs()))
-        weighed = self._weighed(self._pairs())
+        self._join_all(self._weighed(self._guarded_pairs))
+        weighed = self._weighed(self._pairs)
         self._join_all(weighed)
         alone = self._only_of_their_names()
         self._join_all(alone)
@@ -373,20 +379,15 @@ class _Resolution:
         names = {name for number in numbers if (name := self.nodes[number].traits.name)}
         return len(name_groups(names)) >= MOST_NAMES
 
-    def _weighed(self, pairs: Iterable[tuple[int, int]]) -> list[Weighed]:
+    def _weighed(self, pairs_of: Callable[[Held], Iterable[tuple[int, int]]]) -> list[Weighed]:
         """Pairs of nodes of two clusters, for pairs of traits, best first; where that is enough for a person."""
-        clusters = [self._first_of_each_cluster(nodes) for nodes in self.nodes_of]
-        seen: set[tuple[int, int]] = set()
+        held = [self._first_of_each_cluster(nodes) for nodes in self.nodes_of]
         found: list[Weighed] = []
-        for pair in pairs:
-            here, there = clusters[pair[0]], clusters[pair[1]]
-            if pair in seen or (len(here) == 1 and here.keys() == there.keys()):
-                continue
-            seen.add(pair)
-            found += self._weighed_pairs(*pair, here, there)
+        for one, other in set(pairs_of(held)):
+            found += self._weighed_pairs(one, other, held[one], held[other])
         return sorted(found, key=_best_first)
 
-    def _guarded_pairs(self) -> Iterator[tuple[int, int]]:
+    def _guarded_pairs(self, held: Held) -> Iterator[tuple[int, int]]:
         """Traits of one name that share a phone, a mailbox or an address, each with the next one only.
 
         They are nearly always one customer, so that few pairs are left for the comparison of each with each.
@@ -397,15 +398,23 @@ class _Resolution:
                 for key in contact_keys(traits):
                     groups[traits.name.key, *key].append(number)
         for group in groups.values():
-            yield from ((number, number) for number in group if len(self.nodes_of[number]) > 1)
-            yield from pairwise(group)
+            yield from ((number, number) for number in group if len(held[number]) > 1)
+            yield from (pair for pair in pairwise(group) if _are_of_two(held, *pair))
 
-    def _pairs(self) -> Iterator[tuple[int, int]]:
+    def _pairs(self, held: Held) -> Iterator[tuple[int, int]]:
+        """Traits that share a block and are not of one cluster already."""
         for group in self._blocks():
-            yield from combinations_with_replacement(group, 2)
+            of: dict[int, list[int]] = defaultdict(list)  # by their cluster; those of several by themselves
+            for number in group:
+                of[next(iter(held[number])) if len(held[number]) == 1 else ~number].append(number)
+            yield from ((number, number) for number in group if len(held[number]) > 1)
+            for here, there in combinations(of.values(), 2):
+                yield from ((min(pair), max(pair)) for pair in product(here, there))
 
     def _weighed_pairs(self, one: int, other: int, here: dict[int, int], there: dict[int, int]) -> Iterator[Weighed]:
         """Pairs of clusters that have these traits, by the evidence of the traits."""
+        if not may_be_one(self.traits[one], self.traits[other]):
+            return
         evidence = weigh(self.traits[one], self.traits[other], self.shared)
         has_typo = bool(self.traits[one].vat_typo or self.traits[other].vat_typo)
         if evidence.weight < self.review and not has_typo:

@@ -115,14 +115,24 @@ def _read(path: Path, mapping: Mapping[str, str]) -> tuple[Cells, list[str]]:
     sheet = open_sheet(str(path))
     of = _columns(sheet.header, mapping)
     cells: Cells = {ours: [] for ours in of}
-    targets = [(ours, cells[ours], [sheet.header.index(name) for name in theirs]) for ours, theirs in of.items()]
+    targets = [
+        (ours, cells[ours], [sheet.header.index(name) for name in theirs], dict[str, str]())
+        for ours, theirs in of.items()
+    ]
     problems: list[str] = []
     for line in sheet.lines():
         if line.problem is not None:
             problems.append(line.problem)
             continue
-        for ours, column, places in targets:
-            column.append(_joined(_plain(line.cells[place], ours) for place in places))
+        for ours, column, places, known in targets:
+            found = []
+            for place in places:
+                cell = line.cells[place]
+                if (plain := known.get(cell)) is None:
+                    plain = known[cell] = _plain(cell, ours)
+                if plain:
+                    found.append(plain)
+            column.append(found[0] if len(found) == 1 else " ".join(found))
     return cells, problems
 
 
@@ -134,10 +144,6 @@ def _plain(cell: str, column: str) -> str:
     except ValueError:
         return ""
     return "" if plain == "0" and column == "source_customer_id" else plain
-
-
-def _joined(parts: Iterable[str]) -> str:
-    return " ".join(part for part in parts if part)
 
 
 def _columns(columns: list[str], mapping: Mapping[str, str]) -> dict[str, list[str]]:
