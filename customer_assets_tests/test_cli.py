@@ -342,4 +342,8 @@ def test_identity_commands(command: Command, company: Company, tmp_path: Path) -
     file.write_text("id,name,phone\na,Noord BV,035550102\nb,B.V. Noord,+3235550102\n")
     done = command("dedupe", str(file), "--out", str(tmp_path / "out.csv"), "--json")
     assert (done.status, done.json["customers"]) == (0, 1)
+    told = command("dedupe", str(file), "--out", str(tmp_path / "out.xlsx"), "--explain", "a", "b", "--json").json
+    assert told["explained"][0]["rule"] == "name_same+phone"
+    assert command("dedupe", str(file), "--out", str(tmp_path / "out.doc")).status == 2
+    assert command("dedupe", str(file), "--out", str(tmp_path / "out.csv"), "--explain", "a", "x").status == 2
     assert command("dedupe", str(tmp_path / "none.csv"), "--out", str(tmp_path / "out.csv")).status == 2

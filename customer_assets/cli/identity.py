@@ -6,7 +6,7 @@ import getpass
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from customer_assets.cli.output import (
     show_table,
 )
 from customer_assets.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from customer_assets.pipeline.identity.dedupe import Deduped
 
 app = typer.Typer(help="Pairs of records that may be one customer.", no_args_is_help=True)
 
@@ -161,34 +164,68 @@ def decide(
 
 def dedupe(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A file: CSV in any dialect, XLSX, Parquet.")],
-    out: Annotated[Path, typer.Option(help="CSV to write: id, customer_key, rule, score.")],
+    out: Annotated[
+        Path, typer.Option(help="File to write (.csv, .xlsx, .parquet): id, customer_key, rule, score of each row.")
+    ],
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="old=new: a column of the file and what it is here.")
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A column with an id of the customer of any kind (licence, IBAN): equal ones are one customer."
+        ),
+    ] = None,
+    review: Annotated[
+        Path | None, typer.Option(help="File to write: pairs in doubt, with a column for the answer.")
+    ] = None,
+    decisions: Annotated[
+        Path | None, typer.Option(help="Such a file, answered: decision is same or different; blank where not.")
+    ] = None,
+    explain_pair: Annotated[
+        tuple[str, str] | None, typer.Option("--explain", metavar="ID ID", help="Two rows: why they are one customer.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the customers in any file, without the database."""
     from customer_assets.accounts import load_configuration
-    from customer_assets.pipeline.identity.dedupe import dedupe as dedupe_file
+    from customer_assets.pipeline.files import check_target
+    from customer_assets.pipeline.identity import dedupe as deduping
 
+    for target in filter(None, (out, review)):
+        check_target(target)
     settings = load_configuration().settings
-    done = dedupe_file(
-        path,
-        out,
-        mapping=column_map(mapping),
-        accept=settings.identity_accept,
-        review=settings.identity_review,
+    options = deduping.Options(
+        column_map(mapping), tuple(key or ()), settings.identity_accept, settings.identity_review, decisions
     )
-    say(f"{done.rows} rows, {done.customers} customers, {done.reviews} pairs in doubt, {done.seconds:.1f} s: {out}")
+    done = deduping.dedupe(path, options, progress=say)
+    deduping.write_customers(done, out)
+    if review is not None:
+        deduping.write_reviews(done, review)
+    rows, customers, reviews = len(done.ids), len(done.clusters.members), len(done.clusters.reviews)
+    say(f"{rows} rows, {customers} customers, {reviews} pairs in doubt, {done.seconds:.1f} s: {out}")
+    steps = deduping.explain_rows(done, *explain_pair) if explain_pair else []
+    if explain_pair:
+        same = len(set(_customers_of(done, explain_pair))) == 1
+        say(f"{explain_pair[0]} and {explain_pair[1]} are {'the same customer' if same else 'not the same customer'}")
+        told = [[a, b, e.rule, f"{e.weight:.1f}", _parts(list(e.parts))] for a, b, e in steps]
+        show_table("", ["from", "to", "rule", "weight", "parts"], told, to_stderr=as_json)
     for problem in done.problems[:SHOWN_PROBLEMS]:
         say(f"left out: {problem}")
     if len(done.problems) > SHOWN_PROBLEMS:
         say(f"{len(done.problems)} lines were left out in all")
     if as_json:
-        counts = {"rows": done.rows, "customers": done.customers, "reviews": done.reviews}
-        print_json({**counts, "rejected": len(done.problems), "out": str(out)})
-    if not done.rows or done.problems:
+        counts = {"rows": rows, "customers": customers, "reviews": reviews}
+        path_between = [{"from": a, "to": b, "rule": e.rule, "weight": e.weight} for a, b, e in steps]
+        explained = {"explained": path_between} if explain_pair else {}
+        print_json({**counts, "rejected": len(done.problems), "out": str(out), **explained})
+    if not rows or done.problems:
         finish(1)
+
+
+def _customers_of(done: Deduped, pair: tuple[str, str]) -> list[str]:
+    of = dict(zip(done.ids, done.customer_keys(), strict=True))
+    return [of[name] for name in pair]
 
 
 def _parts(parts: list[Any]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import csv
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from customer_assets.errors import ConfigurationError
 CHUNK = 20_000
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 LARGEST = 10**18  # of a number that is written out
+MOST_SHEET_ROWS = 1_048_576
 SHEET_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 
@@ -193,3 +195,66 @@ def _as_text(value: Any) -> str:
         except UnicodeDecodeError:
             return value.hex()
     return str(value)
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+Cell = str | int | float | None
+
+
+def write_sheet(path: Path, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    """Write rows under headings as CSV, XLSX or Parquet, as the suffix says; what stood there is replaced when all is written.
+
+    Raises:
+        ConfigurationError: there is no such format, or it cannot be written.
+    """
+    check_target(path)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        _WRITERS[path.suffix.lower()](part, header, rows)
+        part.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def check_target(path: Path) -> None:
+    """Whether a file can be written there, as far as that is known beforehand.
+
+    Raises:
+        ConfigurationError: its format is none that is written, or its folder is not there.
+    """
+    if path.suffix.lower() not in _WRITERS:
+        raise ConfigurationError(f"{path}: {path.suffix or 'no suffix'} is none of {', '.join(_WRITERS)}")
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"{path} cannot be written: no such folder")
+
+
+def _write_text(path: Path, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _write_workbook(path: Path, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    import xlsxwriter
+
+    # texts stay texts: nothing that somebody typed becomes a formula or a link
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    if len(rows) >= MOST_SHEET_ROWS:
+        raise ConfigurationError(f"{len(rows):,} rows are more than a workbook's sheet holds; write CSV or Parquet")
+    with path.open("wb") as file, xlsxwriter.Workbook(file, options) as workbook:
+        sheet = workbook.add_worksheet()
+        for number, row in enumerate((header, *rows)):
+            sheet.write_row(number, 0, row)
+
+
+def _write_parquet(path: Path, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
+    pq.write_table(pa.table({name: list(column) for name, column in zip(header, columns, strict=True)}), path)
+
+
+_WRITERS = {".csv": _write_text, ".xlsx": _write_workbook, ".parquet": _write_parquet}

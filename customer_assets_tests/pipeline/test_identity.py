@@ -9,8 +9,17 @@ from typing import Any
 import pytest
 
 from customer_assets.errors import ConfigurationError, NotFoundError
+from customer_assets.pipeline.files import open_sheet
 from customer_assets.pipeline.identity.decide import decide_pair, decide_review
-from customer_assets.pipeline.identity.dedupe import dedupe, read_profiles
+from customer_assets.pipeline.identity.dedupe import (
+    Deduped,
+    Options,
+    dedupe,
+    explain_rows,
+    read_profiles,
+    write_customers,
+    write_reviews,
+)
 from customer_assets.pipeline.identity.explain import explain
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.pipeline.invoices.import_invoices import import_invoices
@@ -127,6 +136,12 @@ def write(path: Path, rows: list[dict[str, str]]) -> Path:
     return path
 
 
+def deduped(file: Path, out: Path, **options: Any) -> Deduped:
+    found = dedupe(file, Options(**options))
+    write_customers(found, out)
+    return found
+
+
 def test_anybodys_file(tmp_path: Path) -> None:
     rows = [
         {"nr": "a", "Name": "Noord BV", "phone": "03 555 01 02", "vat": ""},
@@ -134,14 +149,14 @@ def test_anybodys_file(tmp_path: Path) -> None:
         {"nr": "c", "Name": "Zuid", "phone": "", "vat": ""},
     ]
     file, out = write(tmp_path / "in.csv", rows), tmp_path / "out.csv"
-    done = dedupe(file, out, mapping={"nr": "id"})
-    assert (done.rows, done.customers) == (3, 2)
+    done = deduped(file, out, mapping={"nr": "id"})
+    assert (len(done.ids), len(done.clusters.members)) == (3, 2)
     with out.open(encoding="utf-8") as result:
         found = {row["id"]: row for row in csv.DictReader(result)}
     assert found["a"]["customer_key"] == found["b"]["customer_key"] == "a"
     assert (found["c"]["customer_key"], found["c"]["rule"]) == ("c", "alone")
     assert found["b"]["rule"] == "name_same+phone"
-    dedupe(write(tmp_path / "shuffled.csv", rows[::-1]), tmp_path / "again.csv", mapping={"nr": "id"})
+    deduped(write(tmp_path / "shuffled.csv", rows[::-1]), tmp_path / "again.csv", mapping={"nr": "id"})
     assert sorted((tmp_path / "again.csv").read_text().splitlines()) == sorted(out.read_text().splitlines())
 
 
@@ -152,7 +167,7 @@ def test_a_name_and_a_street_that_are_spread_over_columns_are_joined(tmp_path: P
         "2,Sofie,Goossens,Dorpsstr.,12,3000,,\n"
         "3,Sofie,Goossens,Dorpsstraat,99,9000,Fie,Maes\n"
     )
-    dedupe(tmp_path / "people.csv", tmp_path / "out.csv")
+    deduped(tmp_path / "people.csv", tmp_path / "out.csv")
     found = [row["customer_key"] for row in csv.DictReader((tmp_path / "out.csv").read_text().splitlines())]
     assert found == ["1", "1", "3"]
     _, profiles, _ = read_profiles(tmp_path / "people.csv", {"nick": "name", "kin": "name"})
@@ -169,8 +184,12 @@ def test_a_file_is_read_as_other_programs_write_it_and_says_which_lines_are_no_r
         "5;too;many;fields;here;and;there\r\n"
     )
     (tmp_path / "people.csv").write_bytes(text.encode("cp1252"))
-    done = dedupe(tmp_path / "people.csv", tmp_path / "out.csv")
-    assert (done.rows, done.customers, done.problems) == (4, 3, ["line 6: 7 fields where the heading has 6"])
+    done = deduped(tmp_path / "people.csv", tmp_path / "out.csv")
+    assert (len(done.ids), len(done.clusters.members), done.problems) == (
+        4,
+        3,
+        ["line 6: 7 fields where the heading has 6"],
+    )
     _, profiles, _ = read_profiles(tmp_path / "people.csv")
     assert [p.traits.phones for p in profiles] == [()] * 4
     assert [p.source for p in profiles] == [None, None, ("exact", "12"), ("exact", "12")]
@@ -189,7 +208,75 @@ def test_a_file_that_will_not_do(
     tmp_path: Path, rows: list[dict[str, str]], mapping: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        dedupe(write(tmp_path / "in.csv", rows), tmp_path / "out.csv", mapping=mapping)
+        dedupe(write(tmp_path / "in.csv", rows), Options(mapping))
+
+
+PEOPLE = [
+    {"id": "1", "name": "Sofie Goossens", "born": "1980-03-04", "licence": "AB-12 345", "city": "Gent"},
+    {"id": "2", "name": "Goosens, Sofie", "born": "04/03/1980", "licence": "", "city": ""},
+    {"id": "3", "name": "Marie Maes", "born": "19800304", "licence": "ab12345", "city": ""},  # she married
+    {"id": "4", "name": "Sofie Goossens", "born": "1981-07-09", "licence": "", "city": "Gent"},
+    {"id": "5", "name": "Jan Wit", "born": "", "licence": "000000", "city": ""},
+    {"id": "6", "name": "Piet Zwart", "born": "", "licence": "000000", "city": ""},
+]
+
+
+def test_a_date_of_birth_and_ids_of_any_kind_tell_persons(tmp_path: Path) -> None:
+    file = write(tmp_path / "people.csv", PEOPLE)
+    assert dedupe(file, Options(keys=("licence",))).customer_keys() == ["1", "1", "1", "4", "5", "6"]
+    assert dedupe(file).customer_keys() == ["1", "1", "3", "4", "5", "6"]
+    with pytest.raises(ConfigurationError, match="--key passport: the file has id, name"):
+        dedupe(file, Options(keys=("passport",)))
+
+
+def test_a_key_that_many_names_have_is_nobodys_unless_they_are_born_on_one_day(tmp_path: Path) -> None:
+    names = ["Sofie Goossens", "Marie Maes", "Jan Wit", "Piet Zwart"]
+    rows = [{"id": str(n), "name": name, "licence": "AB12345", "born": ""} for n, name in enumerate(names)]
+    file = write(tmp_path / "people.csv", rows)
+    assert len(set(dedupe(file, Options(keys=("licence",))).customer_keys())) == 4
+    file = write(tmp_path / "people.csv", [row | {"born": "1980-03-04"} for row in rows])
+    assert len(set(dedupe(file, Options(keys=("licence",))).customer_keys())) == 1
+
+
+def test_pairs_in_doubt_are_written_answered_and_read_back(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "name": "Maes", "phone": "+32 3 555 01 02", "email": ""},
+        {"id": "b", "name": "Maes Koen", "phone": "+32 3 555 01 02", "email": ""},
+        {"id": "c", "name": "Zuid BV", "phone": "", "email": ""},
+    ]
+    file = write(tmp_path / "in.csv", rows)
+    found = dedupe(file)
+    for name in ("review.csv", "review.xlsx", "review.parquet"):
+        write_reviews(found, tmp_path / name)
+        sheet = open_sheet(str(tmp_path / name))
+        lines = [dict(zip(sheet.header, line.cells, strict=True)) for line in sheet.lines()]
+        assert [(line["one"], line["other"], line["decision"]) for line in lines] == [("a", "b", "")]
+        assert lines[0]["other_says"] == "Maes Koen | +32 3 555 01 02"
+    answers = (tmp_path / "review.csv").read_text()
+    for answer, expected in (("same", ["a", "a", "c"]), ("different", ["a", "b", "c"])):
+        (tmp_path / "answered.csv").write_text(answers.replace("a,b,,", f"a,b,{answer},"))
+        again = dedupe(file, Options(decisions=tmp_path / "answered.csv"))
+        assert again.customer_keys() == expected
+        assert again.clusters.reviews == []
+    assert [step[2].rule for step in explain_rows(dedupe(file, Options(decisions=tmp_path / "review.csv")), "a", "b")]
+    for wrong, message in (("a,b,maybe,", "the answer is same or different"), ("a,x,same,", "no row has the id x")):
+        (tmp_path / "answered.csv").write_text(answers.replace("a,b,,", wrong))
+        with pytest.raises(ConfigurationError, match=message):
+            dedupe(file, Options(decisions=tmp_path / "answered.csv"))
+    (tmp_path / "answered.csv").write_text("one,other\na,b\n")
+    with pytest.raises(ConfigurationError, match="no column decision"):
+        dedupe(file, Options(decisions=tmp_path / "answered.csv"))
+
+
+def test_what_somebody_typed_is_no_formula_in_a_workbook(tmp_path: Path) -> None:
+    rows = [{"id": "=1+1", "name": "=HYPERLINK(1)"}, {"id": "b", "name": "http://noord.be"}]
+    write_customers(dedupe(write(tmp_path / "in.csv", rows)), tmp_path / "out.xlsx")
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "out.xlsx") as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert "<f>" not in sheet
+    assert "=1+1" in sheet
 
 
 # --- found by a review -----------------------------------------------------------------------------------------------
@@ -232,16 +319,16 @@ def test_an_odd_file_names_no_customer_twice(tmp_path: Path) -> None:
         {"id": "1", "name": "Zuid Transport"},
         {"id": "2", "name": "Zuid Transport"},
     ]
-    done = dedupe(write(tmp_path / "in.csv", rows), tmp_path / "out.csv")
+    done = deduped(write(tmp_path / "in.csv", rows), tmp_path / "out.csv")
     with (tmp_path / "out.csv").open() as result:
         keys = [row["customer_key"] for row in csv.DictReader(result)]
-    assert len(set(keys)) == done.customers == 2
+    assert len(set(keys)) == len(done.clusters.members) == 2
     assert keys[1] == keys[2]
     (tmp_path / "bad.parquet").write_bytes(b"no parquet")
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        dedupe(tmp_path / "bad.parquet", tmp_path / "out.csv")
+        dedupe(tmp_path / "bad.parquet")
     with pytest.raises(ConfigurationError, match="cannot be written"):
-        dedupe(tmp_path / "in.csv", tmp_path / "nowhere/out.csv")
+        deduped(tmp_path / "in.csv", tmp_path / "nowhere/out.csv")
 
 
 def test_numbers_with_gaps_are_read_as_people_write_them(tmp_path: Path) -> None:
@@ -257,7 +344,7 @@ def test_numbers_with_gaps_are_read_as_people_write_them(tmp_path: Path) -> None
         }
     )
     pq.write_table(table, tmp_path / "in.parquet")
-    assert dedupe(tmp_path / "in.parquet", tmp_path / "out.csv").customers == 2
+    assert len(deduped(tmp_path / "in.parquet", tmp_path / "out.csv").clusters.members) == 2
     assert (tmp_path / "out.csv").read_text().splitlines()[1].split(",")[:3] == ["1", "1", "vat_id"]
 
 

@@ -16,6 +16,12 @@ def blocking_keys(traits: Traits) -> Iterator[BlockingKey]:
     yield from contact_keys(traits)
     for domain in sorted(traits.domains):
         yield "domain", domain
+    address = traits.address
+    if address is not None and address.street and address.number and not address.is_foreign:
+        initial = max(traits.name.core, key=len)[0] if traits.name is not None else ""
+        yield "house", address.street[:4], address.number, initial
+    if traits.born is not None:
+        yield "born", traits.born
     if traits.name is not None:
         yield "name", traits.name.key
         if traits.address is not None and traits.address.postcode:

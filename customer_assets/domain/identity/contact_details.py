@@ -21,6 +21,7 @@ from customer_assets.domain.wordlists import entries
 PHONE_TAIL = 8  # digits of the end that spellings with and without a country have in common
 _VAT_LABEL = re.compile(r"^(BTW|TVA|VAT|TRN|GSTIN|GST|MWST|UST|KVK|ID|NR|NO)+(?=[A-Z]{0,2}[0-9])")
 _NOISE = re.compile(r"[^0-9A-Z]")
+_NUMBERS = re.compile(r"\d+")
 _POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|\d{4,7})\b")
 _BOX = re.compile(r"\b(?:bus|box|bte|boite|apt|unit|suite|flat)\.?\s*\w+|(?<=\d)\s*/\s*\w+", re.IGNORECASE)
 _NUMBER = re.compile(r"\b(\d+)\s?([a-z])?\b")
@@ -145,6 +146,32 @@ def vat_key(text: str | None, country: str | None) -> tuple[str | None, str | No
     return None, compact[2:] if own else compact
 
 
+@lru_cache(maxsize=65536)
+def birth_date(text: str | None) -> str | None:
+    """A date of birth as its year and then month and day, the smaller first: nobody knows which of the two came first."""
+    if not text:
+        return None
+    found = [part.zfill(2) for part in _NUMBERS.findall(text.partition("T")[0].partition(" 00:")[0])]
+    if len(found) == 1 and len(found[0]) == 8:
+        whole = found[0]
+        found = (
+            [whole[:4], whole[4:6], whole[6:]]
+            if whole[:2] in ("18", "19", "20")
+            else [whole[:2], whole[2:4], whole[4:]]
+        )
+    year = next((part for part in found if len(part) == 4), None)
+    rest = sorted(part for part in found if len(part) == 2)
+    if len(found) != 3 or year is None or len(rest) != 2 or not all(1 <= int(part) <= 31 for part in rest):
+        return None
+    return f"{year}{rest[0]}{rest[1]}"
+
+
+def own_key(text: str | None) -> str | None:
+    """An id of any kind in one spelling; None for a blank or what is one character all along."""
+    found = _NOISE.sub("", text.upper()) if text else ""
+    return found if len(found) >= 4 and len(set(found)) > 1 else None
+
+
 _VAT_COUNTRIES = ("BE", "NL", "IL", "FR", "DE", "LU", "IN", "GB")
 
 
@@ -204,8 +231,37 @@ def same_street(one: Address, other: Address) -> bool:
         return False
     if one.is_foreign != other.is_foreign:
         return bool((one.postcode and other.postcode) or (one.city and one.city == other.city))
-    shorter, longer = sorted((one.street, other.street), key=len)
-    return longer.startswith(shorter[: max(4, len(shorter))]) or OSA.distance(one.street, other.street) <= 2
+    return _is_one_street(one.street, other.street)
+
+
+def is_near(one: Address, other: Address) -> bool:
+    """Whether they are the same house but for a slip in the place: a digit of the postcode, letters of the town."""
+    if not one.street or not other.street or not one.number or one.number != other.number:
+        return False
+    if one.is_foreign != other.is_foreign or not _is_one_street(one.street, other.street):
+        return False
+    is_same_town = bool(one.city) and one.city == other.city
+    is_slip = bool(one.postcode and other.postcode) and OSA.distance(one.postcode, other.postcode) <= 1
+    return is_same_town or is_slip
+
+
+def is_same_street_alone(one: Address, other: Address) -> bool:
+    """Whether they are of one street of one place, where one of them says no number."""
+    if (
+        bool(one.number) == bool(other.number)
+        or one.is_foreign != other.is_foreign
+        or not (one.street and other.street)
+    ):
+        return False
+    is_one_place = (
+        one.postcode == other.postcode if one.postcode and other.postcode else bool(one.city) and one.city == other.city
+    )
+    return is_one_place and _is_one_street(one.street, other.street)
+
+
+def _is_one_street(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    return longer.startswith(shorter[: max(4, len(shorter))]) or OSA.distance(one, other) <= 2
 
 
 def _place(word: str) -> str:

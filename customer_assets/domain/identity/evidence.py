@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,13 @@ from rapidfuzz.distance import OSA
 from customer_assets.domain.country import country_code, country_of_mail
 from customer_assets.domain.identity.contact_details import (
     Address,
+    birth_date,
+    is_near,
     is_role,
+    is_same_street_alone,
     mail_domain,
     mail_keys,
+    own_key,
     parse_address,
     phone_keys,
     phone_tail,
@@ -49,6 +53,9 @@ WEIGHTS = {
     "mail_of_office": 5.0,
     "domain": 3.0,
     "address": 4.5,
+    "address_near": 4.0,
+    "street": 2.5,
+    "part_at_its_house": 1.5,
     "postcode": 1.0,
     "postcode_of_street": 3.0,
     "phone_near": 3.0,
@@ -61,6 +68,11 @@ WEIGHTS = {
     "address_differs": -1.0,
     "country_differs": -3.0,
     "vat_misspelt": 5.0,
+    "born": 7.0,
+    "born_near": 3.0,
+    "born_differs": -5.0,
+    "key_near": 5.0,
+    "key_differs": -4.0,
     "only_of_its_name": 3.0,
     "only_person_of_its_name": 1.5,
 }
@@ -81,6 +93,8 @@ class Traits:
 
     Attributes:
         vat_typo: a VAT id as it was written, where its check digits do not hold.
+        born: date of birth: year, then month and day in either order.
+        keys: other ids of the customer, each with what kind it is.
     """
 
     name: Name | None = None
@@ -89,6 +103,8 @@ class Traits:
     address: Address | None = None
     country: str | None = None
     vat_typo: str | None = None
+    born: str | None = None
+    keys: tuple[tuple[str, str], ...] = ()
 
     @property
     def domains(self) -> set[str]:
@@ -121,7 +137,7 @@ class Profile:
         """Whether it says more than a name."""
         traits = self.traits
         place = traits.address is not None and bool(traits.address.key or traits.address.postcode)
-        return bool(self.source or self.vat or traits.phones or traits.mails or place)
+        return bool(self.source or self.vat or traits.phones or traits.mails or place or traits.born or traits.keys)
 
 
 def profile(
@@ -137,8 +153,10 @@ def profile(
     country: str | None = None,
     source: tuple[str, str] | None = None,
     names_customer: str | None = None,
+    born: str | None = None,
+    keys: Mapping[str, str | None] | None = None,
 ) -> Profile:
-    """A profile of values as people wrote them."""
+    """A profile of values as people wrote them; `keys` are other ids of the customer by their kind."""
     code = country_code(country)
     found_mails = tuple(dict.fromkeys(m for text in mails for m in mail_keys(text)))
     valid, typo = vat_key(vat, code or next(filter(None, map(country_of_mail, found_mails)), None))
@@ -149,6 +167,8 @@ def profile(
         parse_address(address, postcode, city),
         code,
         typo,
+        birth_date(born),
+        tuple((kind, found) for kind, text in (keys or {}).items() if (found := own_key(text)) is not None),
     )
     return Profile(key, traits, source, valid, names_customer)
 
@@ -164,7 +184,7 @@ class Evidence:
     @property
     def score(self) -> float:
         """How sure it is, 0 to 1."""
-        return {"source_id": 1.0, "vat_id": 0.99, "operator": 1.0, "new_customer": 1.0, "equal": 1.0}.get(
+        return {"source_id": 1.0, "vat_id": 0.99, "key": 0.99, "operator": 1.0, "new_customer": 1.0, "equal": 1.0}.get(
             self.rule, round(1 / (1 + 2 ** -(self.weight - ACCEPT + 4)), 4)
         )
 
@@ -199,6 +219,11 @@ def may_be_one(one: Traits, other: Traits) -> bool:
 Parts = list[tuple[str, float]]
 
 
+def _is_person(name: Name | None) -> bool:
+    """Whether nothing in a name says that it is a company's."""
+    return name is not None and not name.trades and not name.forms
+
+
 def _share_all(parts: Parts) -> bool:
     names = {name for name, _ in parts}
     return {"phone", "address"} <= names and not names.isdisjoint(("mail", "mail_of_office"))
@@ -222,6 +247,17 @@ def _parts(one: Traits, other: Traits, shared: Shared, also: Sequence[str]) -> t
         _weigh_mails(add, one, other, shared)
     if one.address is not None and other.address is not None:
         _weigh_addresses(add, one.address, other.address, shared)
+    if (
+        named is Agreement.PART
+        and ("address", WEIGHTS["address"]) in parts
+        and _is_person(one.name)
+        and _is_person(other.name)
+    ):
+        add("part_at_its_house")
+    if one.born and other.born:
+        add("born" if one.born == other.born else "born_near" if _is_near(one.born, other.born) else "born_differs")
+    if one.keys and other.keys:
+        _weigh_keys(add, dict(one.keys), dict(other.keys))
     if one.country and other.country and one.country != other.country:
         add("country_differs")
     for name in also:
@@ -274,6 +310,10 @@ def _weigh_addresses(add: Callable[[str], None], here: Address, there: Address, 
     if same_street(here, there):
         crowded = here.key is not None and shared.addresses[here.key] > 2
         add("address_shared" if crowded else "address")
+    elif is_near(here, there):
+        add("address_near")
+    elif is_same_street_alone(here, there):
+        add("street")
     elif here.postcode and here.postcode == there.postcode:
         # a Dutch or British one is a street, others are a town
         add("postcode" if here.postcode.isdigit() else "postcode_of_street")
@@ -281,6 +321,17 @@ def _weigh_addresses(add: Callable[[str], None], here: Address, there: Address, 
         here.postcode and there.postcode and (here.city != there.city or not here.city)
     ):
         add("address_differs")
+
+
+def _weigh_keys(add: Callable[[str], None], here: Mapping[str, str], there: Mapping[str, str]) -> None:
+    """Ids that are not equal; what equal ones say is certain (`resolution`)."""
+    for kind in here.keys() & there.keys():
+        if here[kind] != there[kind]:
+            add("key_near" if _is_near(here[kind], there[kind]) else "key_differs")
+
+
+def _is_near(one: str, other: str) -> bool:
+    return OSA.distance(one, other, score_cutoff=1) <= 1
 
 
 def differ(one: str, other: str) -> bool:

@@ -21,7 +21,7 @@ FEWEST_STRANGERS = 0.02  # of any name, however rare its words are here
 MOST_FOR_A_VALUE, LEAST_FOR_A_VALUE = 50.0, 0.02  # what one value that agrees, or does not, may weigh
 MOST_CUSTOMERS = 200  # of one name that are weighed against each other
 _PLACE = ("postcode", "city")  # two ways to say one thing: they count once
-_FIELDS = ("phone", "mail", "street", "country", "source", "vat", *_PLACE)
+_FIELDS = ("phone", "mail", "street", "country", "source", "vat", "born", "key", *_PLACE)
 
 
 @dataclass
@@ -140,6 +140,8 @@ def _values(profile: Profile) -> Iterable[tuple[str, tuple[str, ...]]]:
         ("mail", traits.mails),
         ("street", (f"{place.street} {place.number}",) if place and place.street else ()),
         ("vat", (profile.vat,) if profile.vat else ()),
+        ("born", (traits.born,) if traits.born else ()),
+        ("key", tuple(" ".join(key) for key in traits.keys)),
         ("postcode", (place.postcode,) if place and place.postcode else ()),
         ("city", (place.city,) if place and place.city else ()),
         ("country", (traits.country,) if traits.country else ()),

@@ -42,6 +42,7 @@ LARGEST_BLOCK = 60  # of what shares a value; more of them share it by accident
 NEW_CUSTOMER = Evidence("new_customer", 0.0)  # the weakest: said only where nothing else ties a record
 SOURCE_ID = Evidence("source_id", 99.0)
 VAT_ID = Evidence("vat_id", 98.0)
+KEY = Evidence("key", 97.0)
 EQUAL = Evidence("equal", 1.0)
 OPERATOR = Evidence("operator", 100.0)
 
@@ -213,7 +214,7 @@ class _Resolution:
         for named_after, row in self.named:
             if named_after in self.naming:
                 self._join(row, self.naming[named_after], NEW_CUSTOMER)
-        for certain, groups in ((SOURCE_ID, self._by_source()), (VAT_ID, self._by_vat())):
+        for certain, groups in ((SOURCE_ID, self._by_source()), (VAT_ID, self._by_vat()), (KEY, self._by_key())):
             for group in groups:
                 self._join_group(group, certain)
         self._join_all(self._weighed(self._guarded_pairs))
@@ -375,6 +376,21 @@ class _Resolution:
             if not self._carries_many_names(groups[vat]):
                 yield groups[vat]
 
+    def _by_key(self) -> Iterator[list[int]]:
+        """Nodes of one other id, unless it carries many names: then those that are born on one day, too."""
+        groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for number, node in enumerate(self.nodes):
+            for key in node.traits.keys:
+                groups[key].append(number)
+        for key in sorted(groups):
+            if not self._carries_many_names(groups[key]):
+                yield groups[key]
+                continue
+            born: dict[str, list[int]] = defaultdict(list)
+            for number in groups[key]:
+                born[self.nodes[number].traits.born or ""].append(number)
+            yield from (born[day] for day in sorted(born) if day)
+
     def _carries_many_names(self, numbers: Sequence[int]) -> bool:
         names = {name for number in numbers if (name := self.nodes[number].traits.name)}
         return len(name_groups(names)) >= MOST_NAMES
@@ -512,4 +528,6 @@ def _summed(members: Sequence[Traits]) -> Traits:
             next((m.address for m in members if m.address is not None), None),
         ),
         country=next((m.country for m in members if m.country), None),
+        born=next((m.born for m in members if m.born), None),
+        keys=tuple(dict(key for m in members for key in m.keys).items()),
     )

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from customer_assets.domain.files.columns import cell_text, identifier
-from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Profile, profile
-from customer_assets.domain.identity.resolution import Clusters, resolve
+from customer_assets.domain.identity.evidence import (
+    ACCEPT,
+    REVIEW,
+    Evidence,
+    Key,
+    Profile,
+    Shared,
+    profile,
+    weigh_profiles,
+)
+from customer_assets.domain.identity.resolution import Clusters, Decisions, resolve
 from customer_assets.errors import ConfigurationError
-from customer_assets.pipeline.files import open_sheet
+from customer_assets.pipeline.files import open_sheet, write_sheet
 from customer_assets.pipeline.identity.collector import collector_held
 
 # What a column may be called, besides the names of legacy_invoices.
@@ -29,7 +37,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "postcode": ("postcode", "zip", "zipcode", "zip_code"),
     "city": ("city", "town", "suburb"),
     "country": ("customer_country", "country"),
+    "date_of_birth": ("date_of_birth", "birth_date", "birthdate", "dob", "born"),
 }
+_KEY = "key "  # before the name of a column that holds an id of its own kind
 # What a spreadsheet may have taken for a number.
 NUMBERED = ("id", "source_customer_id", "phone", "vat", "postcode")
 # What a value may be spread over, in the order in which it is read.
@@ -39,46 +49,77 @@ PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
+ANSWERS = frozenset(("same", "different"))
+REVIEW_COLUMNS = ("one", "other", "decision", "weight", "reasons", "one_says", "other_says")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a file is to be read and resolved.
+
+    Attributes:
+        mapping: column of the file -> what it is here; several of one are joined with a space.
+        keys: columns that hold ids of customers of any kind: who shares one is one customer.
+        accept, review: thresholds.
+        decisions: file of answered pairs, as `write_reviews` writes it.
+    """
+
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    keys: Sequence[str] = ()
+    accept: float = ACCEPT
+    review: float = REVIEW
+    decisions: Path | None = None
+
+
 @dataclass(frozen=True)
 class Deduped:
-    """What a file gave: rows read, customers found, pairs for a person to decide, seconds, and lines that are no rows."""
+    """A file whose customers were found.
 
-    rows: int
-    customers: int
-    reviews: int
-    seconds: float
+    Attributes:
+        ids: id of each row.
+        profiles: what each says.
+        clusters: the customers.
+        problems: lines that are no rows.
+        said: what each row says, for people.
+        seconds: it took.
+    """
+
+    ids: list[str]
+    profiles: list[Profile]
+    clusters: Clusters
     problems: list[str]
+    said: list[str]
+    seconds: float
+
+    def customer_keys(self) -> list[str]:
+        """The customer of each row: the id of its first row; where rows share an id, with the number of the row."""
+        doubled = {key for key, count in Counter(p.key[1] for p in self.profiles).items() if count > 1}
+        of = (self.clusters.of[one.key] for one in self.profiles)
+        return [f"{name}#{int(order)}" if name in doubled else name for _, name, order in of]
 
 
-def dedupe(
-    path: Path,
-    out: Path,
-    *,
-    mapping: Mapping[str, str] | None = None,
-    accept: float = ACCEPT,
-    review: float = REVIEW,
-) -> Deduped:
-    """Read a file, and write for each of its rows which customer it is of.
+def dedupe(path: Path, options: Options | None = None, *, progress: Callable[[str], None] | None = None) -> Deduped:
+    """Read a file, and find which rows of it are of one customer.
 
     Args:
-        path: the file; its columns as in COLUMNS, others by `mapping`.
-        out: CSV with the columns id, customer_key, rule, score.
-        mapping: column of the file -> what it is here; several of one are joined with a space.
-        accept, review: thresholds.
+        path: the file; its columns as in COLUMNS, others by the options' mapping.
+        options: how.
+        progress: told what is being done.
 
     Raises:
         ConfigurationError: the file cannot be read, or has no id or nothing to compare; the message names its columns.
     """
+    options, tell = options or Options(), progress or (lambda _: None)
     started = time.monotonic()
     with collector_held():
-        ids, profiles, problems = read_profiles(path, mapping)
-        clusters = resolve(profiles, accept=accept, review=review, is_all=True)
-    try:
-        _write(out, ids, profiles, clusters)
-    except OSError as error:
-        raise ConfigurationError(f"--out {out} cannot be written: {error.strerror}") from None
+        cells, problems = _read(path, options)
+        tell(f"{len(cells['id']):,} rows read in {time.monotonic() - started:.1f} s")
+        profiles = [_profile(number, row, options.keys) for number, row in enumerate(_rows(cells, options.keys))]
+        tell(f"taken apart in {time.monotonic() - started:.1f} s; now they are compared")
+        decisions = _decisions(options.decisions, cells["id"], profiles) if options.decisions else Decisions()
+        clusters = resolve(profiles, accept=options.accept, review=options.review, decisions=decisions, is_all=True)
     seconds = time.monotonic() - started
-    return Deduped(len(profiles), len(clusters.members), len(clusters.reviews), seconds, problems)
+    return Deduped(cells["id"], profiles, clusters, problems, _said(cells), seconds)
 
 
 def read_profiles(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[list[str], list[Profile], list[str]]:
@@ -87,33 +128,86 @@ def read_profiles(path: Path, mapping: Mapping[str, str] | None = None) -> tuple
     Raises:
         ConfigurationError: as `dedupe`.
     """
-    cells, problems = _read(path, mapping or {})
-    return cells["id"], [_profile(number, row) for number, row in enumerate(_rows(cells))], problems
+    cells, problems = _read(path, Options(mapping or {}))
+    return cells["id"], [_profile(number, row, ()) for number, row in enumerate(_rows(cells, ()))], problems
 
 
-def _write(out: Path, ids: list[str], profiles: list[Profile], clusters: Clusters) -> None:
-    doubled = {key for key, count in Counter(p.key[1] for p in profiles).items() if count > 1}
-    part = out.with_name(out.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "customer_key", "rule", "score"])
-        for own_id, row_profile in zip(ids, profiles, strict=True):
-            _, name, order = clusters.of[row_profile.key]
-            evidence = clusters.rule.get(row_profile.key)
-            # where rows share an id, the id alone would name two customers
-            customer = f"{name}#{int(order)}" if name in doubled else name
-            rule, score = (evidence.rule, evidence.score) if evidence else ("alone", 1.0)
-            writer.writerow([own_id, customer, rule, score])
-    part.replace(out)
+def write_customers(found: Deduped, out: Path) -> None:
+    """Write id, customer_key, rule, score of each row; the suffix says the format.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    rows = []
+    for own_id, one, customer in zip(found.ids, found.profiles, found.customer_keys(), strict=True):
+        evidence = found.clusters.rule.get(one.key)
+        rule, score = (evidence.rule, evidence.score) if evidence else ("alone", 1.0)
+        rows.append((own_id, customer, rule, score))
+    write_sheet(out, ("id", "customer_key", "rule", "score"), rows)
+
+
+def write_reviews(found: Deduped, out: Path) -> None:
+    """Write the pairs in doubt, the surest first, with a column for the answer: same or different.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    numbers = {one.key: number for number, one in enumerate(found.profiles)}
+    rows = []
+    for review in found.clusters.reviews:
+        one, other = numbers[review.one], numbers[review.other]
+        reasons = ", ".join(f"{name} {weight:+g}" for name, weight in review.evidence.parts)
+        pair = (found.ids[one], found.ids[other], "", review.evidence.weight, reasons)
+        rows.append((*pair, found.said[one], found.said[other]))
+    write_sheet(out, REVIEW_COLUMNS, rows)
+
+
+def explain_rows(found: Deduped, one: str, other: str) -> list[tuple[str, str, Evidence]]:
+    """Why two rows are of one customer: the accepted evidence from one to the other; where they are not, what there is.
+
+    Raises:
+        ConfigurationError: no row has one of the ids.
+    """
+    numbers = {own_id: number for number, own_id in reversed(list(enumerate(found.ids)))}
+    if missing := [name for name in (one, other) if name not in numbers]:
+        raise ConfigurationError(f"--explain {missing[0]}: no row has this id")
+    first, second = (found.profiles[numbers[name]] for name in (one, other))
+    ids = dict(zip((p.key for p in found.profiles), found.ids, strict=True))
+    path = found.clusters.path(first.key, second.key)
+    if path:
+        return [(ids[edge.one], ids[edge.other], edge.evidence) for edge in path]
+    return [(one, other, weigh_profiles(first, second, Shared.of([p.traits for p in found.profiles])))]
+
+
+def _decisions(path: Path, ids: Sequence[str], profiles: Sequence[Profile]) -> Decisions:
+    """Answered pairs of a file: columns one, other, decision (same or different; blank: not answered)."""
+    keys = {own_id: one.key for own_id, one in reversed(list(zip(ids, profiles, strict=True)))}
+    sheet = open_sheet(str(path))
+    if lacking := [name for name in REVIEW_COLUMNS[:3] if name not in sheet.header]:
+        raise ConfigurationError(f"{path}: no column {lacking[0]}; it is a file as --review writes it, answered")
+    at = [sheet.header.index(name) for name in REVIEW_COLUMNS[:3]]
+    pairs: dict[str, set[tuple[Key, Key]]] = {answer: set() for answer in ANSWERS}
+    for line in sheet.lines():
+        if line.problem is not None:
+            raise ConfigurationError(f"{path}: {line.problem}")
+        one, other, decision = ((cell_text(line.cells[place]) or "") for place in at)
+        if not decision:
+            continue
+        if decision.casefold() not in ANSWERS:
+            raise ConfigurationError(f"{path}: line {line.number}: {decision}: the answer is same or different")
+        if missing := [name for name in (one, other) if name not in keys]:
+            raise ConfigurationError(f"{path}: line {line.number}: no row has the id {missing[0]}")
+        pairs[decision.casefold()].add((min(keys[one], keys[other]), max(keys[one], keys[other])))
+    return Decisions(frozenset(pairs["same"]), frozenset(pairs["different"]))
 
 
 Cells = dict[str, list[str]]  # our name of a column -> its cells as text, blank where there is none
 
 
-def _read(path: Path, mapping: Mapping[str, str]) -> tuple[Cells, list[str]]:
+def _read(path: Path, options: Options) -> tuple[Cells, list[str]]:
     """The cells that say something, and the lines that are no rows."""
     sheet = open_sheet(str(path))
-    of = _columns(sheet.header, mapping)
+    of = _columns(sheet.header, options.mapping, options.keys)
     cells: Cells = {ours: [] for ours in of}
     targets = [
         (ours, cells[ours], [sheet.header.index(name) for name in theirs], dict[str, str]())
@@ -140,17 +234,18 @@ def _plain(cell: str, column: str) -> str:
     """A cell as it was before a spreadsheet had it; blank where it says nothing."""
     text = cell_text(cell) or ""
     try:
-        plain = identifier(text) if column in NUMBERED else text
+        plain = identifier(text) if column in NUMBERED or column.startswith(_KEY) else text
     except ValueError:
         return ""
     return "" if plain == "0" and column == "source_customer_id" else plain
 
 
-def _columns(columns: list[str], mapping: Mapping[str, str]) -> dict[str, list[str]]:
+def _columns(columns: list[str], mapping: Mapping[str, str], keys: Sequence[str]) -> dict[str, list[str]]:
     """What each of our columns is called in the file; several, where it is spread over them."""
-    unknown = [old for old in mapping if old not in columns]
-    if unknown:
+    if unknown := [old for old in mapping if old not in columns]:
         raise ConfigurationError(f"--map {unknown[0]}=...: the file has {', '.join(columns)}")
+    if unknown := [key for key in keys if key not in columns]:
+        raise ConfigurationError(f"--key {unknown[0]}: the file has {', '.join(columns)}")
     named = {column.strip().casefold(): column for column in columns}
     of = {ours: [found] for ours, names in COLUMNS.items() if (found := _first_of(names, named))}
     for ours, parts in PARTS.items():
@@ -168,7 +263,8 @@ def _columns(columns: list[str], mapping: Mapping[str, str]) -> dict[str, list[s
         raise ConfigurationError(
             f"no column is the id of a row; name it with --map COLUMN=id; the file has {', '.join(columns)}"
         )
-    if not of.keys() & {"name", "phone", "email", "vat", "address"}:
+    of |= {_KEY + key: [key] for key in keys}
+    if not keys and not of.keys() & {"name", "phone", "email", "vat", "address"}:
         raise ConfigurationError(f"nothing to compare; name columns with --map; the file has {', '.join(columns)}")
     return of
 
@@ -177,14 +273,20 @@ def _first_of(names: Iterable[str], named: Mapping[str, str]) -> str | None:
     return next((named[name] for name in names if name in named), None)
 
 
-def _rows(cells: Cells) -> Iterator[tuple[str, ...]]:
-    """The file's rows, with the columns of COLUMNS in their order."""
+def _rows(cells: Cells, keys: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The file's rows, with the columns of COLUMNS in their order, and then its keys."""
     blank = [""] * len(cells["id"])
-    return zip(*(cells.get(column, blank) for column in COLUMNS), strict=True)
+    return zip(*(cells.get(column, blank) for column in (*COLUMNS, *(_KEY + key for key in keys))), strict=True)
 
 
-def _profile(number: int, row: tuple[str, ...]) -> Profile:
-    own_id, system, source_id, name, phone, email, vat, address, postcode, city, country = row
+def _said(cells: Cells) -> list[str]:
+    """What rows say, each in one line."""
+    shown = [column for column in cells if column not in ("id", "source_system", "source_customer_id")]
+    return [" | ".join(filter(None, row)) for row in zip(*(cells[column] for column in shown), strict=True)]
+
+
+def _profile(number: int, row: tuple[str, ...], keys: Sequence[str]) -> Profile:
+    own_id, system, source_id, name, phone, email, vat, address, postcode, city, country, born, *own_keys = row
     # the id first, so that a customer's key does not depend on the order of the rows; the number tells doubled ids apart
     return profile(
         ("row", own_id or f"row {number}", f"{number:09d}"),
@@ -197,4 +299,6 @@ def _profile(number: int, row: tuple[str, ...]) -> Profile:
         city=city or None,
         country=country or None,
         source=(system, source_id) if source_id else None,
+        born=born or None,
+        keys=dict(zip(keys, own_keys, strict=True)) if keys else None,
     )
