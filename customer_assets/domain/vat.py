@@ -151,3 +151,10 @@ def _module(code: str):  # type: ignore[no-untyped-def]
 
     special = {"IL": "hp", "IN": "gstin", "CH": "uid"}
     return get_cc_module(code.lower(), special.get(code, "vat"))
+
+
+def is_luhn(digits: str) -> bool:
+    """Whether the last digit is the check digit of the others by Luhn's rule."""
+    from stdnum.luhn import is_valid
+
+    return bool(is_valid(digits))

@@ -249,6 +249,11 @@ def hold_presence(connection: Connection, key: int) -> None:
     connection.execute("select pg_advisory_lock_shared(%s)", [key])
 
 
+def leave_presence(connection: Connection, key: int) -> None:
+    """Say that it is done; that the connection closes, the server notices a moment later."""
+    connection.execute("select pg_advisory_unlock_shared(%s)", [key])
+
+
 def is_present(connection: Connection, key: int) -> bool:
     """Whether a living connection said so."""
     return _is_present(connection, key, besides=0)

@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from customer_assets.store.database import Connection, connect, hold_presence, is_present, is_present_elsewhere
+from customer_assets.store.database import (
+    Connection,
+    connect,
+    hold_presence,
+    is_present,
+    is_present_elsewhere,
+    leave_presence,
+)
 
 
 @contextmanager
@@ -23,8 +30,10 @@ def living(url: str, run_id: str) -> Iterator[None]:
             yield
         finally:
             # before the lock is gone: what ends in order is never taken for lost; the last of its processes says so
-            if not connection.closed and not connection.broken and not is_present_elsewhere(connection, _key(run_id)):
-                forget_runs(connection, [run_id])
+            if not connection.closed and not connection.broken:
+                if not is_present_elsewhere(connection, _key(run_id)):
+                    forget_runs(connection, [run_id])
+                leave_presence(connection, _key(run_id))
 
 
 def living_runs(connection: Connection) -> list[dict[str, Any]]:

@@ -15,15 +15,23 @@ from customer_assets.domain.country import country_code
 from customer_assets.domain.identity.names import fold, is_latin
 from customer_assets.domain.mail import addresses_in
 from customer_assets.domain.phone import numbers_in, possible_e164
-from customer_assets.domain.vat import PREFIXES, valid_vat
+from customer_assets.domain.vat import PREFIXES, is_luhn, valid_vat
 from customer_assets.domain.wordlists import entries
 
 PHONE_TAIL = 8  # digits of the end that spellings with and without a country have in common
 _VAT_LABEL = re.compile(r"^(BTW|TVA|VAT|TRN|GSTIN|GST|MWST|UST|KVK|ID|NR|NO)+(?=[A-Z]{0,2}[0-9])")
 _NOISE = re.compile(r"[^0-9A-Z]")
 _NUMBERS = re.compile(r"\d+")
-_POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|\d{4,7})\b")
-_BOX = re.compile(r"\b(?:bus|box|bte|boite|apt|unit|suite|flat)\.?\s*\w+|(?<=\d)\s*/\s*\w+", re.IGNORECASE)
+_POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}|\d{2}-\d{3}|\d{4,7})\b")
+_POST_OFFICE_BOX = re.compile(r"\bp\.?\s?o\.?\s?box\s*(\d+)")
+_BOX = re.compile(
+    r"\bp\.?\s?o\.?\s?box\s*\d+"
+    r"|\b(?:bus|box|bte|bo[iî]te|app?t?|apartment|unit|suite|flat|office|shop|floor|room|b[aâ]t|whg|wohnung|lokal|lok|interno)"
+    r"\b\.?\s*(?:nr\.?\s*)?\d\w*"
+    r"|(?<=\d)\s*/\s*\w+",
+    re.IGNORECASE,
+)
+_LETTER_OR_DIGIT = re.compile(r"\w")
 _NUMBER = re.compile(r"\b(\d+)\s?([a-z])?\b")
 _CITIES = frozenset({"dubai", "luxembourg", "luxemburg", "singapore", "monaco"})  # that are also taken for a country
 _LETTERS = re.compile(r"[a-z]+")
@@ -142,7 +150,9 @@ def vat_key(text: str | None, country: str | None) -> tuple[str | None, str | No
         candidates = [country] if country in _VAT_COUNTRIES else [country, *_VAT_COUNTRIES]
     for candidate in dict.fromkeys(candidates):
         if candidate and (found := valid_vat(compact, candidate)):
-            return f"{candidate if candidate in (own, country) else ''}:{found[2:]}", None
+            return f"{candidate if candidate in (own, country) else ''}:{_register_number(candidate, found[2:])}", None
+    if country == "FR" and len(compact) == 9 and compact.isdigit() and is_luhn(compact):
+        return f"FR:{compact}", None  # the number of the company, without the key before it
     return None, compact[2:] if own else compact
 
 
@@ -172,36 +182,38 @@ def own_key(text: str | None) -> str | None:
     return found if len(found) >= 4 and len(set(found)) > 1 else None
 
 
+def _register_number(country: str, number: str) -> str:
+    """A valid id as people write it without its country: a French one is the company's number behind a key."""
+    return number[-9:] if country == "FR" else number.lstrip("0")
+
+
 _VAT_COUNTRIES = ("BE", "NL", "IL", "FR", "DE", "LU", "IN", "GB")
 
 
 @lru_cache(maxsize=262144)
 def parse_address(text: str | None, postcode: str | None = None, city: str | None = None) -> Address | None:
     """Take an address apart: one free text, or a street with its postcode and city beside it."""
-    street_part, city_part, code = "", city or "", (postcode or "").replace(" ", "").upper()
+    city_part, code = city or "", (postcode or "").replace(" ", "").upper()
+    parts: list[str] = []
     for part in (text or "").split(","):
-        clean = part.strip()
-        if not clean or (country_code(clean) and clean.casefold() not in _CITIES):
-            continue
+        clean = _BOX.sub(" ", part).strip()
+        if not _LETTER_OR_DIGIT.search(clean) or (country_code(clean) and clean.casefold() not in _CITIES):
+            continue  # "Suite 2" alone is no street
         found = _POSTCODE.findall(clean.upper())
-        if (
-            found
-            and not postcode
-            and not code
-            and (len(found[-1]) > 3)
-            and not _is_street(clean, found[-1], street_part)
-        ):
+        if found and not postcode and not code and len(found[-1]) > 3 and not _is_street(clean, found[-1], bool(parts)):
             code = found[-1].replace(" ", "")
             rest = re.sub(re.escape(found[-1]), " ", clean, flags=re.IGNORECASE)
             city_part = city_part or rest
-        elif not street_part:
-            street_part = clean
-        elif not city_part:
-            city_part = clean
+        else:
+            parts.append(clean)
+    if not city_part.strip() and len(parts) > 1:
+        city_part = parts.pop()
+    # a house has its number on the street; the name of its building has none
+    street_part = next((part for part in parts if any(map(str.isdigit, part))), parts[0] if parts else "")
     if street_part and not (city_part or code) and not any(map(str.isdigit, street_part)):
         street_part, city_part = "", street_part  # a place alone
-    street = fold(_BOX.sub(" ", street_part))
-    number = _NUMBER.search(street)
+    street = fold(street_part)
+    number = _NUMBER.search(street) or _POST_OFFICE_BOX.search((text or "").casefold())
     words = [word for word in _LETTERS.findall(street) if word not in _street_types()]
     joined = "".join(words)
     for ending in ("straat", "str", "steenweg", "laan"):
@@ -216,9 +228,9 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
     return Address(joined, number.group(1) if number else "", code, place, not is_latin(street_part))
 
 
-def _is_street(part: str, number: str, street_part: str) -> bool:
+def _is_street(part: str, number: str, has_street: bool) -> bool:
     """Whether a four-digit number is a house number: the part has words and no street was seen, and it ends with it."""
-    return not street_part and part.rstrip().endswith(number) and len(number) == 4 and not part.startswith(number)
+    return not has_street and part.rstrip().endswith(number) and len(number) == 4 and not part.startswith(number)
 
 
 def same_street(one: Address, other: Address) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import log2, prod
 
 from customer_assets.domain.identity.contact_details import phone_tail
-from customer_assets.domain.identity.evidence import ACCEPT, Evidence, Profile, Shared
+from customer_assets.domain.identity.evidence import ACCEPT, Evidence, Profile
 from customer_assets.domain.identity.names import Name
 
 SURE = 0.95  # odds from which such a cluster is joined
@@ -31,9 +31,11 @@ class Said:
     Attributes:
         rows: how many there are.
         values: by field: value -> rows that say it.
+        names: its names.
     """
 
     rows: int = 0
+    names: set[Name] = field(default_factory=set)
     values: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in _FIELDS})
 
     @property
@@ -41,14 +43,16 @@ class Said:
         """Whether it says more than a name and a country."""
         return any(values for name, values in self.values.items() if name != "country")
 
-    @property
-    def is_lone(self) -> bool:
-        """Whether it says a name and at most a town."""
-        return not any(values for name, values in self.values.items() if name not in ("country", *_PLACE))
+    def is_lone(self, *, placed: bool) -> bool:
+        """Whether it says a name, and nothing else but a town, or not even that."""
+        said = {name for name, values in self.values.items() if values} - {"country"}
+        return said <= set(_PLACE) and bool(said) == placed
 
     def add(self, profile: Profile, rows: int) -> None:
         """Add so many rows that say the same."""
         self.rows += rows
+        if profile.traits.name is not None:
+            self.names.add(profile.traits.name)
         for name, values in _values(profile):
             for value in values:
                 self.values[name][value] += rows
@@ -59,31 +63,40 @@ class Everybody:
     """What everybody says, for comparison.
 
     Attributes:
-        shared: in how many names each word is.
-        names: how many names there are.
+        words: in the names of how many customers each word is, trades too.
+        customers: how many there are.
         places: postcode or city -> share of the rows that say it.
         mean_rows: rows of a customer.
     """
 
-    shared: Shared
-    names: int
+    words: Mapping[str, int]
+    customers: int
     places: Mapping[str, float]
     mean_rows: float
 
     @classmethod
-    def of(cls, shared: Shared, said: Collection[Said], names: Collection[Name]) -> Everybody:
-        """Count over all clusters."""
+    def of(cls, said: Collection[Said]) -> Everybody:
+        """Count over all clusters; those that say nothing but a name are nobody's yet."""
+        customers = [one for one in said if one.says_something]
+        words: Counter[str] = Counter()
+        for one in customers:
+            words.update({word for name in one.names for word in _words(name)})
         rows = sum(one.rows for one in said) or 1
         places: Counter[str] = Counter()
         for one in said:
             for name in _PLACE:
                 places.update(one.values[name])
-        return cls(shared, len(names), {place: n / rows for place, n in places.items()}, rows / (len(said) or 1))
+        shares = {place: n / rows for place, n in places.items()}
+        return cls(words, len(customers) or 1, shares, sum(one.rows for one in customers) / (len(customers) or 1))
 
     def strangers(self, name: Name) -> float:
         """How many customers of a name one would expect besides those that are known, by its words."""
-        shares = (self.shared.words[word] / self.names for word in name.core)
-        return max(FEWEST_STRANGERS, self.names * prod(shares))
+        shares = (self.words.get(word, 0) / self.customers for word in _words(name))
+        return max(FEWEST_STRANGERS, self.customers * prod(shares))
+
+
+def _words(name: Name) -> list[str]:
+    return [*name.core, *(f"~{trade}" for trade in name.trades)]
 
 
 def whose(name: Name, lone: Said, customers: Sequence[Said], everybody: Everybody) -> tuple[int, Evidence] | None:

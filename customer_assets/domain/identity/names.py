@@ -40,13 +40,42 @@ _SOUNDS = (
 _BONES = str.maketrans(
     {**dict.fromkeys("aeiouywvh", ""), "q": "k", "c": "k", "f": "p", "j": "g", "b": "b", "g": "g", "x": "ks"}
 )
+_HEARD = (
+    ("sch", "s"),
+    ("ch", "k"),
+    ("ck", "k"),
+    ("cq", "k"),
+    ("ce", "se"),
+    ("ci", "si"),
+    ("cy", "si"),
+    ("c", "k"),
+    ("q", "k"),
+    ("ph", "f"),
+    ("th", "t"),
+    ("x", "ks"),
+    ("z", "s"),
+    ("oe", "u"),
+    ("ou", "u"),
+    ("ij", "i"),
+    ("ie", "i"),
+    ("ee", "i"),
+    ("y", "i"),
+    ("v", "f"),
+)
 # Trades of a family's head: a company that has one and a company of that name that has none are two companies.
 _FAMILY_TRADES = frozenset({"holding", "group", "investments", "international", "management", "estate", "rental"})
+_SHORTEST_ABBREVIATION = 3  # of a trade
 _DIGITS = re.compile(r"\d+")
 _ROMAN = frozenset(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"])
 _NUMERALS = frozenset(word for word in _ROMAN if len(word) > 1)  # one letter may be an initial
 _FEMININE = frozenset({"e", "a", "le", "ne", "te", "ine", "elle", "ette", "ina"})
 _GENERATIONS = {**dict.fromkeys(("jr", "jnr", "junior"), "jr"), **dict.fromkeys(("sr", "snr", "senior"), "sr")}
+_CUT = 20  # letters of a name of which an old program may have cut off the rest
+_SCANNED = str.maketrans("013568", "olesgb")  # digits that a scanner reads for letters
+_SCANNED_WORD = re.compile(
+    r"(?=(?:[^0-9]*[0-9]){1,2}[^0-9]*$)(?=(?:[^a-z]*[a-z]){4})(?:[a-z]*[013568](?=[a-z])){1,2}[a-z]+"
+)
+_TORN = (("rn", "m"), ("cl", "d"), ("vv", "w"))  # letters that a scanner reads for others
 _LATIN_WORD = re.compile(r"[a-z]{3,}")
 _LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
 _RUNS = re.compile(r"[\x00-\u024f\u2000-\u206f]+|[^\x00-\u024f\u2000-\u206f]+")
@@ -117,7 +146,7 @@ def parse_name(text: str | None) -> Name | None:
         return None
     if "&" in text and ";" in text:
         text = unescape(text)  # copied out of a web page
-    words = _words(text)
+    words = [word.translate(_SCANNED) if _SCANNED_WORD.fullmatch(word) else word for word in _words(text)]
     if not words or "".join(words) in _placeholders():
         return None
     forms, rest = _without_forms(words)
@@ -228,6 +257,8 @@ def numbers_of(name: Name) -> frozenset[str]:
 
 
 def _slipped(one: str, other: str) -> bool:
+    if len(one) >= _CUT and len(other) >= _CUT and (one.startswith(other) or other.startswith(one)):
+        return True  # cut off by a field that was too short
     return one == other or (len(one) >= 8 and abs(len(one) - len(other)) <= 1 and OSA.distance(one, other) <= 1)
 
 
@@ -269,7 +300,26 @@ def _alike(one: str, other: str, *, foreign: bool) -> bool:
         return longer.startswith(shorter)
     if len(shorter) >= 4 and OSA.distance(one, other) <= (2 if len(shorter) >= 8 else 1):
         return True
+    if len(shorter) >= 4 and _torn(one) == _torn(other):
+        return True
+    if len(shorter) >= 3 and _sound(one) == _sound(other):
+        return True
     return foreign and not bones(one).isdisjoint(bones(other))
+
+
+@lru_cache(maxsize=131072)
+def _sound(word: str) -> str:
+    """A word as it is heard: who takes a name on the phone writes Jerun for Jeroen, Luk for Luc."""
+    for written, heard in _HEARD:
+        word = word.replace(written, heard)
+    word = _single(word)
+    return word[:-1] if len(word) > 4 and word[-1] == "e" else word
+
+
+def _torn(word: str) -> str:
+    for letters, letter in _TORN:
+        word = word.replace(letters, letter)
+    return word
 
 
 @lru_cache(maxsize=131072)
@@ -315,6 +365,8 @@ def _without_forms(words: list[str]) -> tuple[set[str], list[str]]:
     rest: list[str] = []
     number = 0
     while number < len(words):
+        if words[number] not in known and words[number][-1:].isalpha() and words[number].translate(_SCANNED) in known:
+            words = [*words[:number], words[number].translate(_SCANNED), *words[number + 1 :]]  # 8v
         for form in known.get(words[number], ()):
             if words[number : number + len(form)] == form:
                 forms.add("".join(form))
@@ -345,10 +397,10 @@ def _trade(word: str) -> str | None:
 
 @cache
 def _beginnings_of_trades() -> dict[str, set[str]]:
-    """Abbreviations of three letters and more -> the trades that begin so."""
+    """Abbreviations -> the trades that begin so."""
     known: dict[str, set[str]] = {}
     for word, trade in _trades().items():
-        for length in range(3, len(word)) if word[0] != _OTHER else ():
+        for length in range(_SHORTEST_ABBREVIATION, len(word)) if word[0] != _OTHER else ():
             known.setdefault(word[:length], set()).add(trade)
     return known
 

@@ -33,10 +33,11 @@ from customer_assets.domain.identity.evidence import (
     weigh_profiles,
 )
 from customer_assets.domain.identity.lone_names import MOST_CUSTOMERS, Everybody, Said, whose
-from customer_assets.domain.identity.names import Name
+from customer_assets.domain.identity.ties import tied_parts
 from customer_assets.domain.identity.union_find import UnionFind
 
 MOST_OF_A_NAME = 11  # clusters that are compared; an incremental resolution sees twelve customers of a name for certain
+MOST_OF_A_VAT_ID = 2 / 3  # share of its rows: of one customer, what else stands under the id is a way to write it
 LARGEST_BLOCK = 60  # of what shares a value; more of them share it by accident
 
 NEW_CUSTOMER = Evidence("new_customer", 0.0)  # the weakest: said only where nothing else ties a record
@@ -216,14 +217,16 @@ class _Resolution:
                 self._join(row, self.naming[named_after], NEW_CUSTOMER)
         for certain, groups in ((SOURCE_ID, self._by_source()), (VAT_ID, self._by_vat()), (KEY, self._by_key())):
             for group in groups:
-                self._join_group(group, certain)
+                for part in self._of_one_customer(group, certain):
+                    self._join_group(part, certain)
         self._join_all(self._weighed(self._guarded_pairs))
         weighed = self._weighed(self._pairs)
         self._join_all(weighed)
         alone = self._only_of_their_names()
         self._join_all(alone)
         if is_all:
-            self._join_likeliest()
+            self._join_likeliest(placed=True)  # those that say a town make it plain whose the others are
+            self._join_likeliest(placed=False)
         doubtful = [found for found in (*weighed, *alone) if self.review <= found[0].weight < self.accept]
         return self._clusters(sorted(doubtful, key=_best_first))
 
@@ -324,31 +327,30 @@ class _Resolution:
                 found += fitting
         return found
 
-    def _join_likeliest(self) -> None:
+    def _join_likeliest(self, *, placed: bool) -> None:
         """Clusters that nothing but a name, or a place, ties to one of several customers: to the likeliest, if it is that."""
         said: dict[int, Said] = defaultdict(Said)
         by_name: dict[str, dict[int, int]] = defaultdict(dict)
-        names: set[Name] = set()
         for number, node in enumerate(self.nodes):
             root, name = self.union.root(number), node.traits.name
             if node.named_after is None:
                 said[root].add(node, len(self.records[number]))
             if name is not None:
-                names.add(name)
                 by_name[name.key].setdefault(root, number)
-        everybody = Everybody.of(self.shared, said.values(), names)
+        everybody = Everybody.of(said.values())
         found: list[Weighed] = []
         for key in sorted(by_name):
             clusters = by_name[key]
             customers = sorted((r for r in clusters if said[r].says_something), key=lambda r: (-said[r].rows, r))
             for root in clusters if customers else ():
-                larger = [r for r in customers[:MOST_CUSTOMERS] if r != root] if said[root].is_lone else []
+                larger = (
+                    [r for r in customers[:MOST_CUSTOMERS] if r != root] if said[root].is_lone(placed=placed) else []
+                )
                 name = self.nodes[clusters[root]].traits.name
                 if larger and name and (likeliest := whose(name, said[root], [said[r] for r in larger], everybody)):
                     found.append((likeliest[1], clusters[larger[likeliest[0]]], clusters[root]))
         for evidence, one, other in found:
-            if not self.union.contradict(one, other):
-                self._join(one, other, evidence)
+            self._join(one, other, evidence)
 
     def _join(self, one: int, other: int, evidence: Evidence, *, forced: bool = False) -> bool:
         joined = self.union.join(one, other, forced=forced)
@@ -357,43 +359,47 @@ class _Resolution:
         return joined
 
     def _by_source(self) -> Iterator[list[int]]:
-        """Nodes of one source id, unless it carries many names: a record for walk-in customers."""
+        """Nodes of one source id."""
         groups: dict[tuple[str, str], list[int]] = defaultdict(list)
         for number, node in enumerate(self.nodes):
             if node.source is not None:
                 groups[node.source].append(number)
         for source in sorted(groups):
-            if not self._carries_many_names(groups[source]):
-                yield groups[source]
+            yield groups[source]
 
     def _by_vat(self) -> Iterator[list[int]]:
-        """Nodes of one VAT id, unless it carries many names: a fiscal unit's, or the seller's own, typed in everywhere."""
+        """Nodes of one VAT id."""
         groups: dict[str, list[int]] = defaultdict(list)
         for number, node in enumerate(self.nodes):
             if node.vat is not None:
                 groups[node.vat.partition(":")[2]].append(number)
         for vat in sorted(groups):
-            if not self._carries_many_names(groups[vat]):
-                yield groups[vat]
+            yield groups[vat]
 
     def _by_key(self) -> Iterator[list[int]]:
-        """Nodes of one other id, unless it carries many names: then those that are born on one day, too."""
+        """Nodes of one other id."""
         groups: dict[tuple[str, str], list[int]] = defaultdict(list)
         for number, node in enumerate(self.nodes):
             for key in node.traits.keys:
                 groups[key].append(number)
         for key in sorted(groups):
-            if not self._carries_many_names(groups[key]):
-                yield groups[key]
-                continue
-            born: dict[str, list[int]] = defaultdict(list)
-            for number in groups[key]:
-                born[self.nodes[number].traits.born or ""].append(number)
-            yield from (born[day] for day in sorted(born) if day)
+            yield groups[key]
 
-    def _carries_many_names(self, numbers: Sequence[int]) -> bool:
+    def _of_one_customer(self, numbers: Sequence[int], certain: Evidence) -> Sequence[Sequence[int]]:
+        """Those of one certain id that it makes one customer: all, unless it carries many names.
+
+        Then it is a record for walk-in customers, a fiscal unit's VAT id, or the seller's own, typed in everywhere: only who
+        shares a name or a contact besides is one. Or it is one customer's in many spellings, whose part is most of it.
+        """
         names = {name for number in numbers if (name := self.nodes[number].traits.name)}
-        return len(name_groups(names)) >= MOST_NAMES
+        if len(name_groups(names)) < MOST_NAMES:
+            return [numbers]
+        parts = tied_parts([self.nodes[number].traits for number in numbers])
+        found = [[numbers[at] for at in part] for part in parts]
+        rows = [sum(len(self.records[number]) for number in part) for part in found]
+        if certain is VAT_ID and max(rows) >= MOST_OF_A_VAT_ID * sum(rows):
+            return [numbers]
+        return found
 
     def _weighed(self, pairs_of: Callable[[Held], Iterable[tuple[int, int]]]) -> list[Weighed]:
         """Pairs of nodes of two clusters, for pairs of traits, best first; where that is enough for a person."""
