@@ -239,7 +239,7 @@ def _parts(one: Traits, other: Traits, shared: Shared, also: Sequence[str]) -> t
 
     if named is not None:
         add(f"name_{named.name.lower()}")
-    if named is Agreement.SAME:
+    if named in (Agreement.SAME, Agreement.ALIKE):
         shared = NOT_SHARED  # what many have does not speak against one name; a letter that differs may be another name
     if one.phones and other.phones:
         _weigh_phones(add, one.phones, other.phones, shared)
