@@ -297,6 +297,109 @@ def test_a_vat_id_that_carries_many_names_joins_nobody_by_itself() -> None:
     assert len(resolve(two).members) == 1
 
 
+SPELLINGS = [
+    "Ratinavia Slagerij BV",
+    "Ratinavia 5lagerij 8V",
+    "Ratinavia Slagerij",
+    "RATINAVIA SLAGER1J BV",
+    "Tom Dubois",  # the butcher himself
+    "Slagerij Noordeind",  # as it was called before
+]
+
+
+def test_a_vat_id_under_many_spellings_is_one_customers_all_the_same() -> None:
+    at = {"vat": VAT, "address": ADDRESS}
+    clusters = resolve([record(str(number), name, **at) for number, name in enumerate(SPELLINGS)])
+    assert len(clusters.members) == 1
+    # without anything else, but most of the rows say one name
+    rows = [record(f"r{n}", "Ratinavia Slagerij BV", vat=VAT) for n in range(8)]
+    others = [
+        record("x", "Tom Dubois", vat=VAT),
+        record("y", "Slagerij Noordeind", vat=VAT),
+        record("z", "Aeon NV", vat=VAT),
+    ]
+    assert len(resolve([*rows, *others]).members) == 1
+
+
+def test_companies_of_a_fiscal_unit_are_apart_though_they_share_a_switchboard() -> None:
+    names = ["Verbeke Holding NV", "Verbeke Bouw NV", "Zeekant Vis BV", "Polder Transport BV"]
+    unit = [record(str(n), name, vat=VAT, phone="03 555 01 02") for n, name in enumerate(names)]
+    assert len(resolve(unit).members) == 4
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Jerun Van den Bruck", "Jeroen Van den Broeck"),
+        ("Sofie Klaus", "Sophie Claus"),
+        ("Ducourt & Fils", "Ducourt et Zonen"),
+        ("Gebr. Vandereynde", "Gebroeders Vandereynde"),
+        ("Grnbauer lnternational GmbH", "Gmbauer International Gesellschaft mbH"),
+        ("S1agerij 6roenen 8V", "Slagerij Groenen BV"),
+        ("Établissements Vasseur Plombe", "Établissements Vasseur Plomberie SA"),
+        ("BrinkmÃ¼ller MÃ¶bel", "Brinkmüller Meubelen"),
+        ("Kumudex Elektro - filiaal Leuven", "Kumudex Elektro"),
+        ("Midley Electrical zie nieuwe fiche", "Midley Electrical"),
+    ],
+)
+def test_names_as_they_are_heard_scanned_cut_off_and_marked(one: str, other: str) -> None:
+    here, there = parse_name(one), parse_name(other)
+    assert here is not None
+    assert there is not None
+    assert (agreement(here, there) or 0) >= Agreement.ALIKE
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Studio 100", "Studio 101"), ("Koen Maes", "Kian Maes"), ("Club 68 NV", "Club 86 NV")]
+)
+def test_what_is_neither_heard_nor_scanned_alike_stays_apart(one: str, other: str) -> None:
+    here, there = parse_name(one), parse_name(other)
+    assert here is not None
+    assert there is not None
+    assert (agreement(here, there) or 0) < Agreement.ALIKE
+
+
+@pytest.mark.parametrize(
+    ("written", "street", "number", "postcode", "city"),
+    [
+        ("Suite 2, 69 Victoria Avenue, Leeds LS8 6ZR", "victoria", "69", "LS86ZR", "leeds"),
+        (
+            "Office 2181, Al Saqr Building, Corniche Road, P.O. Box 70811, Al Ain",
+            "alsaqrbuilding",
+            "70811",
+            "",
+            "alain",
+        ),
+        ("132 allée des Écoles, bât 5, 33000 Bordeaux", "alleedesecoles", "132", "33000", "bordeaux"),
+        ("al. Lipowa 162, 40-665 Katowice", "allipowa", "162", "40-665", "katowice"),
+        ("Havenstraat 12/3, 2030 Antwerpen", "haven", "12", "2030", "antwerpen"),
+    ],
+)
+def test_addresses_with_suites_boxes_and_foreign_postcodes(
+    written: str, street: str, number: str, postcode: str, city: str
+) -> None:
+    found = parse_address(written)
+    assert found is not None
+    assert (found.street, found.number, found.postcode, found.city) == (street, number, postcode, city)
+
+
+def test_a_house_with_a_slip_in_its_postcode_or_town_is_the_same_house() -> None:
+    def is_one(one: str, other: str) -> bool:
+        return resolve([record("a", "Jan Peeters", address=one), record("b", "Jan Peeters", address=other)]).of[
+            "b",
+        ] == ("a",)
+
+    assert is_one("Havenstraat 12, 2030 Antwerpen", "Havenstraat 12, 2300 Antwerpen")
+    assert is_one("Havenstraat 12, 2030 Antwerpen", "Havenstr. 12, 2031")
+    assert not is_one("Havenstraat 12, 2030 Antwerpen", "Havenstraat 12, 9000 Gent")
+
+
+def test_a_french_company_number_is_the_end_of_its_vat_id() -> None:
+    assert vat_key("FR 83 404 833 048", None) == vat_key("404833048", "FR") == ("FR:404833048", None)
+    one, other = record("a", "Aeon", vat="FR83404833048"), record("b", "Aeon Lyon", vat="404 833 048", country="FR")
+    assert resolve([one, other]).of["b",] == ("a",)
+
+
 # --- names by their script, bridges, fragments -------------------------------------------------------------------------
 
 

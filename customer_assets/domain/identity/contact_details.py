@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from rapidfuzz.distance import OSA
 
 from customer_assets.domain.country import country_code
-from customer_assets.domain.identity.names import fold, is_latin
+from customer_assets.domain.identity.names import fold, is_latin, unmangled
 from customer_assets.domain.mail import addresses_in
 from customer_assets.domain.phone import numbers_in, possible_e164
 from customer_assets.domain.vat import PREFIXES, is_luhn, valid_vat
@@ -195,7 +195,8 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
     """Take an address apart: one free text, or a street with its postcode and city beside it."""
     city_part, code = city or "", (postcode or "").replace(" ", "").upper()
     parts: list[str] = []
-    for part in (text or "").split(","):
+    text = unmangled(text) if text else ""
+    for part in text.split(","):
         clean = _BOX.sub(" ", part).strip()
         if not _LETTER_OR_DIGIT.search(clean) or (country_code(clean) and clean.casefold() not in _CITIES):
             continue  # "Suite 2" alone is no street
@@ -213,7 +214,7 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
     if street_part and not (city_part or code) and not any(map(str.isdigit, street_part)):
         street_part, city_part = "", street_part  # a place alone
     street = fold(street_part)
-    number = _NUMBER.search(street) or _POST_OFFICE_BOX.search((text or "").casefold())
+    number = _NUMBER.search(street) or _POST_OFFICE_BOX.search(text.casefold())
     words = [word for word in _LETTERS.findall(street) if word not in _street_types()]
     joined = "".join(words)
     for ending in ("straat", "str", "steenweg", "laan"):

@@ -39,6 +39,8 @@ Key = tuple[str, ...]
 ACCEPT = 9.0  # weight from which a pair is joined
 REVIEW = 7.5  # weight from which a person is asked
 COMMON_WORD = 5  # names that a word is in, from which it tells nobody apart
+MOST_SHARING = 2  # names behind a value that is still somebody's own
+MOST_FOR_ALIKE = 3  # the same for two spellings of a name: they may be two of the names that share it
 MOST_NAMES = 3  # of one source id: more of them, and it is a record for walk-in customers
 
 # Weights of evidence: about the logarithm (base 2) of how much likelier it is among records of one customer.
@@ -239,14 +241,15 @@ def _parts(one: Traits, other: Traits, shared: Shared, also: Sequence[str]) -> t
 
     if named is not None:
         add(f"name_{named.name.lower()}")
-    if named in (Agreement.SAME, Agreement.ALIKE):
+    most = MOST_FOR_ALIKE if named is Agreement.ALIKE else MOST_SHARING
+    if named is Agreement.SAME:
         shared = NOT_SHARED  # what many have does not speak against one name; a letter that differs may be another name
     if one.phones and other.phones:
-        _weigh_phones(add, one.phones, other.phones, shared)
+        _weigh_phones(add, one.phones, other.phones, shared, most)
     if one.mails and other.mails:
-        _weigh_mails(add, one, other, shared)
+        _weigh_mails(add, one, other, shared, most)
     if one.address is not None and other.address is not None:
-        _weigh_addresses(add, one.address, other.address, shared)
+        _weigh_addresses(add, one.address, other.address, shared, most)
     if (
         named is Agreement.PART
         and ("address", WEIGHTS["address"]) in parts
@@ -286,29 +289,31 @@ def is_misspelt(one: Profile, other: Profile) -> bool:
     return False
 
 
-def _weigh_phones(add: Callable[[str], None], here: tuple[str, ...], there: tuple[str, ...], shared: Shared) -> None:
+def _weigh_phones(
+    add: Callable[[str], None], here: tuple[str, ...], there: tuple[str, ...], shared: Shared, most: int
+) -> None:
     common = [a for a in here for b in there if same_phone(a, b)]
     if common:
-        add("phone_shared" if min(shared.phones[phone_tail(phone)] for phone in common) > 2 else "phone")
+        add("phone_shared" if min(shared.phones[phone_tail(phone)] for phone in common) > most else "phone")
     else:
         near = any(OSA.distance(phone_tail(a), phone_tail(b), score_cutoff=1) <= 1 for a in here for b in there)
         add("phone_near" if near else "phone_differs")
 
 
-def _weigh_mails(add: Callable[[str], None], one: Traits, other: Traits, shared: Shared) -> None:
+def _weigh_mails(add: Callable[[str], None], one: Traits, other: Traits, shared: Shared, most: int) -> None:
     common = [mail for mail in one.mails if mail in other.mails]
     if common:
         mail = min(common)
-        add("mail_shared" if shared.mails[mail] > 2 else "mail_of_office" if is_role(mail) else "mail")
+        add("mail_shared" if shared.mails[mail] > most else "mail_of_office" if is_role(mail) else "mail")
     elif domains := one.domains & other.domains:
-        add("domain_shared" if any(shared.domains[d] > 2 for d in domains) else "domain")
+        add("domain_shared" if any(shared.domains[d] > most for d in domains) else "domain")
     else:
         add("mail_differs")
 
 
-def _weigh_addresses(add: Callable[[str], None], here: Address, there: Address, shared: Shared) -> None:
+def _weigh_addresses(add: Callable[[str], None], here: Address, there: Address, shared: Shared, most: int) -> None:
     if same_street(here, there):
-        crowded = here.key is not None and shared.addresses[here.key] > 2
+        crowded = here.key is not None and shared.addresses[here.key] > most
         add("address_shared" if crowded else "address")
     elif is_near(here, there):
         add("address_near")
@@ -317,8 +322,10 @@ def _weigh_addresses(add: Callable[[str], None], here: Address, there: Address, 
     elif here.postcode and here.postcode == there.postcode:
         # a Dutch or British one is a street, others are a town
         add("postcode" if here.postcode.isdigit() else "postcode_of_street")
-    elif (here.street and there.street) or (
-        here.postcode and there.postcode and (here.city != there.city or not here.city)
+    elif (
+        (here.street and there.street)
+        or (here.postcode and there.postcode and (here.city != there.city or not here.city))
+        or (here.city and there.city and here.city != there.city and here.is_foreign == there.is_foreign)
     ):
         add("address_differs")
 
@@ -367,20 +374,26 @@ class Shared:
         return any(self.words[word] < COMMON_WORD for word in name.core)
 
     @classmethod
-    def of(cls, all_traits: Collection[Traits]) -> Shared:
-        """Count distinct groups of names for each value."""
+    def of(cls, all_traits: Collection[Traits], known_as: Sequence[Name | None] | None = None) -> Shared:
+        """Count distinct groups of names for each value.
+
+        Args:
+            all_traits: what records say.
+            known_as: the name that stands for each, where its customer is known: its spellings are one name.
+        """
         names: dict[tuple[str, object], set[Name]] = defaultdict(set)
-        for traits in all_traits:
-            if traits.name is None:
+        known = known_as if known_as is not None else [traits.name for traits in all_traits]
+        for traits, name in zip(all_traits, known, strict=True):
+            if name is None:
                 continue
             for phone in traits.phones:
-                names["phone", phone_tail(phone)].add(traits.name)
+                names["phone", phone_tail(phone)].add(name)
             for mail in traits.mails:
-                names["mail", mail].add(traits.name)
+                names["mail", mail].add(name)
             for domain in traits.domains:
-                names["domain", domain].add(traits.name)
+                names["domain", domain].add(name)
             if traits.address is not None and traits.address.key is not None:
-                names["address", traits.address.key].add(traits.name)
+                names["address", traits.address.key].add(name)
         shared = cls()
         counters: dict[str, Counter[Any]] = {
             "phone": shared.phones,

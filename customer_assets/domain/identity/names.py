@@ -124,6 +124,16 @@ class Name:
         return self.number
 
 
+def unmangled(text: str) -> str:
+    """A text whose UTF-8 somebody read as Windows-1252 (`BrinkmÃ¼ller`), as it was."""
+    if "\u00c3" not in text and "\u00c2" not in text:
+        return text
+    try:
+        return text.encode("cp1252").decode()
+    except UnicodeError:
+        return text
+
+
 def is_latin(text: str) -> bool:
     """Whether a text is written in Latin script alone."""
     return text.isascii() or _LATIN.match(text) is not None
@@ -146,6 +156,7 @@ def parse_name(text: str | None) -> Name | None:
         return None
     if "&" in text and ";" in text:
         text = unescape(text)  # copied out of a web page
+    text = unmangled(text)
     words = [word.translate(_SCANNED) if _SCANNED_WORD.fullmatch(word) else word for word in _words(text)]
     if not words or "".join(words) in _placeholders():
         return None

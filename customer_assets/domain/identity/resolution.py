@@ -8,7 +8,7 @@ depends on the set of records alone, not on their order.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -33,6 +33,7 @@ from customer_assets.domain.identity.evidence import (
     weigh_profiles,
 )
 from customer_assets.domain.identity.lone_names import MOST_CUSTOMERS, Everybody, Said, whose
+from customer_assets.domain.identity.names import Name
 from customer_assets.domain.identity.ties import tied_parts
 from customer_assets.domain.identity.union_find import UnionFind
 
@@ -200,7 +201,6 @@ class _Resolution:
             self.number_of[one.key] = number
         self.naming = {p.names_customer: self.number_of[p.key] for p in ordered if p.names_customer}
         self.named = [(p.named_after, self.number_of[p.key]) for p in ordered if p.named_after]
-        self.shared = Shared.of(self.traits)
         self.union = UnionFind(self.nodes)
         self.edges: list[Edge] = []
         self.decisions = decisions
@@ -219,7 +219,9 @@ class _Resolution:
             for group in groups:
                 for part in self._of_one_customer(group, certain):
                     self._join_group(part, certain)
+        self.shared = Shared.of([node.traits for node in self.nodes], self._known_as())
         self._join_all(self._weighed(self._guarded_pairs))
+        self.shared = Shared.of([node.traits for node in self.nodes], self._known_as())
         weighed = self._weighed(self._pairs)
         self._join_all(weighed)
         alone = self._only_of_their_names()
@@ -229,6 +231,15 @@ class _Resolution:
             self._join_likeliest(placed=False)
         doubtful = [found for found in (*weighed, *alone) if self.review <= found[0].weight < self.accept]
         return self._clusters(sorted(doubtful, key=_best_first))
+
+    def _known_as(self) -> list[Name | None]:
+        """The name of each node's cluster: the one that most of its rows say."""
+        rows: dict[int, Counter[Name]] = defaultdict(Counter)
+        for number, node in enumerate(self.nodes):
+            if node.traits.name is not None:
+                rows[self.union.root(number)][node.traits.name] += len(self.records[number])
+        names = {root: min(found, key=lambda name: (-found[name], name.key)) for root, found in rows.items()}
+        return [names.get(self.union.root(number)) for number in range(len(self.nodes))]
 
     def _join_group(self, group: Sequence[int], evidence: Evidence) -> None:
         """Join all of a group that may; one that may not join some of it may join the others."""
