@@ -1,6 +1,7 @@
 """How well and how fast customers are told apart: B-cubed figures on labelled invoices, beside Splink on the same traits.
 
-The labelled set is made by `bench/labelled_invoices.py`; another one, of the user's own, is named with `--identity-sample`.
+The labelled sets are made by `bench/labelled_invoices.py` and, from another idea of how records go wrong, by
+`bench/labelled_invoices_other.py`; one of the user's own is named with `--identity-sample`.
 Splink replaces the declared weights and nothing else: normalization, certain keys, vetoes and union are the same.
 """
 
@@ -84,6 +85,12 @@ def bench_identity(rows: int, sample: Path | None, *, say: Callable[[str], None]
         script = project_root() / "bench/labelled_invoices.py"
         run_measured([sys.executable, script, rows // ROWS_PER_CUSTOMER, rows, 11, made, truth])
         found = _scored(f"identity, {rows:,} made", made, truth, Path(folder), say)
+        other = Path(folder) / "other"
+        script = project_root() / "bench/labelled_invoices_other.py"
+        run_measured([sys.executable, script, rows // ROWS_PER_CUSTOMER, rows, 11, other])
+        found += _scored(
+            f"identity, {rows:,} made otherwise", other / "invoices.csv", other / "truth.csv", Path(folder), say
+        )
         for name, labels in (("invoices", "truth"), ("contacts", "truth_contacts")):
             if sample is not None and (sample / f"{name}.csv").exists():
                 found += _scored(

@@ -313,6 +313,16 @@ def test_the_same_number_of_two_countries_is_two_vat_ids(company: Company) -> No
     assert customer_of(company, one) != customer_of(company, other)
 
 
+def test_a_new_row_with_a_known_vat_id_and_nothing_else_in_common_is_found(company: Company) -> None:
+    one = add(company, "robaws", "1", name="Noord BV", vat_number=VAT, country="BE")
+    for number in range(40):
+        add(company, "robaws", f"x{number}", name=f"Other {number} NV", phone=f"+32 3 555 {number:02d} 77")
+    resolve_customers(company.context)
+    other = add(company, "zoho", "2", name="Iets Anders", vat_number=VAT, country="BE")
+    assert resolve_customers(company.context).compared == 2
+    assert customer_of(company, one) == customer_of(company, other)
+
+
 def test_an_odd_file_names_no_customer_twice(tmp_path: Path) -> None:
     rows = [
         {"id": "1", "name": "Noord BV"},

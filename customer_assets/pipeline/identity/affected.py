@@ -73,14 +73,16 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
 
 # Kinds of keys in the index besides those that records are compared by.
 LATIN, FOREIGN = "latin address", "foreign address"  # number and place, for addresses of the other script
+VAT = "vat"  # joins at once, and is no key of the comparison
 WORD = "word of a name"  # finds nobody; tells how many names have it
 
 
 def index_keys(row: Mapping[str, Any]) -> list[str]:
     """What a cache row is found by, each with its account; of keys that many rows have, those narrowed by the name count."""
-    traits = row_profile(row).traits
+    profile = row_profile(row)
+    traits = profile.traits
     beginning = traits.name.core[0][:4] if traits.name is not None else ""
-    found: set[tuple[str, ...]] = set()
+    found: set[tuple[str, ...]] = set() if profile.vat is None else {(VAT, profile.vat.partition(":")[2])}
     for key in blocking_keys(traits):
         if key[:2] == ("address", ANY_SCRIPT):
             is_foreign = traits.address is not None and traits.address.is_foreign
