@@ -419,7 +419,9 @@ def _text(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-DUTCH = _words("Kerk Molen Station Schol Dorp Nieuw Hoog Veld Linden Beuken Berken Kapel Markt Hof Brug Water Kasteel Bos Heide Zand Leie Abdij Eiken Zonne Meer")  # fmt: skip
+DUTCH = _words(
+    "Kerk Molen Station Schol Dorp Nieuw Hoog Veld Linden Beuken Berken Kapel Markt Hof Brug Water Kasteel Bos Heide Zand Leie Abdij Eiken Zonne Meer"
+)
 FRENCH = _words(
     "de_la_République Victor_Hugo du_Moulin de_l'Église Pasteur de_la_Gare des_Lilas du_Château Jean_Jaurès des_Écoles "
     "de_la_Fontaine Saint-Martin du_Commerce de_la_Liberté des_Tilleuls du_Parc Neuve Haute de_Verdun des_Prés Albert_Ier Léopold"

@@ -19,6 +19,7 @@ from customer_assets.store.database import connect
 from customer_assets.store.reads.integrity import count_rows
 
 OWNERS = ["team:data"]
+PERSONAL = {"personal_data": "yes"}  # who may see it, and for how long, is somebody's duty to say
 # A night and a half: one missed nightly sync is seen the next afternoon.
 FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
 # For what passes by itself: a database that restarts, a lock that took too long. HTTP is retried in the client.
@@ -49,7 +50,12 @@ class Materializing:
     started: float = field(default_factory=time.monotonic)
 
     def result(
-        self, counts: Mapping[str, int], *, checks: Sequence[dg.AssetCheckResult] = (), **metadata: Any
+        self,
+        counts: Mapping[str, int],
+        *,
+        checks: Sequence[dg.AssetCheckResult] = (),
+        lineage: dg.TableColumnLineage | None = None,
+        **metadata: Any,
     ) -> Materialization:
         """What the step says: its counts, the table as it is now, the seconds it took, and what else it knows."""
         return dg.MaterializeResult(
@@ -57,6 +63,7 @@ class Materializing:
                 **table_metadata(self.url, self.table, where=self.where),
                 **counts_metadata(counts),
                 **metadata,
+                **({"dagster/column_lineage": lineage} if lineage is not None else {}),
                 "seconds": round(time.monotonic() - self.started, 3),
             },
             check_results=list(checks),

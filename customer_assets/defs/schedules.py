@@ -31,6 +31,7 @@ def build_schedules(*, timezone: str, sumit_nightly: bool) -> list[dg.ScheduleDe
             job=jobs[slot.job],
             cron_schedule=slot.cron,
             execution_timezone=timezone,
+            description=slot.meaning,
             default_status=STATUS[slot.is_on],
         )
         for slot in timetable(sumit_nightly=sumit_nightly)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from customer_assets.accounts import load_configuration
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 MONTHS = "invoice_months"
+LONGEST_GAP = 120  # months without invoices that a timeline shows; what lies further apart is a mistyped date
 
 
 @contextmanager
@@ -49,13 +51,13 @@ def send_reports(instance: dg.DagsterInstance, url: str) -> int:
 
 
 def add_months(instance: dg.DagsterInstance, months: list[str]) -> list[str]:
-    """Add partition keys that are not there yet; returns all of them, in the order of time.
+    """Add partition keys that are not there yet, and the months between; returns all of them, in the order of time.
 
     A range of partitions is what stands between two keys, and Dagster keeps keys in the order in which they were added: where
     older months come later, those after them are added anew. What was materialized is kept by key, and so stays.
     """
     known = list(instance.get_dynamic_partitions(MONTHS))
-    wanted = sorted({*known, *months})
+    wanted = sorted({*known, *months, *_between(sorted({*known, *months}))})
     kept = next(
         (n for n, (is_there, key) in enumerate(zip(known, wanted, strict=False)) if is_there != key), len(known)
     )
@@ -64,3 +66,14 @@ def add_months(instance: dg.DagsterInstance, months: list[str]) -> list[str]:
     if wanted[kept:]:
         instance.add_dynamic_partitions(MONTHS, wanted[kept:])
     return list(instance.get_dynamic_partitions(MONTHS))
+
+
+def _between(keys: list[str]) -> list[str]:
+    """The months between those of some partition keys: a range may begin and end where nobody bought anything."""
+    numbers = [int(key[:4]) * 12 + int(key[5:]) - 1 for key in keys if key[:4].isdigit()]
+    return [
+        f"{number // 12:04d}-{number % 12 + 1:02d}"
+        for first, second in pairwise(numbers)
+        if second - first <= LONGEST_GAP
+        for number in range(first + 1, second)
+    ]

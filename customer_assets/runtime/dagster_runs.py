@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from customer_assets.store import run_locks
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     import dagster as dg
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+# By this tag the UI lists a run under its job, in Overview and in the timeline: whoever launches through it sets it, too.
+OF_REPOSITORY, LOCATION = ".dagster/repository", "__repository__@customer_assets"
 ALL_SYNCED = "all_systems_synced"  # the check that the last step of a sync makes
 
 
@@ -59,14 +64,15 @@ def run_job(
     """
     import dagster as dg
 
-    tags = {RANGE_START: partitions[0], RANGE_END: partitions[1]} if partitions else {}
-    result = definitions.resolve_job_def(job).execute_in_process(
-        run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},  # the events are recorded anyway
-        instance=instance,
-        tags=tags,
-        asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
-        raise_on_error=False,
-    )
+    tags = {OF_REPOSITORY: LOCATION} | ({RANGE_START: partitions[0], RANGE_END: partitions[1]} if partitions else {})
+    with _recorded_as_launched(instance, job):
+        result = definitions.resolve_job_def(job).execute_in_process(
+            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},  # the events are recorded anyway
+            instance=instance,
+            tags=tags,
+            asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
+            raise_on_error=False,
+        )
     materialized: dict[str, Materialized] = {}
     error = None
     failed_checks: list[str] = []
@@ -93,6 +99,39 @@ def run_job(
             description = failure.user_failure_data.description if failure.user_failure_data else None
             error = error or description or (failure.error.message.strip() if failure.error else "a step failed")
     return JobRun(job, result.run_id, result.success, list(materialized.values()), error, failed_checks, systems_failed)
+
+
+@contextmanager
+def _recorded_as_launched(instance: dg.DagsterInstance, job: str) -> Iterator[None]:
+    """Inside, runs are recorded with the job of the workspace that they are of, as a launched run is.
+
+    Dagster executes a job in a process without saying whose it is: the UI would then refuse to execute it once more.
+    """
+    import dagster as dg
+
+    repository, location = LOCATION.split("@")
+    origin = dg.deserialize_value(
+        json.dumps(
+            {
+                "__class__": "ExternalPipelineOrigin",
+                "external_repository_origin": {
+                    "__class__": "ExternalRepositoryOrigin",
+                    "repository_location_origin": {
+                        "__class__": "RegisteredRepositoryLocationOrigin",
+                        "location_name": location,
+                    },
+                    "repository_name": repository,
+                },
+                "pipeline_name": job,
+            }
+        )
+    )
+    create = instance.create_run_for_job
+    instance.create_run_for_job = partial(create, remote_job_origin=origin)  # type: ignore[method-assign, arg-type]
+    try:
+        yield
+    finally:
+        instance.create_run_for_job = create  # type: ignore[method-assign]
 
 
 def reap_runs(instance: dg.DagsterInstance, url: str) -> list[str]:

@@ -72,6 +72,8 @@ def _start(settings: Settings) -> list[subprocess.Popen[bytes]]:
         port,
         "--workspace",
         str(packaged("workspace.yaml")),
+        "--log-level",
+        "warning",  # a sensor that looks every few seconds would fill the terminal
     ]
     web = ["-m", "customer_assets", "serve", "--port", str(settings.web_port)]
     home = dagster_home(settings.home_path)

@@ -13,11 +13,13 @@ class Slot:
         name, job: of the schedule, and of what it starts.
         cron: in SYNC_TIMEZONE.
         is_on: whether it runs unless somebody stops it.
+        meaning: for people.
     """
 
     name: str
     job: str
     cron: str
+    meaning: str
     is_on: bool = True
 
 
@@ -28,9 +30,20 @@ def timetable(*, sumit_nightly: bool) -> list[Slot]:
     """
     nightly = "customer_sync_without_sumit" if sumit_nightly else "customer_sync"
     return [
-        Slot("daily_customer_sync", nightly, "0 2 * * *"),
-        Slot("daily_sumit_bidirectional", "sumit_bidirectional", "0 3 * * *", is_on=sumit_nightly),
-        Slot("weekly_identity_check", "identity_check", "0 4 * * 0"),
-        Slot("weekly_raw_check", "raw_check", "30 4 * * 0"),
-        Slot("weekly_prune", "prune", "0 5 * * 0"),
+        Slot("daily_customer_sync", nightly, "0 2 * * *", "Every night: pull, load, resolve, plan reminders, report."),
+        Slot(
+            "daily_sumit_bidirectional",
+            "sumit_bidirectional",
+            "0 3 * * *",
+            "Every night, where SUMIT_NIGHTLY=on: pull from SUMIT, and push what changed here; it writes there.",
+            is_on=sumit_nightly,
+        ),
+        Slot(
+            "weekly_identity_check",
+            "identity_check",
+            "0 4 * * 0",
+            "Sundays: are the customers those of a full resolution?",
+        ),
+        Slot("weekly_raw_check", "raw_check", "30 4 * * 0", "Sundays: is every cell what its raw record says?"),
+        Slot("weekly_prune", "prune", "0 5 * * 0", "Sundays: delete what is past its time."),
     ]

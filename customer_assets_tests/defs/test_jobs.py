@@ -13,8 +13,11 @@ from customer_assets.definitions import build_defs
 from customer_assets.defs.partitions import invoice_months
 from customer_assets.defs.resources import RuntimeResource
 from customer_assets.defs.sensors import batch_to_request, report_sensor, run_failure_alerts, webhook_sensor
+from customer_assets.domain.cache.derived import DERIVED_FROM
+from customer_assets.domain.cache.tables import CUSTOMERS
 from customer_assets.pipeline.edit import edit_customer
 from customer_assets.runtime.dagster_reports import add_months
+from customer_assets.runtime.dagster_runs import run_job
 from customer_assets.runtime.runtime import open_runtime
 from customer_assets.sandbox.server import environment, write_legacy_invoices
 from customer_assets.sources.registry import SYSTEMS
@@ -326,12 +329,49 @@ def test_work_that_no_run_did_is_recorded_once_and_kept_while_dagster_cannot_tak
     assert event is not None
     assert event.asset_materialization is not None
     assert event.asset_materialization.metadata["created"].value == 2
-    assert instance.get_dynamic_partitions("invoice_months") == ["2024-01", "2024-03"]
+    assert instance.get_dynamic_partitions("invoice_months") == ["2024-01", "2024-02", "2024-03"]
+
+
+def test_columns_are_traced_from_raw_paths_to_golden_records(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    assert set(DERIVED_FROM) == set(CUSTOMERS.derived_columns) - {"metadata"}
+    run_job(defs, instance, "customer_sync")
+
+    def sources(asset: str, column: str) -> set[tuple[str, str]]:
+        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+        assert event is not None
+        assert event.asset_materialization is not None
+        lineage = event.asset_materialization.metadata["dagster/column_lineage"].value
+        assert isinstance(lineage, dg.TableColumnLineage)
+        return {(dep.asset_key.to_user_string(), dep.column_name) for dep in lineage.deps_by_column[column]}
+
+    assert {
+        ("raw_robaws_client_pages", "address.city"),
+        ("raw_zoho_contact_pages", "billing_address.city"),
+    } <= sources("customers_cache", "city")
+    assert ("raw_robaws_client_pages", "vatIdNumber") in sources("customers_cache", "vat_normalized")
+    assert ("raw_zoho_invoice_pages", "total") in sources("invoices_cache", "total")
+    assert sources("customers", "email") == {("customers_cache", "general_email")}
+
+
+def test_a_run_of_ours_is_one_of_the_workspace(
+    defs: dg.Definitions, instance: dg.DagsterInstance, company: Company
+) -> None:
+    done = run_job(defs, instance, "customers_again")
+    run = instance.get_run_by_id(done.run_id)
+    assert run is not None
+    assert run.tags[".dagster/repository"] == "__repository__@customer_assets"
+    assert run.remote_job_origin is not None  # what the UI executes it once more by
+    assert run.remote_job_origin.location_name == "customer_assets"
 
 
 def test_a_range_of_months_is_one_whatever_was_imported_first(instance: dg.DagsterInstance) -> None:
     assert add_months(instance, ["2024-02", "undated", "2024-01"]) == ["2024-01", "2024-02", "undated"]
     assert add_months(instance, ["2023-12", "2024-03"]) == ["2023-12", "2024-01", "2024-02", "2024-03", "undated"]
+    # the months between are there, too: a range may begin where nobody bought anything; but for a mistyped date
+    assert add_months(instance, ["2023-10"])[:2] == ["2023-10", "2023-11"]
+    assert add_months(instance, ["1924-01"])[:2] == ["1924-01", "2023-10"]
     assert add_months(instance, []) == add_months(instance, ["2024-01"])
     in_order = list(invoice_months.get_partition_keys(dynamic_partitions_store=instance))
     found = in_order[in_order.index("2023-12") : in_order.index("2024-03") + 1]  # as Dagster reads a range of keys

@@ -4,9 +4,11 @@ from typing import Any
 
 import dagster as dg
 
+from customer_assets.defs.lineage import cache_lineage
 from customer_assets.defs.materialization import (
     FRESH,
     OWNERS,
+    PERSONAL,
     RETRY,
     Materialization,
     Materializing,
@@ -24,6 +26,7 @@ webhook_deliveries = dg.AssetSpec(
     group_name=DELIVERING.name,
     kinds={"postgres", DELIVERING.name},
     owners=OWNERS,
+    tags=PERSONAL,
     description=f"Verified webhook deliveries of {DELIVERING.label}, stored by the receiver; applied to customers_cache as they land.",
 )
 
@@ -72,6 +75,7 @@ def _pulls(context: dg.AssetExecutionContext) -> bool:
     group_name="customers",
     kinds={"postgres"},
     owners=OWNERS,
+    tags=PERSONAL,
     freshness_policy=FRESH,
     retry_policy=RETRY,
     deps=[*(stream.asset for _, stream in streams_of("customers")), webhook_deliveries],
@@ -94,6 +98,7 @@ def customers_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
         checks=[_counts_add_up(counts), _columns_filled(never_filled)],
         fetched=counts.fetched,
         by_account=by_account,
+        lineage=cache_lineage("customers", runtime.working.accounts),
     )
 
 
@@ -101,6 +106,7 @@ def customers_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
     group_name="invoices",
     kinds={"postgres"},
     owners=OWNERS,
+    tags=PERSONAL,
     freshness_policy=FRESH,
     retry_policy=RETRY,
     deps=[*(stream.asset for _, stream in streams_of("invoices")), customers_cache],
@@ -114,7 +120,11 @@ def invoices_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[
     table = Materializing(runtime.url, "invoice_rows")
     counts, by_account, _ = _load_all(context, runtime, "invoices")
     return table.result(
-        counts.as_dict(), checks=[_counts_add_up(counts)], fetched=counts.fetched, by_account=by_account
+        counts.as_dict(),
+        checks=[_counts_add_up(counts)],
+        fetched=counts.fetched,
+        by_account=by_account,
+        lineage=cache_lineage("invoices", runtime.working.accounts),
     )
 
 

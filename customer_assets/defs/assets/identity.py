@@ -4,7 +4,8 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from customer_assets.defs.materialization import FRESH, OWNERS, RETRY, Materialization, Materializing
+from customer_assets.defs.lineage import golden_lineage
+from customer_assets.defs.materialization import FRESH, OWNERS, PERSONAL, RETRY, Materialization, Materializing
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.runtime.runtime import Runtime
 
@@ -19,6 +20,7 @@ class ResolutionConfig(dg.Config):
     group_name="customers",
     kinds={"postgres"},
     owners=OWNERS,
+    tags=PERSONAL,
     freshness_policy=FRESH,
     retry_policy=RETRY,
     deps=["customers_cache", "migrated_customers"],
@@ -36,4 +38,5 @@ def customers(
         rows=result.rows,
         rows_compared=result.compared,
         pairs_to_review=result.reviews,
+        lineage=golden_lineage(),
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import dagster as dg
 from pydantic import Field
 
-from customer_assets.defs.materialization import FRESH, OWNERS, Materialization, Materializing
+from customer_assets.defs.materialization import FRESH, OWNERS, PERSONAL, Materialization, Materializing
 from customer_assets.pipeline.sync.pull import land_account
 from customer_assets.pipeline.sync.run import PullOptions, SyncResult
 from customer_assets.runtime.runtime import Runtime
@@ -34,6 +34,8 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
         kinds={"postgres", system.name},
         owners=OWNERS,
         freshness_policy=FRESH,
+        tags=PERSONAL | {"source": system.name},
+        pool=system.name,
         description=stream.description,
         check_specs=[
             dg.AssetCheckSpec(

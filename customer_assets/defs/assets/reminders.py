@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from customer_assets.defs.materialization import FRESH, OWNERS, RETRY, Materialization, Materializing
+from customer_assets.defs.materialization import FRESH, OWNERS, PERSONAL, RETRY, Materialization, Materializing
 from customer_assets.pipeline.invoices.remind import plan_reminders
 from customer_assets.runtime.runtime import Runtime
 
@@ -13,6 +13,7 @@ from customer_assets.runtime.runtime import Runtime
     group_name="invoices",
     kinds={"postgres"},
     owners=OWNERS,
+    tags=PERSONAL,
     freshness_policy=FRESH,
     retry_policy=RETRY,
     deps=["invoices_cache", "customers_cache", "relinked_invoices"],

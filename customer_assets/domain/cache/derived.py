@@ -15,6 +15,18 @@ from customer_assets.domain.phone import Regions, phones_of
 from customer_assets.domain.vat import normalized_vat
 
 RULES = 2
+# what each derived column is worked out of, besides what tells the country of a number
+_NUMBERS = ("phone", "mobile", "contact_persons")
+DERIVED_FROM: Mapping[str, tuple[str, ...]] = {
+    "country_code": ("country",),
+    "primary_phone": _NUMBERS,
+    "phone_e164": ("phone",),
+    "mobile_e164": ("mobile",),
+    "phone_region_from": _NUMBERS,
+    "vat_normalized": ("vat_number",),
+    "vat_status": ("vat_number",),
+    "email_normalized": ("general_email",),
+}
 PROVEN = ("valid", "unchecked")  # of a VAT id, to tell its owner's country
 
 
