@@ -13,7 +13,9 @@ import httpx
 import pytest
 
 from customer_assets.errors import ConfigurationError
+from customer_assets.pipeline.edit import edit_customer
 from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.runtime.dagster_client import Dagster
 from customer_assets.store import access_tokens, users
 from customer_assets.store.reads import console
@@ -278,7 +280,10 @@ def test_a_push_shows_its_plan_first(company: Company, visitors: dict[str, Visit
     row = company.value("select id from customer_rows limit 1")
     # this runtime has no SUMIT account: said so, not a 500
     plan = visitors["editor"].post("/push/plan", id=str(row))
-    assert (plan.status_code, plan.headers["location"]) == (303, "/customers?said=sumit+is+not+configured")
+    assert (plan.status_code, plan.headers["location"]) == (303, "/customers")
+    shown = visitors["editor"].get("/customers").text
+    assert '<p class="toast bad" role="alert">sumit is not configured</p>' in shown
+    assert "sumit is not configured" not in visitors["editor"].get("/customers").text  # said once
 
 
 def test_all_that_match_are_pushed_at_once(company: Company) -> None:
@@ -299,7 +304,8 @@ def test_all_that_match_are_pushed_at_once(company: Company) -> None:
         company.connection.execute(
             "insert into customer_rows (source, source_customer_id, name) select 'robaws', 'm' || n, 'Many' from generate_series(1, 501) n"
         )
-        assert "More+than+500" in visitor.post("/push/plan", matching="q=many").headers["location"]
+        assert visitor.post("/push/plan", matching="q=many").headers["location"] == "/customers"
+        assert "More than 500" in visitor.get("/customers").text
         visitor.client.close()
     assert company.value("select count(*) from customer_rows where source = 'sumit'") == 3
     assert company.value("select count(*) from ops.audit_log where action = 'push'") == 1
@@ -324,7 +330,8 @@ def test_replaying_a_range_of_deliveries(company: Company, site: Web, visitors: 
     editor = visitors["editor"]
     assert "2 deliveries were received then" in editor.post("/webhooks/range", **span).text
     assert company.value("select count(*) from ops.audit_log where action = 'replay'") == 0
-    assert editor.post("/webhooks/range", **span, go="yes").headers["location"].startswith("/webhooks?said=2+put+back")
+    assert editor.post("/webhooks/range", **span, go="yes").headers["location"] == "/webhooks"
+    assert "2 put back" in editor.get("/webhooks").text
     assert company.value("select details -> 'ids' from ops.audit_log where action = 'replay'") == ["d1", "d2"]
     assert "are instants" in editor.post("/webhooks/range", since="yesterday", until="", status="").text
 
@@ -659,3 +666,92 @@ def test_a_review_of_an_old_invoice_shows_what_it_says(company: Company, visitor
 def test_without_dagster_or_with_a_stranger_there_the_console_syncs_itself(web: Web) -> None:
     for address in ("http://127.0.0.1:9", web.address):  # nobody; a web server that is no Dagster
         assert Dagster(address).launch("customer_sync", by="test") is None
+
+
+# --- what a page says is so --------------------------------------------------------------------------------------------
+
+
+def test_no_link_can_put_words_into_a_page(visitors: dict[str, Visitor]) -> None:
+    viewer = visitors["viewer"]
+    assert "account is locked" not in viewer.get("/customers?said=Your+account+is+locked").text
+    for forged in ("x.y", "WyJZb3VyIGFjY291bnQiLCBmYWxzZV0=.00", "..", ""):
+        viewer.client.cookies.set("customer_assets_said", forged)
+        page = viewer.get("/customers")
+        assert page.status_code == 200
+        assert 'class="toast' not in page.text
+
+
+def test_an_intake_has_the_id_of_the_customers_own_record_there_or_none(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    company.do("insert into customers (id, name) values (7, 'Lumière'), (8, 'Alone')")
+    zoho = customer(company, source="zoho", source_customer_id="460000000033777", name="Lumière", golden_id=7)
+    customer(company, source="robaws", source_customer_id="1003", name="Lumiere BV", golden_id=7)
+    alone = customer(company, source="zoho", source_customer_id="460000000044444", name="Alone", golden_id=8)
+    for chosen in (zoho, alone):
+        answer = visitors["editor"].post("/intakes/new", customer_name="Lumière", customer_id=str(chosen))
+        assert answer.headers["location"] == "/intakes"
+    found = company.rows("select robaws_client_id from intakes order by id")
+    assert [row["robaws_client_id"] for row in found] == ["1003", None]
+
+
+def test_overdue_is_a_date_and_a_balance_and_the_phone_is_the_customers(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    company.do("insert into customers (id, name, primary_phone) values (7, 'Lumière', '+3235550102')")
+    row = customer(company, source="zoho", source_customer_id="1", name="Lumière", golden_id=7)
+    invoices = [
+        ("PAST", "sent", 10, "current_date - 40"),
+        ("LATE", "overdue", 10, "current_date - 3"),
+        ("PAID", "paid", 0, "current_date - 40"),
+        ("VOID", "void", 10, "current_date - 40"),
+        ("SOON", "sent", 10, "current_date + 3"),
+    ]
+    for number, status, balance, due in invoices:
+        company.do(
+            f"""
+            insert into invoice_rows (source, source_invoice_id, customer_id, invoice_number, status, balance, due_date)
+            values ('zoho', %s, %s, %s, %s, %s, {due})
+            """,
+            number,
+            row,
+            number,
+            status,
+            balance,
+        )
+    viewer = visitors["viewer"]
+
+    def shown(query: str) -> set[str]:
+        page = viewer.get(f"/invoices?{query}").text
+        return {number for number, *_ in invoices if number in page}
+
+    assert shown("due=overdue") == {"PAST", "LATE"}
+    assert shown("due=month") == {"PAST"}
+    assert shown("due=later") == {"SOON"}
+    assert "+3235550102" in viewer.get("/invoices").text
+    assert shown("phone=none") == set()
+
+
+def test_what_the_source_says_now_is_shown_beneath_an_edit(company: Company, visitors: dict[str, Visitor]) -> None:
+    company.pull("robaws")
+    row = company.value("select id from customer_rows where source_customer_id = '1003'")
+    edit_customer(company.context, row, {"city": "Gent"}, by="editor")
+    company.world.robaws["1003"]["address"] = {"city": "Luik"}
+    company.world.robaws["1003"].pop("updatedAt", None)
+    company.pull("robaws", options=PullOptions(full=True))
+    page = visitors["editor"].get(f"/customers/{row}").text
+    assert "The source says: Luik" in page
+    assert "the source says: Luik" in visitors["editor"].get(f"/customers/{row}/edit").text
+
+
+def test_a_failed_sync_is_said_on_every_page_until_one_is_good(company: Company, visitors: dict[str, Visitor]) -> None:
+    company.pull("robaws")
+    company.fault("robaws", "503", times=99)
+    company.pull("robaws", retry_seconds=0)
+    for path in ("/customers", "/invoices", "/health"):
+        page = visitors["viewer"].get(path).text
+        assert "robaws: the last sync failed" in page
+        assert "HTTP 503" in page
+    company.world.faults.clear()
+    company.pull("robaws")
+    assert "the last sync failed" not in visitors["viewer"].get("/customers").text

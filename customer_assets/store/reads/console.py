@@ -16,6 +16,7 @@ from customer_assets.store.identity import edges
 PAGE = 50
 MOST_PAGES = 1000  # nobody leafs further; a filter gets there sooner
 MOST_HITS = 2000  # of a search: beyond that nobody looks, and sorting would get slow
+UNPAYABLE = ["draft", "void"]  # of invoices: whatever their date, nobody owes anything
 # The expression of the index customer_rows_search_idx.
 SEARCH = """
     public.search_words(c.name, c.company_name, c.vat_number, c.general_email, c.primary_phone, c.city, c.source_customer_id)
@@ -79,29 +80,42 @@ LISTINGS: dict[str, Listing] = {
     "invoices": Listing(
         """
         select i.id, i.invoice_number, i.invoice_date, i.due_date, i.total, i.balance, i.currency_code, i.status,
-            i.customer_id, c.name as customer_name, c.primary_phone as customer_phone
+            i.customer_id, c.name as customer_name, coalesce(g.primary_phone, c.primary_phone) as customer_phone,
+            case when i.balance > 0 and i.due_date < current_date and i.status <> all(%(unpayable)s)
+                then current_date - i.due_date
+            end as days_overdue
         from invoice_rows i
         left join customer_rows c on c.id = i.customer_id
+        left join customers g on g.id = c.golden_id
         """,
         {
             "status": "i.status = %(status)s",
+            "due": """
+                (i.balance > 0 and i.due_date is not null and i.status <> all(%(unpayable)s)) and case %(due)s
+                    when 'overdue' then i.due_date < current_date
+                    when 'month' then i.due_date < current_date - 30
+                    else i.due_date >= current_date
+                end
+            """,
             "customer": "(i.customer_id is null) = (%(customer)s = 'none')",
-            "phone": "(c.primary_phone is null) = (%(phone)s = 'none')",
+            "phone": "(coalesce(g.primary_phone, c.primary_phone) is null) = (%(phone)s = 'none')",
         },
         "i.invoice_date desc nulls last, i.id desc",
     ),
     "reminders": Listing(
         """
         select r.id, r.scheduled_date, r.reminder_type, r.channel, r.status, r.skip_reason, r.customer_id,
-            c.name as customer_name, c.primary_phone as customer_phone, i.invoice_number, i.balance, i.currency_code
+            c.name as customer_name, coalesce(g.primary_phone, c.primary_phone) as customer_phone, i.invoice_number,
+            i.balance, i.currency_code
         from payment_reminders r
         join invoice_rows i on i.id = r.invoice_id
         left join customer_rows c on c.id = r.customer_id
+        left join customers g on g.id = c.golden_id
         """,
         {
             "status": "r.status = %(status)s",
             "customer": "(r.customer_id is null) = (%(customer)s = 'none')",
-            "phone": "(c.primary_phone is null) = (%(phone)s = 'none')",
+            "phone": "(coalesce(g.primary_phone, c.primary_phone) is null) = (%(phone)s = 'none')",
         },
         "r.scheduled_date desc, r.id desc",
     ),
@@ -190,7 +204,7 @@ def rows_of(
     query = f"{listing.query} {f'{word} {joined}' if joined else ''} order by {order} limit %(limit)s offset %(offset)s"
     found = connection.execute(
         sql.SQL(query),  # put together from the declarations above alone
-        {**wanted, "limit": PAGE + 1, "offset": PAGE * max(0, min(page, MOST_PAGES))},
+        {**wanted, "unpayable": UNPAYABLE, "limit": PAGE + 1, "offset": PAGE * max(0, min(page, MOST_PAGES))},
     ).fetchall()
     return found[:PAGE], len(found) > PAGE
 
@@ -311,19 +325,30 @@ def suggestions(connection: Connection, text: str) -> list[dict[str, Any]]:
     ).fetchall()
 
 
-def add_intake(connection: Connection, values: Mapping[str, Any], *, by: str) -> int:
-    """Store an intake; the customer's source id and role come from the chosen row."""
+def add_intake(connection: Connection, values: Mapping[str, Any], *, system: str, by: str) -> int:
+    """Store an intake; its role comes from the chosen row, its id from the customer's record in the system that takes it."""
     row = connection.execute(
         """
         insert into intakes
             (account, robaws_client_id, customer_id, customer_name, contact_email, contact_phone, role, note, created_by)
-        select coalesce(c.account, 'default'), c.source_customer_id, c.id, %(customer_name)s, %(contact_email)s,
+        select coalesce(c.account, 'default'), s.source_customer_id, c.id, %(customer_name)s, %(contact_email)s,
             %(contact_phone)s, c.role, %(note)s, %(by)s
         from (select 1) one
         left join customer_rows c on c.id = %(customer_id)s
+        left join lateral (
+            -- the row itself, or the record of the same customer there: another system's id is nobody's there
+            select r.source_customer_id
+            from customer_rows r
+            where r.source = %(system)s
+                and r.account = c.account
+                and r.deleted_at is null
+                and (r.id = c.id or r.golden_id = c.golden_id)
+            order by r.id <> c.id, r.id
+            limit 1
+        ) s on true
         returning id
         """,
-        {**values, "by": by},
+        {**values, "system": system, "by": by},
     ).fetchone()
     return int(row["id"]) if row else 0
 
@@ -368,6 +393,33 @@ def counts(connection: Connection) -> dict[str, int]:
         """
     ).fetchone()
     return dict(row or {})
+
+
+def failed_syncs(connection: Connection) -> list[dict[str, Any]]:
+    """Accounts whose last sync failed: which, when, why, and when the last good one ended."""
+    return connection.execute(
+        """
+        select l.account, l.source, l.error, l.finished_at, g.good_at
+        from (
+            select distinct on (r.account, r.source) r.account, r.source, r.status, r.error, r.finished_at
+            from sync_runs r
+            where r.kind in ('full', 'incremental')
+                and r.status <> 'running'
+                and r.source is not null
+            order by r.account, r.source, r.id desc
+        ) l
+        left join lateral (
+            select max(r.finished_at) as good_at
+            from sync_runs r
+            where r.account = l.account
+                and r.source = l.source
+                and r.kind in ('full', 'incremental')
+                and r.status in ('ok', 'partial')
+        ) g on true
+        where l.status = 'failed'
+        order by l.source, l.account
+        """
+    ).fetchall()
 
 
 def metrics(connection: Connection) -> dict[str, float]:

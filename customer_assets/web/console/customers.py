@@ -7,11 +7,10 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from customer_assets.domain.cache.columns import COLUMN_OF, EDITABLE
 from customer_assets.domain.cache.columns import sections as sections_of
@@ -151,7 +150,7 @@ class Customers(Lists):
         except CustomerAssetsError as error:
             return PlainTextResponse(str(error), status_code=422)
         message = "Kept: the next resolution of customers parts them"
-        return RedirectResponse(f"/customers/{customer_id}?{urlencode({'said': message})}", status_code=303)
+        return self._go(f"/customers/{customer_id}", session, message)
 
     async def edit(self, request: Request, session: Session) -> Response:
         """Change a customer; an edit of something that changed meanwhile is refused, and both versions are shown."""
@@ -165,7 +164,7 @@ class Customers(Lists):
         if form is not None:
             try:
                 await run_in_threadpool(self._edit, row, form, session.user)
-                return RedirectResponse(f"/customers/{customer_id}?said=Saved", status_code=303)
+                return self._go(f"/customers/{customer_id}", session, "Saved")
             except StaleEditError as error:
                 stale = str(error)
                 versions = [

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.identity.decide import decide_review
@@ -86,7 +86,7 @@ class Decisions(Screen):
                 find_account=self._runtime.account_without_calls,
             )
 
-        return await self._decided(settle, "/conflicts")
+        return await self._decided(settle, "/conflicts", session)
 
     async def reviews(self, request: Request, session: Session) -> Response:
         """Records that may be one customer, side by side."""
@@ -145,11 +145,11 @@ class Decisions(Screen):
                 by=session.user,
             )
 
-        return await self._decided(settle, "/reviews")
+        return await self._decided(settle, "/reviews", session)
 
-    async def _decided(self, settle: Any, back: str) -> Response:
+    async def _decided(self, settle: Any, back: str, session: Session) -> Response:
         try:
             await run_in_threadpool(settle)
         except CustomerAssetsError as error:
             return PlainTextResponse(str(error), status_code=404)
-        return RedirectResponse(f"{back}?said=Decided", status_code=303)
+        return self._go(back, session, "Decided")

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from customer_assets.runtime.timetable import timetable
 from customer_assets.sources.registry import SYSTEMS
@@ -81,4 +81,4 @@ class Health(Screen):
                 )
 
         await run_in_threadpool(store)
-        return RedirectResponse("/health?said=Saved", status_code=303)
+        return self._go("/health", session, "Saved")

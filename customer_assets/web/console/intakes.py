@@ -7,12 +7,15 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
+from customer_assets.sources.registry import with_webhooks
 from customer_assets.store import audit
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
 from customer_assets.web.console.screen import Screen
+
+INTAKE_SYSTEM = with_webhooks()[0].name  # whose ids `intakes` carries
 
 
 class Intakes(Screen):
@@ -50,10 +53,10 @@ class Intakes(Screen):
                 "customer_id": int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 18 else None,
             }
             await run_in_threadpool(self._add_intake, stored, session.user)
-            return RedirectResponse("/intakes?said=The+intake+is+saved", status_code=303)
+            return self._go("/intakes", session, "The intake is saved")
         return await self._show(request, session, "intake.html", values=values)
 
     def _add_intake(self, values: Mapping[str, Any], by: str) -> None:
         with self._connect() as connection, connection.transaction():
-            number = console.add_intake(connection, values, by=by)
+            number = console.add_intake(connection, values, system=INTAKE_SYSTEM, by=by)
             audit.record(connection, who=by, action="add intake", target=f"intake {number}", details=values)

@@ -70,6 +70,7 @@ class Job:
             "line": self.line,
             "page": self.page,
             "finished": self.outcome is not None,
+            "failed": (self.outcome or "").startswith("failed"),
             "done": sum(p.done for p in self.steps.values()),
             "total": sum(t for t in totals if t) if totals and all(totals) else None,
         }
@@ -196,16 +197,25 @@ def _pull(runtime: Runtime, context: Context, *, systems: Sequence[str]) -> Done
 
     messages: list[str] = []
     metadata: Metadata = {}
+    failed = False
     for account in (a for a in runtime.working.accounts if a.system in systems):
         try:
             result = pull(context, account, PullOptions())
         except CustomerAssetsError as error:
+            failed = True
             messages.append(f"{account.system}: {error}")
             continue
         counts = result.counts.as_dict()
         _add(metadata, counts)
-        messages.append(f"{account.system}: {_counted(counts)}" + (f" ({result.message})" if result.message else ""))
-    return "; ".join(messages) or "no system is configured for it", metadata
+        name = _named({"source": account.system, "account": account.account})
+        if result.status == "failed":
+            failed = True
+            changed = _counted(counts) if any(counts[n] for n in ("created", "updated")) else "nothing changed"
+            messages.append(f"{name} failed: {result.message}; {changed}")
+        else:
+            messages.append(f"{name}: {_counted(counts)}" + (f" ({result.message})" if result.message else ""))
+    said = "; ".join(messages) or "no system is configured for it"
+    return f"failed: {said}" if failed else said, metadata
 
 
 def _pull_all(runtime: Runtime, context: Context) -> Done:

@@ -59,6 +59,7 @@ LIST_PAGES = (
             "invoice_number:Number",
             "invoice_date:Date",
             "due_date:Due",
+            "days_overdue:Days over:number",
             "total:Total:money",
             "balance:Open:money",
             "currency_code:",
@@ -67,6 +68,9 @@ LIST_PAGES = (
             "customer_phone:Phone:phone",
         ),
         filters=(
+            choice(
+                "due", "Due", [("overdue", "overdue"), ("month", "overdue by a month"), ("later", "open, not due yet")]
+            ),
             choice("status", "Status", ["sent", "overdue", "partially_paid", "paid", "draft", "void"]),
             HAS_CUSTOMER,
             HAS_PHONE,

@@ -13,14 +13,15 @@ from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import audit
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
-from customer_assets.web.console.tables import ago, cell, text, value_of
+from customer_assets.web.console.flash import FLASH, flashed, flashing
+from customer_assets.web.console.tables import ago, beneath, cell, text, value_of
 
 HERE = Path(__file__).parent
 SCREENS = (
@@ -62,7 +63,7 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    found.globals.update(cell=cell, ago=ago, value_of=value_of, text=text)
+    found.globals.update(cell=cell, ago=ago, value_of=value_of, text=text, beneath=beneath)
     return found
 
 
@@ -78,25 +79,39 @@ class Screen:
     async def _show(
         self, request: Request, session: Session | None, template: str, *, status: int = 200, **values: Any
     ) -> Response:
-        numbers = await run_in_threadpool(self._numbers) if session else {}
+        numbers, failing = await run_in_threadpool(self._standing) if session else ({}, [])
+        flash = flashed(request.cookies.get(FLASH), session.csrf) if session else None
         screens = [(path, label, numbers.get(key or "", 0)) for path, label, key in SCREENS]
         token = Markup('<input type="hidden" name="csrf" value="{}">').format(session.csrf) if session else ""
         page = (
             _templates()
             .get_template(template)
             .render(
-                {"said": request.query_params.get("said"), "failed": None, **values},
+                {"failed": None, **values},
+                flash=flash,
+                failing=failing,
                 request=request,
                 session=session,
                 screens=screens,
                 token=token,
             )
         )
-        return HTMLResponse(page, status_code=status)
+        response = HTMLResponse(page, status_code=status)
+        if request.cookies.get(FLASH) is not None:
+            response.delete_cookie(FLASH, path="/")
+        return response
 
-    def _numbers(self) -> dict[str, int]:
+    def _go(self, target: str, session: Session, message: str, *, bad: bool = False) -> Response:
+        """On to another page, which says this once; it travels signed, so that no link can put words into a page."""
+        response = RedirectResponse(target, status_code=303)
+        response.set_cookie(
+            FLASH, flashing(message, session.csrf, bad=bad), max_age=60, httponly=True, samesite="lax", path="/"
+        )
+        return response
+
+    def _standing(self) -> tuple[dict[str, int], list[dict[str, Any]]]:
         with self._connect() as connection:
-            return console.counts(connection)
+            return console.counts(connection), console.failed_syncs(connection)
 
     def _audit(self, who: str, action: str, target: str, details: Mapping[str, Any]) -> None:
         with self._connect() as connection:
@@ -107,7 +122,7 @@ def link_of(request: Request) -> Any:
     """A function that gives the address of another page of this list."""
 
     def link(page: int) -> str:
-        kept = [(k, v) for k, v in request.query_params.multi_items() if k not in ("page", "said")]
+        kept = [(k, v) for k, v in request.query_params.multi_items() if k != "page"]
         return f"{request.url.path}?{urlencode([*kept, ('page', str(page))])}"
 
     return link

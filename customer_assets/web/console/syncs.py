@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -76,11 +76,11 @@ class Syncs(Screen):
             ids = await chosen_ids(request)
         if not ids or len(ids) > MOST_PUSHED:
             message = f"More than {MOST_PUSHED}: narrow it with a filter" if ids else "Nobody was selected"
-            return RedirectResponse(f"/customers?{urlencode({'said': message})}", status_code=303)
+            return self._go("/customers", session, message, bad=True)
         try:
             result = await run_in_threadpool(self._push, ids, dry_run=True)
         except CustomerAssetsError as error:
-            return RedirectResponse(f"/customers?{urlencode({'said': str(error)})}", status_code=303)
+            return self._go("/customers", session, str(error), bad=True)
         others = [
             f"{r.id}: {r.outcome}{f' ({r.reason})' if r.reason else ''}" for r in result.rows if r.outcome != "planned"
         ]

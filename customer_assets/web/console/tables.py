@@ -127,6 +127,12 @@ def value_of(row: Mapping[str, Any], name: str) -> Any:
     return Markup("<bdi>{}</bdi>").format(value)
 
 
+def beneath(row: Mapping[str, Any], name: str) -> str:
+    """What the source says of a field that somebody edited here, as it says it now."""
+    covered = row["covered"] or {}
+    return text(covered[name] if name in covered else row[name]) or "nothing"
+
+
 def cell(row: Mapping[str, Any], column: Column) -> Any:  # noqa: PLR0911 (one line per kind of column)
     """One cell of a table, escaped."""
     if column.kind == "seconds":

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets.store import audit
@@ -80,18 +79,17 @@ class Webhooks(Screen):
         return await self._show(request, session, "range.html", since=since, until=until, only=status, number=len(ids))
 
     async def _apply_again(self, ids: list[str] | None, session: Session) -> Response:
-        def again() -> str:
+        def again() -> tuple[str, bool]:
             with self._connect() as connection, connection.transaction():
                 number = deliveries.put_back(connection, ids=ids)
                 named = "all failed" if ids is None else f"{len(ids)} deliveries"
                 audit.record(connection, who=session.user, action="replay", target=named, details={"ids": ids})
             applied = apply_deliveries(self._runtime.context(trigger="web"), self._runtime.receiving)
-            return f"{number} put back; " + (
-                ", ".join(f"{n} {s}" for s, n in applied.statuses.items()) or "applied by another"
-            )
+            told = ", ".join(f"{n} {s}" for s, n in applied.statuses.items()) or "applied by another"
+            return f"{number} put back; {told}", bool(applied.statuses.get("failed"))
 
-        message = await run_in_threadpool(again)
-        return RedirectResponse("/webhooks?" + urlencode({"said": message}), status_code=303)
+        message, has_failed = await run_in_threadpool(again)
+        return self._go("/webhooks", session, message, bad=has_failed)
 
 
 def _instant(text: str) -> datetime:

@@ -15,6 +15,7 @@ for (const card of document.querySelectorAll("[data-live]")) {
     if (!answer.ok) { line.textContent = "The server does not know this sync any more; see the list of runs."; return; }
     const job = await answer.json();
     line.textContent = job.line;
+    card.classList.toggle("failed", job.failed);
     if (job.page) { page.href = job.page; page.hidden = false; }
     if (job.total) { bar.max = job.total; bar.value = job.done; } else if (job.finished) { bar.max = 1; bar.value = 1; }
     if (!job.finished) setTimeout(ask, 700);
