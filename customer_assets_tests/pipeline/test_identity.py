@@ -142,6 +142,18 @@ def deduped(file: Path, out: Path, **options: Any) -> Deduped:
     return found
 
 
+def test_one_vat_id_with_its_country_and_without_shares_nothing_with_itself(company: Company) -> None:
+    """A country that nobody knows does not make two customers of one, whose phone would then be nobody's."""
+    trn = "100635343642017"
+    one = add(
+        company, "robaws", "1", name="Aeon Steel FZE", vat_number=trn, country="Emirates", primary_phone="+97143778453"
+    )
+    add(company, "zoho", "2", name="Aeon Steel FZE", vat_number=trn, country="AE", primary_phone="+97143778453")
+    resolve_customers(company.context)
+    golden = customer_of(company, one)
+    assert company.value("select primary_phone from customers where id = %s", golden) == "+97143778453"
+
+
 def test_anybodys_file(tmp_path: Path) -> None:
     rows = [
         {"nr": "a", "Name": "Noord BV", "phone": "03 555 01 02", "vat": ""},

@@ -8,10 +8,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
+from psycopg.types.json import Jsonb
 
+from customer_assets.domain.identity.evidence import WEIGHTS
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.edit import edit_customer
 from customer_assets.pipeline.identity.resolve import resolve_customers
@@ -20,6 +23,7 @@ from customer_assets.runtime.dagster_client import Dagster
 from customer_assets.store import access_tokens, users
 from customer_assets.store.reads import console
 from customer_assets.web.console.guard import HEADERS, LoginThrottle, allowed_next
+from customer_assets.web.console.tables import IN_WORDS, in_words
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import Web, serving, until
 
@@ -81,6 +85,7 @@ def customer(company: Company, **fields: Any) -> int:
 
 
 READS = [
+    "/golden",
     "/customers",
     "/intakes",
     "/invoices",
@@ -96,6 +101,8 @@ READS = [
 ]
 EDITS = ["/intakes/new", "/actions/sync-all", "/webhooks/retry", "/webhooks/range"]
 WRITES = [
+    "/golden/1/merge",
+    "/golden/1/part",
     "/customers/1/apart",
     "/push/plan",
     "/push",
@@ -755,3 +762,126 @@ def test_a_failed_sync_is_said_on_every_page_until_one_is_good(company: Company,
     company.world.faults.clear()
     company.pull("robaws")
     assert "the last sync failed" not in visitors["viewer"].get("/customers").text
+
+
+# --- customers as people know them -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def leie(company: Company) -> int:
+    """A customer with records in two systems, an invoice, a contact person; beside it another one. Returns its id."""
+    first = customer(
+        company,
+        source="robaws",
+        source_customer_id="1003",
+        name="LEIEOLZANEL AUTOMOTIVE S.R.L.",
+        vat_number="BE0476267228",
+        country="BE",
+        country_code="BE",
+        primary_phone="+3235550102",
+        role="BLACKLISTED",
+    )
+    second = customer(
+        company,
+        source="zoho",
+        source_customer_id="46001",
+        name="Leieolzanel Automotive",
+        street="Havenstraat 12",
+        vat_number="BE0476267228",
+        country="BE",
+        country_code="BE",
+        role=None,
+        primary_phone="+32470998877",
+        general_email="noa@leie.be",
+        contact_persons=Jsonb([{"first_name": "Noa", "last_name": "Peretz"}]),
+    )
+    customer(
+        company, source="robaws", source_customer_id="9", name="Zuid Koeltransport NV", primary_phone="+3292223344"
+    )
+    company.do(
+        """
+        insert into invoice_rows (source, source_invoice_id, customer_id, invoice_number, status, balance, total, due_date,
+            currency_code)
+        values ('zoho', '1', %s, 'INV-04999', 'sent', 1234.5, 1234.5, current_date - 3, 'EUR')
+        """,
+        second,
+    )
+    resolve_customers(company.context)
+    found: int = company.value("select golden_id from customer_rows where id = %s", first)
+    return found
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "leieolz",
+        "Leie Olzanel",
+        "leiolzanel",
+        "0102",
+        "03 555 01 02",
+        "998877",
+        "0476.267.228",
+        "476 267 228",
+        "noa@",
+        "Peretz",
+        "INV-04999",
+        "inv-04999",
+    ],
+)
+def test_a_customer_is_found_by_what_people_remember(visitors: dict[str, Visitor], leie: int, typed: str) -> None:
+    page = visitors["viewer"].get(f"/golden?{urlencode({'q': typed})}").text
+    assert f'href="/golden/{leie}"' in page
+    assert "Zuid Koeltransport" not in page
+
+
+def test_the_list_of_customers_has_each_once_and_narrows(visitors: dict[str, Visitor], leie: int) -> None:
+    viewer = visitors["viewer"]
+    page = viewer.get("/golden").text
+    assert page.count("LEIEOLZANEL") + page.count("Leieolzanel") == 1
+    assert "EUR 1,234.50" in page
+    for query, is_shown in {
+        "records=several": True,
+        "records=one": False,
+        "system=zoho": True,
+        "system=sumit": False,
+        "due=overdue": True,
+        "country=BE": True,
+        "country=NL": False,
+        "q=---": False,
+    }.items():
+        assert (f'href="/golden/{leie}"' in viewer.get(f"/golden?{query}").text) is is_shown, query
+
+
+def test_the_page_of_a_customer_shows_all_that_stands_behind_it(visitors: dict[str, Visitor], leie: int) -> None:
+    page = visitors["viewer"].get(f"/golden/{leie}").text
+    for shown in ("1003", "46001", "INV-04999", "1,234.50 overdue", "noa@leie.be", "+32470998877", "same VAT id"):
+        assert shown in page, shown
+    assert "Not this customer" not in page  # a viewer decides nothing
+    assert visitors["viewer"].get("/golden/999999").status_code == 404
+
+
+def test_customers_are_merged_and_parted_by_hand(company: Company, visitors: dict[str, Visitor], leie: int) -> None:
+    editor = visitors["editor"]
+    other = company.value("select golden_id from customer_rows where source_customer_id = '9'")
+    assert visitors["viewer"].post(f"/golden/{leie}/merge", other=str(other)).status_code == 403
+    answer = editor.post(f"/golden/{leie}/merge", other=f"#{other}")
+    assert answer.headers["location"] == f"/golden/{leie}"
+    assert "They are one customer now" in editor.get(f"/golden/{leie}").text
+    assert company.value("select count(*) from customers") == 1
+    old = editor.get(f"/golden/{max(leie, other)}")
+    assert (old.status_code, old.headers["location"]) == (301, f"/golden/{min(leie, other)}")
+    rows = company.rows("select id from customer_rows where source = 'robaws' order by source_customer_id")
+    editor.post(f"/golden/{leie}/part", row=str(rows[1]["id"]), other=str(rows[0]["id"]))
+    assert company.value("select count(*) from customers") == 2
+    assert company.value("select count(*) from ops.audit_log where action like 'decide %%'") == 2
+    for nobody in ("", "x", str(leie), "123456"):
+        editor.post(f"/golden/{leie}/merge", other=nobody)
+        assert "There is no other customer" in editor.get(f"/golden/{leie}").text
+
+
+def test_every_reason_has_words() -> None:
+    assert set(WEIGHTS) <= set(IN_WORDS)
+    assert in_words("x", [("name_same", 6.0), ("phone", 5.0), ("address_differs", -1.0)]) == (
+        "same name, same phone; though another address"
+    )
+    assert in_words("vat_id", []) == "same VAT id"

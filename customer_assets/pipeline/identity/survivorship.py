@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from customer_assets.domain.cache.columns import surviving_together
 from customer_assets.domain.country import country_code
 from customer_assets.domain.identity.contact_details import mail_keys, phone_keys, phone_tail, vat_key
+from customer_assets.domain.identity.evidence import differ
 from customer_assets.sources.registry import rank_of
 
 
@@ -21,7 +23,7 @@ def shared_values(parts: Sequence[Sequence[Mapping[str, Any]]]) -> set[str]:
             for _, value in _values_of(row):
                 for key in _keys_of(value):
                     vats[key] |= own
-    return {key for key, found in vats.items() if len(found) > 1}
+    return {key for key, found in vats.items() if any(differ(one, other) for one, other in combinations(found, 2))}
 
 
 def contacts_of(

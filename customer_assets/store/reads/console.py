@@ -25,12 +25,13 @@ SEARCH = """
 
 @dataclass(frozen=True)
 class Listing:
-    """One list: what it selects, its filters (name -> SQL condition with %(name)s), its order, its columns."""
+    """One list: what it selects, its filters (name -> SQL condition with %(name)s), its order, what always holds."""
 
     query: str
     filters: Mapping[str, str] = field(default_factory=dict)
     order: str = "id desc"
     sorts: Mapping[str, str] = field(default_factory=dict)
+    always: str = ""
 
 
 # what the filters of the list of customers offer: a country in one spelling, as received where nobody knows it
@@ -40,7 +41,89 @@ CHOICES = {
     "source": "source",
     "account": "account",
 }
+# a customer is found by any word of its records, a piece of a number, a mailbox, a contact person, an invoice
+GOLDEN_SEARCH = f"""
+    g.id in (
+        select c.golden_id
+        from customer_rows c
+        where {SEARCH} @@ to_tsquery('simple', %(q)s)
+        union
+        select k.golden_id
+        from customer_contacts k
+        where (
+                %(q_digits)s <> ''
+                and k.kind = 'phone'
+                and position(%(q_digits)s in regexp_replace(k.value, '[^0-9]', '', 'g')) > 0
+            )
+            or (length(%(q_text)s) > 2 and k.kind = 'email' and position(%(q_text)s in k.value) > 0)
+        union
+        select n.id
+        from customers n
+        where %(q_digits)s <> ''
+            and position(%(q_digits)s in regexp_replace(n.vat_number, '[^0-9]', '', 'g')) > 0
+        union
+        select c.golden_id
+        from invoice_rows i
+        join customer_rows c on c.id = i.customer_id
+        where lower(i.invoice_number) = %(q_text)s
+        union
+        select c.golden_id
+        from customer_rows c
+        where length(%(q_text)s) > 2
+            and c.contact_persons <> '[]'
+            and position(%(q_text)s in lower(c.contact_persons::text)) > 0
+    )
+"""
 LISTINGS: dict[str, Listing] = {
+    "golden": Listing(
+        """
+        select g.id, g.account, g.name, g.role, g.vat_number, g.email, g.primary_phone, g.city, g.country, g.is_active,
+            g.updated_at,
+            (select array_agg(distinct c.source order by c.source) from customer_rows c where c.golden_id = g.id) as systems,
+            (
+                select string_agg(o.currency_code || ' ' || to_char(o.balance, 'FM999G999G999G990D00'), ', ')
+                from (
+                    select coalesce(i.currency_code, '') as currency_code, sum(i.balance) as balance
+                    from customer_rows c
+                    join invoice_rows i on i.customer_id = c.id
+                    where c.golden_id = g.id
+                        and i.balance > 0
+                        and i.status <> all(%(unpayable)s)
+                    group by 1
+                    order by 1
+                ) o
+            ) as open_balance
+        from customers g
+        """,
+        {
+            "q": GOLDEN_SEARCH,
+            "ids": "g.id = any(string_to_array(%(ids)s, ',')::bigint[])",
+            "role": "g.role = %(role)s",
+            "country": "%(country)s in (g.country_code, g.country)",
+            "system": "exists (select from customer_rows c where c.golden_id = g.id and c.source = %(system)s)",
+            "active": "g.is_active = (%(active)s = 'yes')",
+            "phone": "(g.primary_phone is null) = (%(phone)s = 'none')",
+            "records": "(g.row_count > 1) = (%(records)s = 'several')",
+            "due": """
+                exists (
+                    select
+                    from customer_rows c
+                    join invoice_rows i on i.customer_id = c.id
+                    where c.golden_id = g.id
+                        and i.balance > 0
+                        and i.status <> all(%(unpayable)s)
+                        and (%(due)s <> 'overdue' or i.due_date < current_date)
+                )
+            """,
+        },
+        "lower(g.name), g.id",
+        {
+            "name": "lower(g.name), g.id",
+            "newest": "g.updated_at desc, g.id desc",
+            "city": "lower(g.city), lower(g.name), g.id",
+            "records": "g.row_count desc, lower(g.name), g.id",
+        },
+    ),
     "customers": Listing(
         """
         select c.id, c.name, c.role, c.source, c.account, c.vat_number, c.general_email, c.primary_phone, c.city, c.country,
@@ -145,10 +228,10 @@ LISTINGS: dict[str, Listing] = {
         """
         select j.id, j.account, j.source, j.entity, j.source_id, j.reason, left(j.record, 400) as record, j.last_seen_at
         from ops.rejected_records j
-        where j.resolved_at is null
         """,
         {},
         "j.id desc",
+        always="j.resolved_at is null",
     ),
     "intakes": Listing(
         """
@@ -199,9 +282,9 @@ def rows_of(
     if narrowed is None:
         return [], False
     joined, wanted = narrowed
-    word = "and" if " where " in listing.query.replace("\n", " ") else "where"
     order = listing.sorts.get(sort or "", listing.order)
-    query = f"{listing.query} {f'{word} {joined}' if joined else ''} order by {order} limit %(limit)s offset %(offset)s"
+    condition = " and ".join(filter(None, (listing.always, joined)))
+    query = f"{listing.query} {f'where {condition}' if condition else ''} order by {order} limit %(limit)s offset %(offset)s"
     found = connection.execute(
         sql.SQL(query),  # put together from the declarations above alone
         {**wanted, "unpayable": UNPAYABLE, "limit": PAGE + 1, "offset": PAGE * max(0, min(page, MOST_PAGES))},
@@ -225,15 +308,28 @@ def matching_customers(connection: Connection, filters: Mapping[str, str], *, mo
 def _narrowed(listing: Listing, filters: Mapping[str, str]) -> tuple[str, dict[str, str]] | None:
     """(SQL condition, blank for none; its values), None where a search has no word in it."""
     wanted = {k: v for k, v in filters.items() if k in listing.filters and v}
+    typed: dict[str, str] = {}
     if "q" in wanted:
         words = prefix_query(wanted["q"])
         if words is None:
             return None
+        typed = {"q_text": wanted["q"].strip().lower(), "q_digits": _piece_of_a_number(wanted["q"])}
         wanted["q"] = words
     joined = " and ".join(listing.filters[k] for k in sorted(wanted))
-    if "q" in wanted:  # found first, and not more than anybody looks at; the other filters hold within
+    if (
+        "q" in wanted and listing is LISTINGS["customers"]
+    ):  # found first, and not more than anybody looks at; the other filters hold within
         joined = f"c.id in (select c.id from customer_rows c where {joined} limit {MOST_HITS})"
-    return joined, wanted
+    return joined, wanted | typed
+
+
+def _piece_of_a_number(text: str) -> str:
+    """The digits of a text that is a number, or a piece of one; blank where it is none."""
+    digits = "".join(c for c in text if c in "0123456789")
+    if len(digits) < 4 or sum(c.isalpha() for c in text) > 2:
+        return ""
+    whole = digits.lstrip("0")  # of a number with its country the zero before it is gone
+    return whole if len(whole) >= 4 else digits
 
 
 def prefix_query(text: str) -> str | None:

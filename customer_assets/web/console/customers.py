@@ -72,7 +72,7 @@ class Customers(Lists):
             request,
             session,
             "list.html",
-            title="Customers",
+            title="Records of all systems",
             rows=found,
             filters=filters,
             columns=chosen_columns(CUSTOMERS, request),

@@ -37,6 +37,18 @@ def choice(name: str, label: str, values: Sequence[Any]) -> dict[str, Any]:
 
 HAS_PHONE = choice("phone", "Phone", [("none", "no phone"), ("some", "with a phone")])
 HAS_CUSTOMER = choice("customer", "Customer", [("none", "no customer"), ("some", "with a customer")])
+GOLDEN = columns(
+    "name:Name:golden",
+    "systems:In:systems",
+    "role:Role:role",
+    "vat_number:VAT",
+    "email:E-mail",
+    "primary_phone:Phone:phone",
+    "city:City",
+    "country:Country",
+    "open_balance:Open:number",
+    "updated_at:Changed:ago",
+)
 CUSTOMERS = columns(
     "name:Name:customer",
     "role:Role:role",

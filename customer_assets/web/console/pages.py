@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.web.console.customers import Customers
 from customer_assets.web.console.decisions import Decisions
+from customer_assets.web.console.golden import Golden
 from customer_assets.web.console.guard import Guard
 from customer_assets.web.console.health import Health
 from customer_assets.web.console.intakes import Intakes
@@ -32,7 +33,10 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
         Health(runtime),
     )
     page = guard.page
+    golden = Golden(runtime)
     reads = {
+        "/golden": golden.customers,
+        "/golden/{id:row}": golden.customer,
         "/customers": customers.customers,
         "/customers/search": intakes.search,
         "/customers/{id:row}": customers.customer,
@@ -50,6 +54,8 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
         *(Route(path, page("viewer", handler)) for path, handler in reads.items()),
         Route("/customers/{id:row}/edit", page("editor", customers.edit), methods=["GET", "POST"]),
         Route("/customers/{id:row}/apart", page("editor", customers.apart), methods=["POST"]),
+        Route("/golden/{id:row}/merge", page("editor", golden.merge), methods=["POST"]),
+        Route("/golden/{id:row}/part", page("editor", golden.part), methods=["POST"]),
         Route("/intakes/new", page("editor", intakes.intake), methods=["GET", "POST"]),
         Route("/actions/{kind}", page("editor", syncs.action), methods=["GET", "POST"]),
         Route("/push/plan", page("editor", syncs.push_plan), methods=["POST"]),
@@ -66,4 +72,4 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
 
 async def home(_request: Request) -> Response:
     """The start page is the list of customers."""
-    return RedirectResponse("/customers", status_code=303)
+    return RedirectResponse("/golden", status_code=303)

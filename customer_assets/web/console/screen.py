@@ -25,7 +25,8 @@ from customer_assets.web.console.tables import ago, beneath, cell, text, value_o
 
 HERE = Path(__file__).parent
 SCREENS = (
-    ("/customers", "Customers", None),
+    ("/golden", "Customers", None),
+    ("/customers", "Records", None),
     ("/intakes", "Intakes", None),
     ("/invoices", "Invoices", None),
     ("/reminders", "Reminders", None),

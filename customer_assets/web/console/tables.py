@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -76,6 +76,138 @@ DETAIL_TABLES = (
 )
 
 
+GOLDEN_FIELDS = (
+    "role",
+    "company_name",
+    "legal_form",
+    "vat_number",
+    "primary_phone",
+    "email",
+    "billing_email",
+    "website",
+    "street",
+    "zipcode",
+    "city",
+    "country",
+)
+GOLDEN_TABLES = (
+    (
+        "Invoices",
+        "invoices",
+        columns(
+            "invoice_number:Number",
+            "invoice_date:Date",
+            "due_date:Due",
+            "days_overdue:Days over:number",
+            "total:Total:money",
+            "balance:Open:money",
+            "currency_code:Currency",
+            "status:Status:badge",
+        ),
+    ),
+    (
+        "Phones and mailboxes",
+        "contacts",
+        columns("value:Value", "kind:What", "source:From:badge", "is_shared:Shared:shared"),
+    ),
+    (
+        "Reminders",
+        "reminders",
+        columns(
+            "scheduled_date:On",
+            "reminder_type:Kind",
+            "invoice_number:Invoice",
+            "status:Status:badge",
+            "skip_reason:Why not",
+        ),
+    ),
+    (
+        "Old invoices",
+        "legacy",
+        columns(
+            "source_invoice_id:Number",
+            "invoice_date:Date",
+            "customer_name:As written",
+            "total:Total:money",
+            "currency_code:Currency",
+            "match_rule:Linked by",
+        ),
+    ),
+    (
+        "Why these are one customer",
+        "evidence",
+        columns("one_ref:One", "other_ref:Other", "words:Because", "weight:Weight:number"),
+    ),
+    ("Pushed", "pushes", columns("pushed_at:When:ago", "outcome:Outcome:badge", "reason:Reason")),
+    (
+        "What changed",
+        "changes",
+        columns(
+            "changed_at:When:ago",
+            "source:Record:badge",
+            "field:Field",
+            "old_value:Before",
+            "new_value:After",
+            "origin:By:badge",
+        ),
+    ),
+)
+# what weighs in a decision, as people say it
+IN_WORDS = {
+    "name_same": "same name",
+    "name_alike": "name spelled alike",
+    "name_part": "one name is part of the other",
+    "name_family": "names of one family",
+    "name_other": "other names",
+    "phone": "same phone",
+    "phone_near": "phone but for a slip",
+    "phone_shared": "same phone, which others have too",
+    "phone_differs": "another phone",
+    "mail": "same mailbox",
+    "mail_of_office": "same mailbox of an office",
+    "mail_shared": "same mailbox, which others have too",
+    "mail_differs": "another mailbox",
+    "domain": "same mail domain",
+    "domain_shared": "same mail domain, which others have too",
+    "address": "same address",
+    "address_near": "same address but for a slip",
+    "address_shared": "same address, where others are too",
+    "address_differs": "another address",
+    "street": "same street",
+    "part_at_its_house": "at its house",
+    "postcode": "same postcode",
+    "postcode_of_street": "same postcode",
+    "country_differs": "another country",
+    "vat_misspelt": "same VAT id but for a slip",
+    "born": "born on one day",
+    "born_near": "born on one day but for a slip",
+    "born_differs": "born on another day",
+    "key_near": "same id but for a slip",
+    "key_differs": "another id",
+    "only_of_its_name": "the only one of its name",
+    "only_person_of_its_name": "the only one of its name",
+    "rows_of_that_customer": "most records of that name are its",
+    "rows_of_others_of_that_name": "others of that name",
+}
+RULES_IN_WORDS = {
+    "vat_id": "same VAT id",
+    "source_id": "same id in the same system",
+    "key": "same id",
+    "equal": "they say the same",
+    "operator": "somebody said so",
+    "new_customer": "named after this invoice",
+}
+
+
+def in_words(rule: str, parts: Any) -> str:
+    """Evidence as people say it: what speaks for it, and what against."""
+    if rule in RULES_IN_WORDS:
+        return RULES_IN_WORDS[rule]
+    told = [(IN_WORDS.get(name, name), weight) for name, weight in parts or []]
+    for_it, against = [word for word, weight in told if weight > 0], [word for word, weight in told if weight < 0]
+    return ", ".join(for_it) + (f"; though {', '.join(against)}" if against else "")
+
+
 def heading(name: str) -> str:
     """A column's name as people read it."""
     words = [word.upper() if word in ("vat", "gl") else word for word in name.split("_")]
@@ -133,29 +265,59 @@ def beneath(row: Mapping[str, Any], name: str) -> str:
     return text(covered[name] if name in covered else row[name]) or "nothing"
 
 
-def cell(row: Mapping[str, Any], column: Column) -> Any:  # noqa: PLR0911 (one line per kind of column)
+def cell(row: Mapping[str, Any], column: Column) -> Any:
     """One cell of a table, escaped."""
-    if column.kind == "seconds":
-        ended, began = row.get("finished_at"), row.get("started_at")
-        return f"{(ended - began).total_seconds():.1f}" if ended and began else "running"
     value = row.get(column.name)
-    match column.kind:
-        case "customer":
-            return Markup('<a href="/customers/{}"><b><bdi>{}</bdi></b></a>').format(row["id"], value)
-        case "owner":
-            if row.get("customer_id") is None:
-                return escape(value) if value else Markup('<span class="badge">no customer</span>')
-            return Markup('<a href="/customers/{}"><bdi>{}</bdi></a>').format(row["customer_id"], value)
-        case "delivery":
-            return Markup('<a href="/webhooks/deliveries/{}">{}</a>').format(value, str(value)[:13])
-        case "phone":
-            return value or Markup('<span class="badge">no phone</span>')
-        case "ago":
-            return ago(value)
-        case "boolean":
-            return Markup('<span class="badge {}">{}</span>').format("ok" if value else "", "yes" if value else "no")
-        case "badge" | "role" if value:
-            return Markup('<span class="badge {}">{}</span>').format("role" if column.kind == "role" else value, value)
-    if value is None:
-        return ""
-    return Markup("<bdi>{}</bdi>").format(value)
+    if (shown := _CELLS.get(column.kind)) is not None and (value is not None or column.kind in _SHOWN_BLANK):
+        return shown(row, value)
+    return "" if value is None else Markup("<bdi>{}</bdi>").format(value)
+
+
+def _seconds(row: Mapping[str, Any], _value: Any) -> str:
+    ended, began = row.get("finished_at"), row.get("started_at")
+    return f"{(ended - began).total_seconds():.1f}" if ended and began else "running"
+
+
+def _owner(row: Mapping[str, Any], value: Any) -> Any:
+    if row.get("customer_id") is None:
+        return escape(value) if value else Markup('<span class="badge">no customer</span>')
+    return Markup('<a href="/customers/{}"><bdi>{}</bdi></a>').format(row["customer_id"], value)
+
+
+def _money(_row: Mapping[str, Any], value: Any) -> str:
+    return f"{value:,.2f}"
+
+
+def _badge(_row: Mapping[str, Any], value: Any) -> Any:
+    return Markup('<span class="badge {0}">{0}</span>').format(value) if value else ""
+
+
+# kind of a column -> how a value of it is shown; those of `_SHOWN_BLANK` say something where there is none
+_SHOWN_BLANK = frozenset(("seconds", "owner", "phone", "ago", "boolean"))
+_CELLS: Mapping[str, Callable[[Mapping[str, Any], Any], Any]] = {
+    "seconds": _seconds,
+    "customer": lambda row, value: Markup('<a href="/customers/{}"><b><bdi>{}</bdi></b></a>').format(row["id"], value),
+    "golden": lambda row, value: Markup('<a href="/golden/{}"><b><bdi>{}</bdi></b></a>').format(row["id"], value),
+    "owner": _owner,
+    "delivery": lambda _, value: Markup('<a href="/webhooks/deliveries/{}">{}</a>').format(value, str(value)[:13]),
+    "phone": lambda _, value: (
+        Markup('<span dir="ltr">{}</span>').format(value) if value else Markup('<span class="badge">no phone</span>')
+    ),
+    "ago": lambda _, value: ago(value),
+    "boolean": lambda _, value: Markup('<span class="badge {}">{}</span>').format(
+        "ok" if value else "", "yes" if value else "no"
+    ),
+    "systems": lambda _, value: Markup(" ").join(
+        Markup('<span class="badge {0}">{0}</span>').format(name) for name in value
+    ),
+    "shared": lambda _, value: Markup('<span class="badge">others have it, too</span>') if value else "",
+    "money": _money,
+    "badge": _badge,
+    "role": lambda _, value: (
+        Markup('<span class="badge role {}">{}</span>').format(
+            "bad" if str(value).upper() == "BLACKLISTED" else "", value
+        )
+        if value
+        else ""
+    ),
+}

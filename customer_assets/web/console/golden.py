@@ -1,0 +1,174 @@
+"""Customers as people know them: golden records, with the records of the systems behind each."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from customer_assets.errors import CustomerAssetsError
+from customer_assets.pipeline.identity.decide import decide_pair
+from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.runtime.runtime import Runtime
+from customer_assets.sources.registry import SYSTEMS
+from customer_assets.store import audit
+from customer_assets.store.reads import console, golden_pages
+from customer_assets.store.users import Session
+from customer_assets.web.console.jobs import kinds
+from customer_assets.web.console.listings import GOLDEN, HAS_PHONE, choice
+from customer_assets.web.console.lists import Lists, chosen_columns
+from customer_assets.web.console.screen import link_of
+from customer_assets.web.console.tables import GOLDEN_FIELDS, GOLDEN_TABLES, in_words
+
+MOST_NAMES = 300_000  # that are compared with a misspelt word
+ALIKE = 76  # of 100, from which a name is like what was typed
+NAMES_SECONDS = 60
+
+
+class Golden(Lists):
+    """The list of customers, one of them, and who is one with whom."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self._offered: tuple[dict[str, list[str]], float] = ({}, 0.0)
+        self._names: tuple[list[tuple[int, str]], float] = ([], 0.0)
+
+    async def customers(self, request: Request, session: Session) -> Response:
+        """All customers, each once."""
+
+        def read() -> tuple[int, list[dict[str, Any]], bool, bool]:
+            page, found, more = self._page("golden", request)
+            typed = request.query_params.get("q", "").strip()
+            if found or page or len(typed) < 4:
+                return page, found, more, False
+            with self._connect() as connection:
+                alike = ",".join(map(str, self._alike(connection, typed)))
+                found, more = console.rows_of(connection, "golden", {"ids": alike}, page=0) if alike else ([], False)
+            return page, found, more, bool(found)
+
+        page, found, more, is_guess = await run_in_threadpool(read)
+        offered = await run_in_threadpool(self._choices)
+        filters = [
+            {"name": "q", "label": "Search", "choices": None},
+            *(choice(name, name.capitalize(), offered[name]) for name in ("role", "country")),
+            choice("system", "In system", list(SYSTEMS)),
+            choice("active", "Active", [("yes", "active"), ("no", "inactive")]),
+            HAS_PHONE,
+            choice("due", "Invoices", [("open", "open"), ("overdue", "overdue")]),
+            choice("records", "Records", [("several", "in several"), ("one", "in one")]),
+            choice(
+                "sort",
+                "Order",
+                [("name", "by name"), ("newest", "newest change"), ("city", "by city"), ("records", "most records")],
+            ),
+        ]
+        return await self._show(
+            request,
+            session,
+            "list.html",
+            title="Customers",
+            note=f"Nothing is written so; these are like it: {request.query_params['q']}" if is_guess else None,
+            rows=found,
+            filters=filters,
+            columns=chosen_columns(GOLDEN, request),
+            all_columns=GOLDEN,
+            actions=[(f"/actions/{name}", kind.title) for name, kind in kinds().items()],
+            bulk=None,
+            page=page,
+            more=more,
+            link=link_of(request),
+        )
+
+    def _choices(self) -> dict[str, list[str]]:
+        known, at = self._offered
+        if time.monotonic() - at > NAMES_SECONDS or not any(known.values()):
+            with self._connect() as connection:
+                known = console.choices(connection)
+            self._offered = (known, time.monotonic())
+        return known
+
+    def _alike(self, connection: Any, typed: str) -> list[int]:
+        """Customers whose names are like a misspelt one, the likest first."""
+        from rapidfuzz import fuzz, process, utils
+
+        known, at = self._names
+        if time.monotonic() - at > NAMES_SECONDS:
+            known = golden_pages.names(connection, most=MOST_NAMES)
+            self._names = (known, time.monotonic())
+        found = process.extract(
+            typed,
+            [name for _, name in known],
+            scorer=fuzz.WRatio,
+            processor=utils.default_process,
+            score_cutoff=ALIKE,
+            limit=20,
+        )
+        return [known[number][0] for _, _, number in found]
+
+    async def customer(self, request: Request, session: Session) -> Response:
+        """All that is known of one, in whatever system."""
+        golden_id = request.path_params["id"]
+
+        def read() -> tuple[dict[str, Any] | None, int | None]:
+            with self._connect() as connection:
+                found = golden_pages.golden_customer(connection, golden_id)
+                return found, None if found else golden_pages.id_now(connection, golden_id)
+
+        found, now = await run_in_threadpool(read)
+        if found is None:
+            if now is not None:
+                return RedirectResponse(f"/golden/{now}", status_code=301)
+            return PlainTextResponse("no such customer", status_code=404)
+        evidence = [{**edge, "words": in_words(edge["rule"], edge["parts"])} for edge in found["evidence"]]
+        return await self._show(
+            request,
+            session,
+            "golden.html",
+            customer=found["customer"],
+            rows=found["rows"],
+            origin={row["id"]: row["source"] for row in found["rows"]},
+            open=found["open"],
+            fields=GOLDEN_FIELDS,
+            tables=[(title, (found | {"evidence": evidence})[key], columns) for title, key, columns in GOLDEN_TABLES],
+        )
+
+    async def part(self, request: Request, session: Session) -> Response:
+        """Say that one record is another customer than the rest, and resolve."""
+        golden_id, form = request.path_params["id"], await request.form()
+        row, other = str(form.get("row", "")), str(form.get("other", ""))
+        return await self._decided(session, golden_id, row, other, "different", "They are two customers now")
+
+    async def merge(self, request: Request, session: Session) -> Response:
+        """Say that another customer is this one, and resolve."""
+        golden_id, asked = request.path_params["id"], str((await request.form()).get("other", "")).strip().lstrip("#")
+
+        def standing() -> tuple[int | None, int | None]:
+            with self._connect() as connection:
+                other = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 18 else 0
+                return tuple(golden_pages.row_standing_for(connection, one) for one in (golden_id, other))  # type: ignore[return-value]
+
+        one, other = await run_in_threadpool(standing)
+        if one is None or other is None or one == other:
+            return self._go(f"/golden/{golden_id}", session, f"There is no other customer {asked}", bad=True)
+        return await self._decided(session, golden_id, str(one), str(other), "same", "They are one customer now")
+
+    async def _decided(
+        self, session: Session, golden_id: int, one: str, other: str, decision: str, message: str
+    ) -> Response:
+        def decide() -> None:
+            context = self._runtime.context(trigger="web")
+            pair = decide_pair(context, one, other, decision=decision, by=session.user)
+            resolve_customers(context)
+            with self._connect() as connection:
+                audit.record(
+                    connection, who=session.user, action=f"decide {decision}", target=" and ".join(pair), details={}
+                )
+
+        try:
+            await run_in_threadpool(decide)
+        except CustomerAssetsError as error:
+            return self._go(f"/golden/{golden_id}", session, str(error), bad=True)
+        return self._go(f"/golden/{golden_id}", session, message)
