@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import re
 import time
 from collections.abc import Iterator
@@ -877,6 +879,37 @@ def test_customers_are_merged_and_parted_by_hand(company: Company, visitors: dic
     for nobody in ("", "x", str(leie), "123456"):
         editor.post(f"/golden/{leie}/merge", other=nobody)
         assert "There is no other customer" in editor.get(f"/golden/{leie}").text
+
+
+def test_a_list_is_exported_as_its_filters_leave_it(company: Company, visitors: dict[str, Visitor], leie: int) -> None:
+    editor = visitors["editor"]
+    company.do("update customer_rows set name = '=cmd|x' where source_customer_id = '9'")
+    company.do("update customers set name = '=cmd|x' where name like 'Zuid%%'")
+    assert visitors["viewer"].get("/export/golden.csv").status_code == 403
+    answer = editor.get("/export/golden.csv?column=name&column=open_balance&column=primary_phone")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert re.search(r'filename="golden-\d{4}-\d\d-\d\d[.]csv"', answer.headers["content-disposition"])
+    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert rows[0] == ["Name", "Phone", "Open"]
+    assert ["'=cmd|x", "'+3292223344", ""] in rows
+    assert len(rows) == 3
+    assert len(editor.get("/export/golden.csv?due=overdue").text.splitlines()) == 2
+    book = tmp_sheet(editor.get("/export/customers.xlsx?q=zuid").content)
+    assert book == []
+    book = tmp_sheet(editor.get("/export/customers.xlsx?source=zoho").content)
+    assert [row[0] for row in book] == ["Leieolzanel Automotive"]
+    for name in ("invoices", "reminders", "runs", "rejects", "deliveries", "refusals", "intakes", "audit"):
+        assert editor.get(f"/export/{name}.csv").status_code == 200, name
+    assert editor.get("/export/users.csv").status_code == 404
+    assert editor.get("/export/golden.pdf").status_code == 404
+    assert company.value("select count(*) from ops.audit_log where action = 'export'") == 12
+
+
+def tmp_sheet(content: bytes) -> list[list[Any]]:
+    """The rows of a workbook beneath its headings."""
+    from python_calamine import CalamineWorkbook
+
+    return list(CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python())[1:]
 
 
 def test_every_reason_has_words() -> None:

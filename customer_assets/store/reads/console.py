@@ -277,19 +277,32 @@ def rows_of(
     connection: Connection, name: str, filters: Mapping[str, str], *, page: int, sort: str | None = None
 ) -> tuple[list[dict[str, Any]], bool]:
     """One page of a list, and whether another follows. Unknown and blank filters are passed over."""
-    listing = LISTINGS[name]
+    offset = PAGE * max(0, min(page, MOST_PAGES))
+    found = _selected(connection, LISTINGS[name], filters, sort=sort, limit=PAGE + 1, offset=offset)
+    return found[:PAGE], len(found) > PAGE
+
+
+def all_rows_of(
+    connection: Connection, name: str, filters: Mapping[str, str], *, sort: str | None = None, most: int
+) -> list[dict[str, Any]]:
+    """All rows of a list that the filters leave, not more than `most`."""
+    return _selected(connection, LISTINGS[name], filters, sort=sort, limit=most, offset=0)
+
+
+def _selected(
+    connection: Connection, listing: Listing, filters: Mapping[str, str], *, sort: str | None, limit: int, offset: int
+) -> list[dict[str, Any]]:
     narrowed = _narrowed(listing, filters)
     if narrowed is None:
-        return [], False
+        return []
     joined, wanted = narrowed
     order = listing.sorts.get(sort or "", listing.order)
     condition = " and ".join(filter(None, (listing.always, joined)))
     query = f"{listing.query} {f'where {condition}' if condition else ''} order by {order} limit %(limit)s offset %(offset)s"
-    found = connection.execute(
+    return connection.execute(
         sql.SQL(query),  # put together from the declarations above alone
-        {**wanted, "unpayable": UNPAYABLE, "limit": PAGE + 1, "offset": PAGE * max(0, min(page, MOST_PAGES))},
+        {**wanted, "unpayable": UNPAYABLE, "limit": limit, "offset": offset},
     ).fetchall()
-    return found[:PAGE], len(found) > PAGE
 
 
 def matching_customers(connection: Connection, filters: Mapping[str, str], *, most: int) -> list[int]:

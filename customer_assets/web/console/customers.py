@@ -79,6 +79,7 @@ class Customers(Lists):
             all_columns=CUSTOMERS,
             actions=actions,
             bulk="/push/plan",
+            export="customers",
             matching=request.url.query,
             page=page,
             more=more,

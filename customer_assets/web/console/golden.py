@@ -77,6 +77,7 @@ class Golden(Lists):
             all_columns=GOLDEN,
             actions=[(f"/actions/{name}", kind.title) for name, kind in kinds().items()],
             bulk=None,
+            export="golden",
             page=page,
             more=more,
             link=link_of(request),

@@ -46,6 +46,7 @@ class Lists(Screen):
                 filters=listed.filters,
                 actions=listed.actions,
                 bulk=None,
+                export=listed.name,
                 page=page,
                 more=more,
                 link=link_of(request),
