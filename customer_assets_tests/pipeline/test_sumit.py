@@ -286,11 +286,32 @@ def test_a_customer_that_is_in_sumit_already_is_adopted(company: Company) -> Non
         [origin, own],
     )
     count = len(company.world.sumit)
+    # the plan is the deed: it names the customer that is there, and the conflict
+    planned = do_push(company, [origin], dry_run=True)
+    assert [(p.action, p.conflicts) for p in planned.planned] == [("adopt", ("general_email",))]
+    assert all("SUMIT customer 910005 is this one" in f.why for p in planned.planned for f in p.fields)
+    assert "both sides changed general_email" in str(planned.rows[0].reason)
     result = do_push(company, [origin])
     assert len(company.world.sumit) == count
     assert [r.outcome for r in result.rows] == ["conflict"]
     assert "general_email" in str(result.rows[0].reason)
     assert company.value("select origin_id from ops.sumit_links where row_id = %s", own) == origin
+
+
+def test_a_plan_says_that_a_customer_is_there_through_another(company: Company) -> None:
+    company.pull("robaws")
+    company.pull("sumit")
+    one, other = company.rows("select id from customer_rows where source = 'robaws' order by id limit 2")
+    golden, own = company.value("insert into customers (name) values ('x') returning id"), row_id(company)
+    company.do("update customer_rows set golden_id = %s where id = any(%s)", golden, [one["id"], other["id"], own])
+    do_push(company, [one["id"]])
+    before = company.rows("select id, state, last_error from ops.sumit_links order by id")
+    planned = do_push(company, [other["id"]], dry_run=True)
+    assert [(r.outcome, r.reason) for r in planned.rows] == [
+        ("failed", f"it is SUMIT customer 910005 already, pushed from customer {one['id']}")
+    ]
+    assert company.rows("select id, state, last_error from ops.sumit_links order by id") == before
+    assert [r.outcome for r in do_push(company, [other["id"]]).rows] == ["failed"]
 
 
 @pytest.mark.parametrize("kept", [True, False])

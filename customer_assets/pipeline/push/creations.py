@@ -12,7 +12,7 @@ from customer_assets.domain.cache.mapping import MappedRecord
 from customer_assets.domain.identity.names import name_key
 from customer_assets.domain.push.three_way_merge import same
 from customer_assets.errors import RecordError, RefusedError, UnknownOutcomeError
-from customer_assets.pipeline.push.plan import PlannedPush, PushRow, creation_of
+from customer_assets.pipeline.push.plan import PlannedPush, PushRow, cannot_adopt, creation_of
 from customer_assets.pipeline.push.run import PushRun
 from customer_assets.pipeline.push.updates import update
 from customer_assets.sources.kit.pages import Page
@@ -64,11 +64,7 @@ async def create(run: PushRun, plan: PlannedPush) -> PushRow:
 
 async def _adopt_twin(run: PushRun, plan: PlannedPush, link_id: int, twins: list[dict[str, Any]]) -> PushRow:
     """The resolution says that this customer is in SUMIT already."""
-    taken = [t for t in twins if t["origin_id"] is not None]
-    if len(twins) > 1 or taken:
-        which = ", ".join(str(t["source_customer_id"]) for t in twins)
-        through = f", pushed from customer {taken[0]['origin_id']}" if taken else ""
-        reason = f"it is SUMIT customer {which} already{through}"
+    if reason := cannot_adopt(twins):
         links.mark_state(run.sync.connection, link_id, "review", reason)
         raise RefusedError(reason, system=run.sync.system.name)
     _join(run, link_id, str(twins[0]["source_customer_id"]))

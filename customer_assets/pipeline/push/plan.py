@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from customer_assets.accounts import Account
@@ -35,7 +35,8 @@ class PlannedPush:
     Attributes:
         row_id: the cache row that a user knows it by.
         name: whose customer it is, for a plan that is read.
-        action: create, update, or look_up (an earlier creation may have happened).
+        action: create, update, adopt (it is there already, as the resolution says), or look_up (an earlier creation may have
+            happened).
         fields: what is to be sent.
         conflicts: fields that wait for a decision and are not sent.
     """
@@ -59,7 +60,7 @@ class PushRow:
 
 
 def plan_push(
-    connection: Connection, account: Account, ids: Sequence[int] | None
+    connection: Connection, account: Account, ids: Sequence[int] | None, *, is_to_be_done: bool = False
 ) -> tuple[list[PlannedPush], list[PushRow], int]:
     """What is to be sent, by what was last seen of both sides. Reads only.
 
@@ -67,6 +68,7 @@ def plan_push(
         connection: database.
         account: a SUMIT account.
         ids: cache rows, of SUMIT or of another system; an empty list means none, None all that changed.
+        is_to_be_done: what cannot be done is in the plan, too, to be refused and noted when its turn comes.
 
     Returns:
         Plans; outcomes of rows asked for that need none; how many linked customers need nothing.
@@ -82,6 +84,9 @@ def plan_push(
     for link in found:
         known |= {row["id"] for row in (link.row, link.origin) if row is not None}
         plan = plan_of(link, account, is_named=ids is not None)
+        if plan is not None and link.row is None and link.origin is not None:
+            _add(plans, settled, _as_it_will_be(connection, plan, link.origin, account, is_to_be_done))
+            continue
         if plan is not None and plan.fields:
             plans.append(plan)
         elif plan is not None and plan.conflicts:
@@ -105,7 +110,7 @@ def plan_push(
         elif row["deleted_at"] is not None:
             settled.append(PushRow(row_id, "failed", f"it is deleted in {row['source']}"))
         else:
-            plans.append(creation_of(row, account))
+            _add(plans, settled, _as_it_will_be(connection, creation_of(row, account), row, account, is_to_be_done))
     failed = {link.shown_id for link in found if link.last_error is not None}
     plans.sort(key=lambda plan: plan.row_id in failed)  # those that failed before must not use up what the others need
     return plans, settled, unchanged
@@ -138,6 +143,49 @@ def creation_of(row: dict[str, Any], account: Account, *, action: str = "create"
         if values.get(name) is not None
     )
     return PlannedPush(row["id"], str(row["name"]), action, sent)
+
+
+def _add(plans: list[PlannedPush], settled: list[PushRow], found: PlannedPush | PushRow) -> None:
+    if isinstance(found, PlannedPush):
+        plans.append(found)
+    else:
+        settled.append(found)
+
+
+def _as_it_will_be(
+    connection: Connection, plan: PlannedPush, row: dict[str, Any], account: Account, is_to_be_done: bool
+) -> PlannedPush | PushRow:
+    """A creation, unless the resolution says that the customer is there: then that one is adopted, or why it cannot be."""
+    twins = links.twins(connection, plan.row_id)
+    if not twins:
+        return plan
+    if reason := cannot_adopt(twins):
+        return plan if is_to_be_done else PushRow(plan.row_id, "failed", reason)
+    (link,) = links.load_links(connection, account=account.account, row_ids=[twins[0]["id"]])
+    # nothing was agreed between the two yet: what each says stands against what the other says
+    states = list(field_states(replace(link, origin=row, base={}, origin_values={}), account))
+    there = f"SUMIT customer {twins[0]['source_customer_id']} is this one"
+    return PlannedPush(
+        plan.row_id,
+        plan.name,
+        "adopt",
+        tuple(
+            PlannedField(s.field, s.remote, s.local, f"{there}: {s.why}")
+            for s in states
+            if s.decision.outcome is Outcome.PUSH
+        ),
+        tuple(s.field for s in states if s.decision.outcome is Outcome.CONFLICT),
+    )
+
+
+def cannot_adopt(twins: Sequence[dict[str, Any]]) -> str | None:
+    """Why a customer cannot become one of those that it is there, None where it can."""
+    taken = [twin for twin in twins if twin["origin_id"] is not None]
+    if len(twins) == 1 and not taken:
+        return None
+    which = ", ".join(str(twin["source_customer_id"]) for twin in twins)
+    through = f", pushed from customer {taken[0]['origin_id']}" if taken else ""
+    return f"it is SUMIT customer {which} already{through}"
 
 
 def in_conflict(fields: Sequence[str]) -> str:

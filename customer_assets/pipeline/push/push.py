@@ -16,7 +16,7 @@ from customer_assets.errors import (
 )
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.push.creations import create
-from customer_assets.pipeline.push.plan import PlannedPush, PushRow, plan_push, pushes_of
+from customer_assets.pipeline.push.plan import PlannedPush, PushRow, in_conflict, plan_push, pushes_of
 from customer_assets.pipeline.push.run import PushResult, PushRun
 from customer_assets.pipeline.push.updates import update
 from customer_assets.pipeline.sync.reconcile import reconcile
@@ -74,14 +74,14 @@ def push_locked(
             regions=context.regions(account.account, account.system),
         )
         reconcile(connection, account, Batch(account.account, account.system, overlay))
-    result.planned, settled, result.unchanged = plan_push(connection, account, ids)
+    result.planned, settled, result.unchanged = plan_push(connection, account, ids, is_to_be_done=not dry_run)
     result.rows += settled
     if dry_run:
         result.rows += [_as_row(plan) for plan in result.planned]
     elif result.planned:
         run = SyncRun.begin(context, connection, account, "push")
         for plan in result.planned:  # those that this run does not reach are wanted by the next
-            if plan.action == "create":
+            if plan.action in ("create", "adopt"):
                 links.want_link(connection, account=account.account, origin_id=plan.row_id)
         try:
             until_done(_work_through(run, result, calls_spent))
@@ -93,6 +93,8 @@ def push_locked(
 
 def _as_row(plan: PlannedPush) -> PushRow:
     reasons = "; ".join(f"{field.field}: {field.why}" for field in plan.fields)
+    if plan.conflicts:
+        reasons = "; ".join(filter(None, (reasons, in_conflict(plan.conflicts))))
     return PushRow(plan.row_id, "planned", f"{plan.action}: {reasons}", {f.field: (f.old, f.new) for f in plan.fields})
 
 
