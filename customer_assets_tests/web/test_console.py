@@ -92,6 +92,7 @@ READS = [
     "/intakes",
     "/invoices",
     "/reminders",
+    "/changes",
     "/runs",
     "/rejects",
     "/webhooks",
@@ -910,6 +911,25 @@ def tmp_sheet(content: bytes) -> list[list[Any]]:
     from python_calamine import CalamineWorkbook
 
     return list(CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python())[1:]
+
+
+def test_what_changed_is_listed_with_who_did_it(company: Company, visitors: dict[str, Visitor]) -> None:
+    company.pull("robaws")
+    row = company.value("select id from customer_rows where source_customer_id = '1003'")
+    edit_customer(company.context, row, {"city": "Gent"}, by="editor")
+    company.world.robaws["1004"]["name"] = "Renamed By Sync"
+    company.world.robaws["1004"].pop("updatedAt", None)
+    company.pull("robaws", options=PullOptions(full=True))
+    run = company.value("select max(id) from sync_runs")
+    viewer = visitors["viewer"]
+    page = viewer.get("/changes").text
+    assert "Renamed By Sync" in page
+    assert "editor" in page
+    assert f"/changes?run={run}" in viewer.get("/runs").text
+    assert "Renamed By Sync" in viewer.get(f"/changes?run={run}&origin=sync&field=name&since=day&source=robaws").text
+    assert "Gent" not in viewer.get(f"/changes?run={run}").text
+    assert "Renamed By Sync" not in viewer.get("/changes?origin=edit").text
+    assert viewer.get("/changes?run=x%27").status_code == 200
 
 
 def test_every_reason_has_words() -> None:

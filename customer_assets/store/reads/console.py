@@ -224,6 +224,32 @@ LISTINGS: dict[str, Listing] = {
         {"status": "r.status = %(status)s", "source": "r.source = %(source)s"},
         "r.id desc",
     ),
+    "changes": Listing(
+        """
+        select h.id, h.changed_at, h.field, h.old_value, h.new_value, h.origin, h.cache_id as customer_id,
+            c.name as customer_name, c.source, e.edited_by
+        from customer_changes h
+        join customer_rows c on c.id = h.cache_id
+        left join lateral (
+            select f.edited_by
+            from ops.field_edits f
+            where h.origin = 'edit'
+                and f.row_id = h.cache_id
+                and f.field = h.field
+                and f.edited_at <= h.changed_at + interval '1 minute'
+            order by f.id desc
+            limit 1
+        ) e on true
+        """,
+        {
+            "origin": "h.origin = %(origin)s",
+            "source": "c.source = %(source)s",
+            "field": "h.field = %(field)s",
+            "run": "h.sync_run_id::text = %(run)s",
+            "since": "h.changed_at > now() - case %(since)s when 'day' then interval '1 day' else interval '7 days' end",
+        },
+        "h.id desc",
+    ),
     "rejects": Listing(
         """
         select j.id, j.account, j.source, j.entity, j.source_id, j.reason, left(j.record, 400) as record, j.last_seen_at

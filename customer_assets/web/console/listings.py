@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from customer_assets.domain.cache.columns import CUSTOMER_COLUMNS
 from customer_assets.sources.registry import SYSTEMS
-from customer_assets.web.console.tables import Column, columns
+from customer_assets.web.console.tables import Column, columns, heading
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ LIST_PAGES = (
             "calls:Calls:number",
             "quota_left:Quota left:number",
             "seconds:Seconds:seconds",
+            "id:Changes:changes",
             "message:Message",
         ),
         filters=(
@@ -135,6 +137,27 @@ LIST_PAGES = (
             choice("source", "System", list(SYSTEMS)),
         ),
         actions=(("/rejects", "Rejected records"),),
+    ),
+    ListPage(
+        "changes",
+        "/changes",
+        "Changes",
+        columns(
+            "changed_at:When:ago",
+            "customer_name:Customer:owner",
+            "source:Record:badge",
+            "field:Field",
+            "old_value:Before",
+            "new_value:After",
+            "origin:By:badge",
+            "edited_by:Who",
+        ),
+        filters=(
+            choice("origin", "By", ["sync", "webhook", "edit", "push", "migration"]),
+            choice("source", "System", list(SYSTEMS)),
+            choice("field", "Field", [(c.name, heading(c.name)) for c in CUSTOMER_COLUMNS if c.section]),
+            choice("since", "Since", [("day", "a day"), ("week", "a week")]),
+        ),
     ),
     ListPage(
         "rejects",

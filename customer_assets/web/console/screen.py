@@ -30,6 +30,7 @@ SCREENS = (
     ("/intakes", "Intakes", None),
     ("/invoices", "Invoices", None),
     ("/reminders", "Reminders", None),
+    ("/changes", "Changes", None),
     ("/runs", "Sync runs", "running"),
     ("/webhooks", "Webhooks", "deliveries"),
     ("/conflicts", "Conflicts", "conflicts"),

@@ -298,6 +298,7 @@ _CELLS: Mapping[str, Callable[[Mapping[str, Any], Any], Any]] = {
     "seconds": _seconds,
     "customer": lambda row, value: Markup('<a href="/customers/{}"><b><bdi>{}</bdi></b></a>').format(row["id"], value),
     "golden": lambda row, value: Markup('<a href="/golden/{}"><b><bdi>{}</bdi></b></a>').format(row["id"], value),
+    "changes": lambda _, value: Markup('<a href="/changes?run={}">what it changed</a>').format(value),
     "owner": _owner,
     "delivery": lambda _, value: Markup('<a href="/webhooks/deliveries/{}">{}</a>').format(value, str(value)[:13]),
     "phone": lambda _, value: (
