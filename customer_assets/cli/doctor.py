@@ -18,7 +18,7 @@ from customer_assets.cli.output import (
     show_table,
 )
 from customer_assets.errors import CustomerAssetsError
-from customer_assets.pipeline.waiting import until_done
+from customer_assets.pipeline.waiting import runner
 from customer_assets.sources.registry import SYSTEMS
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def examine(open_runtime: Callable[[], Runtime]) -> list[Finding]:
         accounts = working.of(system)
         if not accounts:
             findings.append(Finding(system, True, f"not configured ({system.upper()}_... settings): skipped"))
-        findings += [until_done(_examine(runtime, account)) for account in accounts]
+        findings += [runner()(_examine(runtime, account)) for account in accounts]
     findings.append(_examine_webhooks(runtime))
     return findings
 

@@ -241,6 +241,13 @@ def test_a_date_of_birth_and_ids_of_any_kind_tell_persons(tmp_path: Path) -> Non
         dedupe(file, Options(keys=("passport",)))
 
 
+@pytest.mark.parametrize("third", ["a#1", "a#0", "a##1"])
+def test_rows_of_one_id_get_keys_that_no_other_row_has(tmp_path: Path, third: str) -> None:
+    names = {"Alpha Metaal": "a", "Beta Bloemen": "a", "Gamma Transport": third}
+    file = write(tmp_path / "in.csv", [{"id": of, "name": name, "phone": ""} for name, of in names.items()])
+    assert len(set(dedupe(file).customer_keys())) == 3
+
+
 def test_a_key_that_many_names_have_is_nobodys_unless_they_are_born_on_one_day(tmp_path: Path) -> None:
     names = ["Sofie Goossens", "Marie Maes", "Jan Wit", "Piet Zwart"]
     rows = [{"id": str(n), "name": name, "licence": "AB12345", "born": ""} for n, name in enumerate(names)]

@@ -56,7 +56,7 @@ class Screen:
         self.page.get_by_label("Name").fill(name)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Log in").click()
-        self.page.wait_for_url("**/golden")
+        self.page.wait_for_url("**/overview")
 
 
 def serious_findings(page: Any) -> list[str]:

@@ -19,11 +19,13 @@ from psycopg.types.json import Jsonb
 from customer_assets.domain.identity.evidence import WEIGHTS
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.edit import edit_customer
+from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.runtime.dagster_client import Dagster
 from customer_assets.store import access_tokens, users
 from customer_assets.store.reads import console
+from customer_assets.web.console.flash import FLASH, LONGEST, Said, flashed, flashing
 from customer_assets.web.console.guard import HEADERS, LoginThrottle, allowed_next
 from customer_assets.web.console.tables import IN_WORDS, in_words
 from customer_assets_tests.conftest import Company
@@ -87,6 +89,7 @@ def customer(company: Company, **fields: Any) -> int:
 
 
 READS = [
+    "/overview",
     "/golden",
     "/customers",
     "/intakes",
@@ -876,10 +879,48 @@ def test_customers_are_merged_and_parted_by_hand(company: Company, visitors: dic
     rows = company.rows("select id from customer_rows where source = 'robaws' order by source_customer_id")
     editor.post(f"/golden/{leie}/part", row=str(rows[1]["id"]), other=str(rows[0]["id"]))
     assert company.value("select count(*) from customers") == 2
-    assert company.value("select count(*) from ops.audit_log where action like 'decide %%'") == 2
+    assert company.value("select count(*) from ops.audit_log where action like 'identity: %%'") == 2
     for nobody in ("", "x", str(leie), "123456"):
         editor.post(f"/golden/{leie}/merge", other=nobody)
         assert "There is no other customer" in editor.get(f"/golden/{leie}").text
+
+
+def test_what_a_person_is_called_is_found_and_not_what_the_field_is_called(
+    visitors: dict[str, Visitor], leie: int
+) -> None:
+    viewer = visitors["viewer"]
+    for typed, is_found in {
+        "peretz": True,
+        "noa peretz": True,
+        "first_name": False,
+        "name": False,
+        "ast": False,
+    }.items():
+        assert (f'href="/golden/{leie}"' in viewer.get(f"/golden?q={typed}").text) is is_found, typed
+
+
+def test_the_message_of_a_merge_is_what_came_of_it(company: Company, visitors: dict[str, Visitor], leie: int) -> None:
+    editor = visitors["editor"]
+    zoho, zuid = (
+        company.value("select id from customer_rows where source_customer_id = %s", of) for of in ("46001", "9")
+    )
+    other = company.value("select golden_id from customer_rows where id = %s", zuid)
+    decide_pair(company.context, str(zoho), str(zuid), decision="different", by="someone")
+    editor.post(f"/golden/{leie}/merge", other=str(other))
+    assert "They are one customer now" not in (page := editor.get(f"/golden/{leie}").text)
+    assert "the records are of customers" in page
+    editor.post(f"/golden/{leie}/part", row=str(zuid), other="999999")
+    assert "not of one customer any more" in editor.get(f"/golden/{leie}").text
+    for row in ("x", "-1", "א" * 3000):
+        editor.post(f"/golden/{leie}/part", row=row, other=str(zuid))
+        assert "not of one customer" in editor.get(f"/golden/{leie}").text
+
+
+@pytest.mark.parametrize("sign", ["a", "א", "€", "\U0001f600", '"', "\n"])
+def test_a_message_of_any_script_fits_into_a_cookie_that_browsers_keep(sign: str) -> None:
+    value = flashing(sign * 5000, "secret", bad=True)
+    assert len(value) + len(FLASH) < 4000
+    assert flashed(value, "secret") == Said(sign * LONGEST, bad=True)
 
 
 def test_a_list_is_exported_as_its_filters_leave_it(company: Company, visitors: dict[str, Visitor], leie: int) -> None:
@@ -930,6 +971,25 @@ def test_what_changed_is_listed_with_who_did_it(company: Company, visitors: dict
     assert "Gent" not in viewer.get(f"/changes?run={run}").text
     assert "Renamed By Sync" not in viewer.get("/changes?origin=edit").text
     assert viewer.get("/changes?run=x%27").status_code == 200
+
+
+def test_the_overview_shows_figures_that_lead_to_their_lists(
+    company: Company, visitors: dict[str, Visitor], leie: int
+) -> None:
+    company.pull("zoho")
+    page = visitors["viewer"].get("/overview").text
+    assert "<b>2</b> customers" in page
+    assert "<b>1</b> in several systems" in page
+    assert re.search(r"<td>EUR</td><td class=.number.><a href=./invoices\?due=overdue.>", page)
+    assert 'href="/runs?source=zoho"' in page
+    assert page.count("<circle") == 1
+    assert "style=" not in page  # the pages' own policy forbids it
+    assert visitors["viewer"].get("/").headers["location"] == "/overview"
+
+
+def test_an_overview_of_nothing_says_what_to_do_next(visitors: dict[str, Visitor]) -> None:
+    assert "Nothing was synced yet" in visitors["viewer"].get("/overview").text
+    assert "/actions/sync-all" in visitors["editor"].get("/overview").text
 
 
 def test_every_reason_has_words() -> None:

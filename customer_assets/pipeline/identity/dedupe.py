@@ -93,9 +93,13 @@ class Deduped:
 
     def customer_keys(self) -> list[str]:
         """The customer of each row: the id of its first row; where rows share an id, with the number of the row."""
-        doubled = {key for key, count in Counter(p.key[1] for p in self.profiles).items() if count > 1}
-        of = (self.clusters.of[one.key] for one in self.profiles)
-        return [f"{name}#{int(order)}" if name in doubled else name for _, name, order in of]
+        keys = [one.key for one in self.profiles]
+        ids = Counter(name for _, name, _ in keys)
+        mark = "#"
+        while any(f"{name}{mark}{int(order)}" in ids for _, name, order in keys):
+            mark += "#"
+        of = (self.clusters.of[key] for key in keys)
+        return [f"{name}{mark}{int(order)}" if ids[name] > 1 else name for _, name, order in of]
 
 
 def dedupe(path: Path, options: Options | None = None, *, progress: Callable[[str], None] | None = None) -> Deduped:

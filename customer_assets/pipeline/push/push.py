@@ -21,7 +21,7 @@ from customer_assets.pipeline.push.run import PushResult, PushRun
 from customer_assets.pipeline.push.updates import update
 from customer_assets.pipeline.sync.reconcile import reconcile
 from customer_assets.pipeline.sync.run import SyncRun
-from customer_assets.pipeline.waiting import until_done
+from customer_assets.pipeline.waiting import runner
 from customer_assets.store import runs
 from customer_assets.store.cache import overlays
 from customer_assets.store.database import Connection, connect, system_lock
@@ -84,7 +84,7 @@ def push_locked(
             if plan.action in ("create", "adopt"):
                 links.want_link(connection, account=account.account, origin_id=plan.row_id)
         try:
-            until_done(_work_through(run, result, calls_spent))
+            runner()(_work_through(run, result, calls_spent))
         finally:
             _end(run, result)
     result.calls_this_month = results.calls_this_month(connection, account=account.account)

@@ -9,7 +9,7 @@ from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.sync.land import land, land_one
 from customer_assets.pipeline.sync.load import has_pending, load_detail, load_stream
 from customer_assets.pipeline.sync.run import PullOptions, SyncResult, SyncRun, working_connection
-from customer_assets.pipeline.waiting import until_done
+from customer_assets.pipeline.waiting import runner
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Stream
@@ -61,7 +61,7 @@ def pull_locked(
     asked = "limited" if options.limit else "full" if options.full else "incremental"
     run = SyncRun.begin(context, connection, account, "rebuild" if from_raw else asked, options)
     if not from_raw:
-        until_done(land(run, run.system.streams))
+        runner()(land(run, run.system.streams))
     complete = {landed.stream.name for landed in run.result.landed if landed.status == "complete"}
     for stream in run.system.streams:
         if run.result.error is None or stream.name in complete:
@@ -83,7 +83,7 @@ def land_account(context: Context, account: Account, stream: Stream, options: Pu
             connect(context.url, name="customer_assets sync") as connection,
         ):
             run = SyncRun.begin(context, connection, account, "full" if options.full else "incremental", options)
-            until_done(land(run, [stream]))
+            runner()(land(run, [stream]))
             if run.result.status != "ok":
                 run.end()
             return run.result
@@ -152,7 +152,7 @@ def pull_one_locked(context: Context, connection: Connection, account: Account, 
     """`pull_one` for a caller that holds the system's lock and a connection."""
     run = SyncRun.begin(context, connection, account, "single")
     stream, result = run.system.stream("customers"), run.result
-    until_done(land_one(run, stream, source_id))
+    runner()(land_one(run, stream, source_id))
     if result.error is None or isinstance(result.error, GoneError):
         loaded = load_detail(run, stream, source_id)
         result.loaded.append(loaded)

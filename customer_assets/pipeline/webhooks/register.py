@@ -15,7 +15,7 @@ from customer_assets.domain.clock import now_utc
 from customer_assets.domain.webhooks.signature import HEADER, sign
 from customer_assets.errors import ConfigurationError, PermanentError
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.waiting import until_done
+from customer_assets.pipeline.waiting import runner
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import WebhookEndpoint, Webhooks
 from customer_assets.store.database import Connection, connect, system_lock
@@ -74,11 +74,11 @@ def register_webhook(
         system_lock(context.url, account=account.account, system=f"{account.system} webhooks", what="register"),
         connect(context.url, name="customer_assets register webhook") as connection,
     ):
-        outcome, endpoint, removed = until_done(_register(connection, account, url, events, rotate=rotate))
+        outcome, endpoint, removed = runner()(_register(connection, account, url, events, rotate=rotate))
         verified: bool | None = None
         message = "whether its secret is ROBAWS_WEBHOOK_SECRET, its first delivery will show"
         if endpoint.secret is not None:
-            verified, message = until_done(_verify(connection, url, endpoint.secret))
+            verified, message = runner()(_verify(connection, url, endpoint.secret))
         if verified:
             endpoints.mark_verified(connection, account=account.account, source=account.system, endpoint_id=endpoint.id)
     return Registration(outcome, endpoint.id, url, list(endpoint.events), removed, verified, message)
@@ -158,7 +158,7 @@ def delete_endpoints(context: Context, account: Account, endpoint_id: str | None
                         )
                     endpoints.forget_endpoints(connection, **ours, ids=[one])
 
-        until_done(delete())
+        runner()(delete())
     return ids
 
 

@@ -93,7 +93,10 @@ def learn_extra_fields(connection: Connection, names: Mapping[str, str], *, acco
 
 
 def reapply_role_overrides(connection: Connection, batch: Batch) -> int:
-    """Bring rows in line with a changed list of role overrides. Returns how many rows changed."""
+    """Bring rows in line with the list of role overrides. Returns how many rows changed.
+
+    All rows are looked at where the list changed; else those that are covered, and show what the list does not say.
+    """
     whose = {
         "account": batch.account,
         "source": batch.source,
@@ -109,27 +112,32 @@ def reapply_role_overrides(connection: Connection, batch: Batch) -> int:
         """,
         whose,
     )
-    if shown.rowcount:
-        return 0
     rows = connection.execute(
         """
         select r.*
         from customer_rows r
         where r.account = %(account)s
             and r.source = %(source)s
-            and (
-                r.covered ? 'role'
-                or exists (
-                    select
-                    from ops.role_overrides o
-                    where position(lower(o.name_contains) in lower(r.name)) > 0
-                        and r.role is distinct from o.role
-                )
-            )
+            and case
+                when r.covered ? 'role' then not %(is_same)s
+                    or not exists (
+                        select
+                        from ops.role_overrides o
+                        where position(lower(o.name_contains) in lower(r.name)) > 0
+                            and r.role = o.role
+                    )
+                else not %(is_same)s
+                    and exists (
+                        select
+                        from ops.role_overrides o
+                        where position(lower(o.name_contains) in lower(r.name)) > 0
+                            and r.role is distinct from o.role
+                    )
+            end
         order by r.source_customer_id
         for update of r
         """,
-        whose,
+        whose | {"is_same": bool(shown.rowcount)},
     ).fetchall()
     connection.execute(
         "update ops.derivations set role_overrides = %(list)s where account = %(account)s and source = %(source)s",

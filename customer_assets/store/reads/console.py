@@ -71,7 +71,18 @@ GOLDEN_SEARCH = f"""
         from customer_rows c
         where length(%(q_text)s) > 2
             and c.contact_persons <> '[]'
-            and position(%(q_text)s in lower(c.contact_persons::text)) > 0
+            and exists (
+                select
+                from jsonb_path_query(c.contact_persons, '$[*] ? (@.type() == "object")') as p
+                where position(
+                    %(q_text)s in lower(
+                        concat_ws(
+                            ' ', p ->> 'first_name', p ->> 'last_name',
+                            (select string_agg(value, ' ') from jsonb_each_text(p))
+                        )
+                    )
+                ) > 0
+            )
     )
 """
 LISTINGS: dict[str, Listing] = {

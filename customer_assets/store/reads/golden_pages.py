@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from customer_assets.store.database import Connection
@@ -108,6 +109,17 @@ def row_standing_for(connection: Connection, golden_id: int) -> int | None:
         [golden_id],
     ).fetchone()
     return int(row["id"]) if row else None
+
+
+def rows_of(connection: Connection, golden_id: int) -> set[int]:
+    """Ids of the cache rows of a customer."""
+    return {row["id"] for row in connection.execute(_OF_ROWS, {"id": golden_id})}
+
+
+def customers_of(connection: Connection, row_ids: Collection[int]) -> dict[int, int]:
+    """Of each row, the customer that it is of now."""
+    rows = connection.execute("select id, golden_id from customer_rows where id = any(%s)", [list(row_ids)])
+    return {row["id"]: row["golden_id"] for row in rows}
 
 
 def names(connection: Connection, *, most: int) -> list[tuple[int, str]]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from customer_assets.errors import CustomerAssetsError
+from customer_assets.errors import CustomerAssetsError, RecordError
 from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
-from customer_assets.store import audit
 from customer_assets.store.reads import console, golden_pages
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
@@ -139,37 +139,61 @@ class Golden(Lists):
     async def part(self, request: Request, session: Session) -> Response:
         """Say that one record is another customer than the rest, and resolve."""
         golden_id, form = request.path_params["id"], await request.form()
-        row, other = str(form.get("row", "")), str(form.get("other", ""))
-        return await self._decided(session, golden_id, row, other, "different", "They are two customers now")
+        row, other = _number(form.get("row")), _number(form.get("other"))
+
+        def decide() -> str:
+            rows = self._rows_of(golden_id)
+            if row == other or not {row, other} <= rows:
+                raise RecordError("These records are not of one customer any more: look at the page as it is now")
+            now = self._decided(session, row, other, "different", rows)
+            if now[row] == now[other]:
+                raise RecordError("Kept, but they stay one customer: other records still join them, see why below")
+            return "They are two customers now"
+
+        return await self._told(session, golden_id, decide)
 
     async def merge(self, request: Request, session: Session) -> Response:
         """Say that another customer is this one, and resolve."""
         golden_id, asked = request.path_params["id"], str((await request.form()).get("other", "")).strip().lstrip("#")
 
-        def standing() -> tuple[int | None, int | None]:
+        def decide() -> str:
             with self._connect() as connection:
-                other = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 18 else 0
-                return tuple(golden_pages.row_standing_for(connection, one) for one in (golden_id, other))  # type: ignore[return-value]
-
-        one, other = await run_in_threadpool(standing)
-        if one is None or other is None or one == other:
-            return self._go(f"/golden/{golden_id}", session, f"There is no other customer {asked}", bad=True)
-        return await self._decided(session, golden_id, str(one), str(other), "same", "They are one customer now")
-
-    async def _decided(
-        self, session: Session, golden_id: int, one: str, other: str, decision: str, message: str
-    ) -> Response:
-        def decide() -> None:
-            context = self._runtime.context(trigger="web")
-            pair = decide_pair(context, one, other, decision=decision, by=session.user)
-            resolve_customers(context)
-            with self._connect() as connection:
-                audit.record(
-                    connection, who=session.user, action=f"decide {decision}", target=" and ".join(pair), details={}
+                one, other = (golden_pages.row_standing_for(connection, of) for of in (golden_id, _number(asked)))
+            if one is None or other is None or one == other:
+                raise RecordError(f"There is no other customer {asked}")
+            rows = self._rows_of(golden_id) | self._rows_of(_number(asked))
+            now = self._decided(session, one, other, "same", rows)
+            apart = sorted(set(now.values()))
+            if len(apart) > 1:
+                raise RecordError(
+                    f"Kept, but the records are of customers {', '.join(map(str, apart))} now: they differ by an earlier "
+                    "answer or a number that two customers cannot share; answer those first (Review)"
                 )
+            return "They are one customer now"
 
+        return await self._told(session, golden_id, decide)
+
+    def _rows_of(self, golden_id: int) -> set[int]:
+        with self._connect() as connection:
+            return golden_pages.rows_of(connection, golden_id)
+
+    def _decided(self, session: Session, one: int, other: int, decision: str, rows: set[int]) -> dict[int, int]:
+        """Keep an answer and resolve. Returns the customers that the rows are of then: what counts is what came of it."""
+        context = self._runtime.context(trigger="web")
+        decide_pair(context, str(one), str(other), decision=decision, by=session.user)
+        resolve_customers(context)
+        with self._connect() as connection:
+            return golden_pages.customers_of(connection, rows)
+
+    async def _told(self, session: Session, golden_id: int, decide: Callable[[], str]) -> Response:
         try:
-            await run_in_threadpool(decide)
+            message = await run_in_threadpool(decide)
         except CustomerAssetsError as error:
             return self._go(f"/golden/{golden_id}", session, str(error), bad=True)
         return self._go(f"/golden/{golden_id}", session, message)
+
+
+def _number(typed: object) -> int:
+    """The number that a form tells; 0, which is nobody's, where it is none."""
+    text = str(typed or "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0

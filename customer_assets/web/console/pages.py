@@ -19,6 +19,7 @@ from customer_assets.web.console.jobs import Worker
 from customer_assets.web.console.listings import LIST_PAGES
 from customer_assets.web.console.lists import Lists
 from customer_assets.web.console.logins import Logins
+from customer_assets.web.console.overview import Overview
 from customer_assets.web.console.screen import HERE
 from customer_assets.web.console.syncs import Syncs
 from customer_assets.web.console.webhooks import Webhooks
@@ -36,6 +37,7 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
     page = guard.page
     golden = Golden(runtime)
     reads = {
+        "/overview": Overview(runtime).overview,
         "/golden": golden.customers,
         "/golden/{id:row}": golden.customer,
         "/customers": customers.customers,
@@ -73,5 +75,5 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
 
 
 async def home(_request: Request) -> Response:
-    """The start page is the list of customers."""
-    return RedirectResponse("/golden", status_code=303)
+    """The start page is the overview."""
+    return RedirectResponse("/overview", status_code=303)

@@ -25,6 +25,7 @@ from customer_assets.web.console.tables import ago, beneath, cell, text, value_o
 
 HERE = Path(__file__).parent
 SCREENS = (
+    ("/overview", "Overview", None),
     ("/golden", "Customers", None),
     ("/customers", "Records", None),
     ("/intakes", "Intakes", None),

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from customer_assets.domain.cache.columns import COLUMN_OF
+from customer_assets.domain.cache.columns import COLUMN_OF, SURVIVING
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +76,9 @@ DETAIL_TABLES = (
 )
 
 
-GOLDEN_FIELDS = (
-    "role",
-    "company_name",
-    "legal_form",
-    "vat_number",
-    "primary_phone",
-    "email",
-    "billing_email",
-    "website",
-    "street",
-    "zipcode",
-    "city",
-    "country",
-)
+GOLDEN_FIELDS = tuple(column.golden or column.name for column in SURVIVING if column.section)[
+    1:
+]  # the name is the heading
 GOLDEN_TABLES = (
     (
         "Invoices",

@@ -125,6 +125,15 @@ def test_another_mapping_opens_every_page(company: Company) -> None:
     assert gated(company) == 0
 
 
+def test_a_role_that_is_not_the_lists_is_put_right_by_the_next_night(company: Company) -> None:
+    company.do("insert into ops.role_overrides values ('e', 'PARTNER') on conflict do nothing")
+    settled(company)
+    company.do("update customer_rows set role = 'CUSTOMER' where covered ? 'role'")
+    assert company.value("select count(*) from customer_rows where role = 'CUSTOMER' and covered ? 'role'")
+    sync(company)
+    assert not company.value("select count(*) from customer_rows where role = 'CUSTOMER' and covered ? 'role'")
+
+
 OTHERWISE = {"role": ["Soort"]}  # another extra field for the role
 
 
