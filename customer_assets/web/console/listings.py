@@ -47,7 +47,7 @@ GOLDEN = columns(
     "primary_phone:Phone:phone",
     "city:City",
     "country:Country",
-    "open_balance:Open:number",
+    "open_balance:Open:sums",
     "updated_at:Changed:ago",
 )
 CUSTOMERS = columns(

@@ -23,7 +23,7 @@ class Column:
     @property
     def number(self) -> bool:
         """Whether it stands to the right."""
-        return self.kind in ("number", "money")
+        return self.kind in ("number", "money", "sums")
 
 
 def columns(*described: str) -> list[Column]:
@@ -302,6 +302,9 @@ _CELLS: Mapping[str, Callable[[Mapping[str, Any], Any], Any]] = {
     ),
     "shared": lambda _, value: Markup('<span class="badge">others have it, too</span>') if value else "",
     "money": _money,
+    "sums": lambda _, value: Markup(" ").join(
+        Markup('<span class="sum">{}</span>').format(part) for part in value.split(", ")
+    ),
     "badge": _badge,
     "role": lambda _, value: (
         Markup('<span class="badge role {}">{}</span>').format(
