@@ -278,7 +278,11 @@ def test_pairs_in_doubt_are_written_answered_and_read_back(tmp_path: Path) -> No
         assert again.customer_keys() == expected
         assert again.clusters.reviews == []
     assert [step[2].rule for step in explain_rows(dedupe(file, Options(decisions=tmp_path / "review.csv")), "a", "b")]
-    for wrong, message in (("a,b,maybe,", "the answer is same or different"), ("a,x,same,", "no row has the id x")):
+    for wrong, message in (
+        ("a,b,maybe,", "the answer is same or different"),
+        ("a,x,same,", "no row has the id x"),
+        ("a,b,same,,,,\nb,a,Different,", "line 3: b and a were answered otherwise before"),
+    ):
         (tmp_path / "answered.csv").write_text(answers.replace("a,b,,", wrong))
         with pytest.raises(ConfigurationError, match=message):
             dedupe(file, Options(decisions=tmp_path / "answered.csv"))

@@ -49,7 +49,7 @@ PARTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-ANSWERS = frozenset(("same", "different"))
+ANSWERS = ("same", "different")  # in the order of Decisions
 REVIEW_COLUMNS = ("one", "other", "decision", "weight", "reasons", "one_says", "other_says")
 
 
@@ -190,7 +190,7 @@ def _decisions(path: Path, ids: Sequence[str], profiles: Sequence[Profile]) -> D
     if lacking := [name for name in REVIEW_COLUMNS[:3] if name not in sheet.header]:
         raise ConfigurationError(f"{path}: no column {lacking[0]}; it is a file as --review writes it, answered")
     at = [sheet.header.index(name) for name in REVIEW_COLUMNS[:3]]
-    pairs: dict[str, set[tuple[Key, Key]]] = {answer: set() for answer in ANSWERS}
+    answers: dict[tuple[Key, Key], str] = {}
     for line in sheet.lines():
         if line.problem is not None:
             raise ConfigurationError(f"{path}: {line.problem}")
@@ -201,8 +201,10 @@ def _decisions(path: Path, ids: Sequence[str], profiles: Sequence[Profile]) -> D
             raise ConfigurationError(f"{path}: line {line.number}: {decision}: the answer is same or different")
         if missing := [name for name in (one, other) if name not in keys]:
             raise ConfigurationError(f"{path}: line {line.number}: no row has the id {missing[0]}")
-        pairs[decision.casefold()].add((min(keys[one], keys[other]), max(keys[one], keys[other])))
-    return Decisions(frozenset(pairs["same"]), frozenset(pairs["different"]))
+        pair = min(keys[one], keys[other]), max(keys[one], keys[other])
+        if answers.setdefault(pair, decision.casefold()) != decision.casefold():
+            raise ConfigurationError(f"{path}: line {line.number}: {one} and {other} were answered otherwise before")
+    return Decisions(*(frozenset(pair for pair, said in answers.items() if said == answer) for answer in ANSWERS))
 
 
 Cells = dict[str, list[str]]  # our name of a column -> its cells as text, blank where there is none
