@@ -977,9 +977,20 @@ def test_the_overview_shows_figures_that_lead_to_their_lists(
     company: Company, visitors: dict[str, Visitor], leie: int
 ) -> None:
     company.pull("zoho")
+    edited = company.value("select id from customer_rows where source_customer_id = '9'")
+    edit_customer(company.context, edited, {"city": "Gent", "street": "Dok 1"}, by="x")
+    company.do(
+        """
+        insert into ops.webhook_deliveries (id, account, event, body, signed_at, status)
+        select 'd' || status, 'default', 'client.updated', '{}', now(), status
+        from unnest(array['failed', 'applied']) as status
+        """
+    )
     page = visitors["viewer"].get("/overview").text
+    assert re.search(r"<title>\w{3} \d\d \w{3}: edit [1-9][0-9]*, sync [1-9]", page)
+    assert re.search(r"<title>\d\d:00 UTC: webhook 1, failed 1</title>", page)
     assert "<b>2</b> customers" in page
-    assert "<b>1</b> in several systems" in page
+    assert "<b>1</b> with several records" in page
     assert re.search(r"<td>EUR</td><td class=.number.><a href=./invoices\?due=overdue.>", page)
     assert 'href="/runs?source=zoho"' in page
     assert page.count("<circle") == 1

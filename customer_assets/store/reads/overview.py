@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from customer_assets.store.database import Connection
+from customer_assets.store.reads.console import UNPAYABLE
 
 DAYS, RUNS = 14, 30
 _QUERIES = {
     "customers": """
-        select count(*) as customers, count(*) filter (where row_count > 1) as in_several,
+        select count(*) as customers, count(*) filter (where row_count > 1) as with_several_records,
             count(*) filter (where primary_phone is null) as without_phone
         from customers
     """,
@@ -37,30 +38,36 @@ _QUERIES = {
         from invoice_rows
         where balance > 0
             and due_date < current_date
-            and status not in ('draft', 'void')
+            and status <> all(%(unpayable)s)
         group by 1
         order by balance desc
     """,
     "changes": f"""
-        select d.day::date as day, o.origin, count(h.id) as number
+        select d.day::date as day, o.origin, coalesce(h.number, 0) as number
         from generate_series(current_date - {DAYS - 1}, current_date, interval '1 day') as d (day)
         cross join (values ('sync'), ('webhook'), ('edit'), ('push')) as o (origin)
-        left join customer_changes h
-            on h.origin = o.origin
-            and h.changed_at >= d.day
-            and h.changed_at < d.day + interval '1 day'
-        group by d.day, o.origin
+        left join (
+            select changed_at::date as day, origin, count(*) as number
+            from customer_changes
+            where changed_at >= current_date - {DAYS - 1}
+            group by 1, 2
+        ) h
+            on h.day = d.day
+            and h.origin = o.origin
         order by d.day, o.origin
     """,
     "deliveries": """
-        select h.hour, count(d.id) as number, count(d.id) filter (where d.status = 'failed') as failed
+        select h.hour, coalesce(d.number, 0) as number, coalesce(d.failed, 0) as failed
         from generate_series(
             date_trunc('hour', now()) - interval '23 hours', date_trunc('hour', now()), interval '1 hour'
         ) as h (hour)
-        left join ops.webhook_deliveries d
-            on d.received_at >= h.hour
-            and d.received_at < h.hour + interval '1 hour'
-        group by h.hour
+        left join (
+            select date_trunc('hour', received_at) as hour, count(*) as number,
+                count(*) filter (where status = 'failed') as failed
+            from ops.webhook_deliveries
+            where received_at >= date_trunc('hour', now()) - interval '23 hours'
+            group by 1
+        ) d on d.hour = h.hour
         order by h.hour
     """,
     "syncs": f"""
@@ -87,4 +94,4 @@ _QUERIES = {
 
 def overview(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     """Rows of each part, by its name."""
-    return {name: connection.execute(query).fetchall() for name, query in _QUERIES.items()}
+    return {name: connection.execute(query, {"unpayable": UNPAYABLE}).fetchall() for name, query in _QUERIES.items()}

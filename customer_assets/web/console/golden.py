@@ -58,7 +58,7 @@ class Golden(Lists):
             choice("active", "Active", [("yes", "active"), ("no", "inactive")]),
             HAS_PHONE,
             choice("due", "Invoices", [("open", "open"), ("overdue", "overdue")]),
-            choice("records", "Records", [("several", "in several"), ("one", "in one")]),
+            choice("records", "Records", [("several", "several"), ("one", "one")]),
             choice(
                 "sort",
                 "Order",
