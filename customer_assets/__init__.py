@@ -1,6 +1,6 @@
 """A company's customers, spread over Robaws, Zoho Books and SUMIT, as one trustworthy PostgreSQL copy.
 
-`open()` is for notebooks and scripts; `build_defs` for other people's Dagster. Both are loaded when they are asked for.
+`open()` is for notebooks and scripts; what it needs is loaded when it is asked for.
 """
 
 from typing import TYPE_CHECKING, Any

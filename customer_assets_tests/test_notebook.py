@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import nbclient
@@ -56,6 +57,9 @@ def test_frames_and_a_sync_from_a_script(company: Company, settings: dict[str, s
     assert isinstance(arrow, pa.Table)
     assert arrow.schema.field("created_at").type == pa.timestamp("us", tz="UTC")
     assert arrow.schema.field("whatsapp_client").type == pa.bool_()
+    company.do("insert into invoice_rows (source, source_invoice_id, total, balance) values ('zoho', '1', 12.5, 0)")
+    total = ca.open(frames="arrow").invoices().column("total")
+    assert (total.type, total.to_pylist()) == (pa.decimal128(38, 2), [Decimal("12.50")])
 
 
 @pytest.mark.parametrize(

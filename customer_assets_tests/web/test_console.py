@@ -635,6 +635,32 @@ def test_a_megabyte_of_a_city_stops_no_sync(company: Company) -> None:
     assert company.value("select count(*) from customer_rows") >= 200
 
 
+@pytest.mark.parametrize("action", ["pull-sumit", "bidirectional", "sync-all"])
+def test_a_sync_that_left_an_account_out_is_shown_as_failed(
+    company: Company, visitors: dict[str, Visitor], action: str
+) -> None:
+    with serving(company, with_sumit=True) as web:
+        editor = visitors["editor"]
+        editor.client.base_url = web.address
+        editor.log_in("editor")
+
+        def ended() -> dict[str, Any]:
+            job = editor.post(f"/actions/{action}").headers["location"]
+
+            def found() -> dict[str, Any]:
+                return dict(editor.client.get(job, headers={"Accept": "application/json"}).json())
+
+            until(lambda: found()["finished"], 60)
+            return found()
+
+        company.fault("sumit", "status:1:the key is not valid", times=99)
+        state = ended()
+        assert (state["failed"], state["line"][:8]) == (True, "failed: ")
+        company.world.faults.clear()
+        state = ended()
+        assert (state["failed"], state["line"].startswith("failed")) == (False, False)
+
+
 def test_a_sync_that_was_started_is_audited(company: Company, visitors: dict[str, Visitor]) -> None:
     job = visitors["editor"].post("/actions/pull-sumit").headers["location"]
     until(
@@ -740,6 +766,24 @@ def test_overdue_is_a_date_and_a_balance_and_the_phone_is_the_customers(
 
     assert shown("due=overdue") == {"PAST", "LATE"}
     assert shown("due=month") == {"PAST"}
+    company.do("update invoice_rows set currency_code = 'USD' where invoice_number = 'LATE'")
+    assert shown("due=overdue&currency=usd") == {"LATE"}
+    assert shown("due=overdue&currency=%3F") == {"PAST"}  # those whose currency nobody knows
+    for on, days in (("ON-TIME", 0), ("AHEAD", 5)):
+        company.do(
+            """
+            insert into payment_reminders (invoice_id, reminder_type, channel, scheduled_date, status)
+            select id, %s, 'phone', current_date + %s, 'pending'
+            from invoice_rows
+            where invoice_number = 'PAST'
+            """,
+            on,
+            days,
+        )
+    page = viewer.get("/reminders?day=come&status=pending").text
+    assert ("ON-TIME" in page, "AHEAD" in page) == (True, False)
+    page = viewer.get("/reminders?day=ahead").text
+    assert ("ON-TIME" in page, "AHEAD" in page) == (False, True)
     assert shown("due=later") == {"SOON"}
     assert "+3235550102" in viewer.get("/invoices").text
     assert shown("phone=none") == set()
@@ -991,7 +1035,7 @@ def test_the_overview_shows_figures_that_lead_to_their_lists(
     assert re.search(r"<title>\d\d:00 UTC: webhook 1, failed 1</title>", page)
     assert "<b>2</b> customers" in page
     assert "<b>1</b> with several records" in page
-    assert re.search(r"<td>EUR</td><td class=.number.><a href=./invoices\?due=overdue.>", page)
+    assert re.search(r"<td>EUR</td><td class=.number.><a href=./invoices\?due=overdue&amp;currency=EUR.>", page)
     assert 'href="/runs?source=zoho"' in page
     assert page.count("<circle") == 1
     assert "style=" not in page  # the pages' own policy forbids it

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 from customer_assets.domain.identity.contact_details import phone_tail
+from customer_assets.domain.identity.disjoint_sets import DisjointSets
 from customer_assets.domain.identity.evidence import Traits
 from customer_assets.domain.identity.names import Agreement, Name, agreement
 
@@ -19,47 +20,23 @@ def tied_parts(traits: Sequence[Traits]) -> list[list[int]]:
     Two companies that share a contact are two all the same, where each name has a legal form and they do not agree: those
     of a fiscal unit.
     """
-    parts = _Parts(len(traits))
+    parts = DisjointSets(len(traits))
     first_of: dict[Name, int] = {}
     having: dict[tuple[str, str], dict[Name | None, int]] = defaultdict(dict)
     for number, said in enumerate(traits):
         if said.name is not None:
-            parts.join(first_of.setdefault(said.name, number), number)
+            parts.unite(first_of.setdefault(said.name, number), number)
         for value in _contacts(said):
-            parts.join(having[value].setdefault(said.name, number), number)
+            parts.unite(having[value].setdefault(said.name, number), number)
     if len(first_of) <= MOST_NAMES_COMPARED:
         for one, other in combinations(sorted(first_of, key=lambda name: name.key), 2):
             if (agreement(one, other) or Agreement.OTHER) >= Agreement.PART:
-                parts.join(first_of[one], first_of[other])
+                parts.unite(first_of[one], first_of[other])
     for of_name in having.values():
         for (one_name, one_number), (other_name, other_number) in pairwise(of_name.items()):
             if not _are_two_companies(one_name, other_name):
-                parts.join(one_number, other_number)
-    return parts.found()
-
-
-class _Parts:
-    """Numbers, joined two by two."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def _root(self, number: int) -> int:
-        while self._parent[number] != number:
-            self._parent[number] = self._parent[self._parent[number]]
-            number = self._parent[number]
-        return number
-
-    def join(self, one: int, other: int) -> None:
-        low, high = sorted((self._root(one), self._root(other)))
-        self._parent[high] = low
-
-    def found(self) -> list[list[int]]:
-        """The parts, each in order, by their first number."""
-        parts: dict[int, list[int]] = defaultdict(list)
-        for number in range(len(self._parent)):
-            parts[self._root(number)].append(number)
-        return [parts[first] for first in sorted(parts)]
+                parts.unite(one_number, other_number)
+    return parts.groups()
 
 
 def _are_two_companies(one: Name | None, other: Name | None) -> bool:

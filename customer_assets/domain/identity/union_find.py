@@ -1,28 +1,23 @@
-"""UnionFind-find that knows what must not come together."""
+"""Union-find that knows what must not come together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from customer_assets.domain.identity.disjoint_sets import DisjointSets
 from customer_assets.domain.identity.evidence import MOST_NAMES, Profile, differ
 from customer_assets.domain.identity.names import Agreement, Name, agreement
 
 
-class UnionFind:
-    """UnionFind-find that refuses to bring two VAT ids, or what somebody told apart, together."""
+class UnionFind(DisjointSets):
+    """Union-find that refuses to bring two VAT ids, or what somebody told apart, together."""
 
     def __init__(self, nodes: Sequence[Profile]) -> None:
-        self.parent = list(range(len(nodes)))
+        super().__init__(len(nodes))
         self.sizes = [1] * len(nodes)
         self.vats: list[set[str]] = [{node.vat} if node.vat else set() for node in nodes]
         self.apart: list[set[int]] = [set() for _ in nodes]
         self.names: list[set[Name]] = [{node.traits.name} if node.traits.name else set() for node in nodes]
-
-    def root(self, number: int) -> int:
-        while self.parent[number] != number:
-            self.parent[number] = self.parent[self.parent[number]]
-            number = self.parent[number]
-        return number
 
     def is_joined(self, number: int) -> bool:
         """Whether a node is one with another."""
@@ -56,7 +51,7 @@ class UnionFind:
             return False
         if not forced and not self.may_join(low, high):
             return False
-        self.parent[high] = low
+        self.unite(low, high)
         self.sizes[low] += self.sizes[high]
         self.vats[low] |= self.vats[high]
         self.names[low] |= self.names[high]

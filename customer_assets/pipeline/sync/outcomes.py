@@ -122,6 +122,7 @@ def no_longer_ours(loading: Loading, reasons: Mapping[str, str]) -> int:
 
 
 def settle_absences(loading: Loading, scan: scans.Scan, batch: Batch, counts: Counts, seen: SeenIds) -> None:
+    """Rows that a complete scan did not show wait for the next one, or are marked as gone."""
     run, stream, result = loading.run, loading.stream, loading.result
     live = count_live(run.connection, loading.table, account=batch.account, source=batch.source)
     if seen.is_all_of(live, loaded=_all_loaded(loading, scan)):

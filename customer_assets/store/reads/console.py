@@ -16,7 +16,9 @@ from customer_assets.store.identity import edges
 PAGE = 50
 MOST_PAGES = 1000  # nobody leafs further; a filter gets there sooner
 MOST_HITS = 2000  # of a search: beyond that nobody looks, and sorting would get slow
-UNPAYABLE = ["draft", "void"]  # of invoices: whatever their date, nobody owes anything
+# Of an invoice `i`: whether somebody owes something, and since how many days; of a draft nobody owes, whatever its date.
+OWED = "i.balance > 0 and i.status not in ('draft', 'void')"
+DAYS_OVERDUE = f"case when {OWED} and i.due_date < current_date then current_date - i.due_date end as days_overdue"
 # The expression of the index customer_rows_search_idx.
 SEARCH = """
     public.search_words(c.name, c.company_name, c.vat_number, c.general_email, c.primary_phone, c.city, c.source_customer_id)
@@ -25,13 +27,18 @@ SEARCH = """
 
 @dataclass(frozen=True)
 class Listing:
-    """One list: what it selects, its filters (name -> SQL condition with %(name)s), its order, what always holds."""
+    """One list: what it selects, its filters (name -> SQL condition with %(name)s), its order, what always holds.
+
+    Attributes:
+        hits: of a search: the rows that its conditions, put in for `{joined}`, find, not more than anybody looks at.
+    """
 
     query: str
     filters: Mapping[str, str] = field(default_factory=dict)
     order: str = "id desc"
     sorts: Mapping[str, str] = field(default_factory=dict)
     always: str = ""
+    hits: str = ""
 
 
 # what the filters of the list of customers offer: a country in one spelling, as received where nobody knows it
@@ -87,7 +94,7 @@ GOLDEN_SEARCH = f"""
 """
 LISTINGS: dict[str, Listing] = {
     "golden": Listing(
-        """
+        f"""
         select g.id, g.account, g.name, g.role, g.vat_number, g.email, g.primary_phone, g.city, g.country, g.is_active,
             g.updated_at,
             (select array_agg(distinct c.source order by c.source) from customer_rows c where c.golden_id = g.id) as systems,
@@ -98,8 +105,7 @@ LISTINGS: dict[str, Listing] = {
                     from customer_rows c
                     join invoice_rows i on i.customer_id = c.id
                     where c.golden_id = g.id
-                        and i.balance > 0
-                        and i.status <> all(%(unpayable)s)
+                        and {OWED}
                     group by 1
                     order by 1
                 ) o
@@ -115,14 +121,13 @@ LISTINGS: dict[str, Listing] = {
             "active": "g.is_active = (%(active)s = 'yes')",
             "phone": "(g.primary_phone is null) = (%(phone)s = 'none')",
             "records": "(g.row_count > 1) = (%(records)s = 'several')",
-            "due": """
+            "due": f"""
                 exists (
                     select
                     from customer_rows c
                     join invoice_rows i on i.customer_id = c.id
                     where c.golden_id = g.id
-                        and i.balance > 0
-                        and i.status <> all(%(unpayable)s)
+                        and {OWED}
                         and (%(due)s <> 'overdue' or i.due_date < current_date)
                 )
             """,
@@ -170,22 +175,22 @@ LISTINGS: dict[str, Listing] = {
         },
         "c.name, c.id",
         {"name": "c.name, c.id", "newest": "c.updated_at desc, c.id desc", "city": "c.city, c.id"},
+        hits=f"c.id in (select c.id from customer_rows c where {{joined}} limit {MOST_HITS})",
     ),
     "invoices": Listing(
-        """
+        f"""
         select i.id, i.invoice_number, i.invoice_date, i.due_date, i.total, i.balance, i.currency_code, i.status,
             i.customer_id, c.name as customer_name, coalesce(g.primary_phone, c.primary_phone) as customer_phone,
-            case when i.balance > 0 and i.due_date < current_date and i.status <> all(%(unpayable)s)
-                then current_date - i.due_date
-            end as days_overdue
+            {DAYS_OVERDUE}
         from invoice_rows i
         left join customer_rows c on c.id = i.customer_id
         left join customers g on g.id = c.golden_id
         """,
         {
             "status": "i.status = %(status)s",
-            "due": """
-                (i.balance > 0 and i.due_date is not null and i.status <> all(%(unpayable)s)) and case %(due)s
+            "currency": "coalesce(i.currency_code, '?') = upper(%(currency)s)",
+            "due": f"""
+                {OWED} and i.due_date is not null and case %(due)s
                     when 'overdue' then i.due_date < current_date
                     when 'month' then i.due_date < current_date - 30
                     else i.due_date >= current_date
@@ -208,6 +213,7 @@ LISTINGS: dict[str, Listing] = {
         """,
         {
             "status": "r.status = %(status)s",
+            "day": "(r.scheduled_date <= current_date) = (%(day)s = 'come')",
             "customer": "(r.customer_id is null) = (%(customer)s = 'none')",
             "phone": "(coalesce(g.primary_phone, c.primary_phone) is null) = (%(phone)s = 'none')",
         },
@@ -338,7 +344,7 @@ def _selected(
     query = f"{listing.query} {f'where {condition}' if condition else ''} order by {order} limit %(limit)s offset %(offset)s"
     return connection.execute(
         sql.SQL(query),  # put together from the declarations above alone
-        {**wanted, "unpayable": UNPAYABLE, "limit": limit, "offset": offset},
+        {**wanted, "limit": limit, "offset": offset},
     ).fetchall()
 
 
@@ -366,10 +372,8 @@ def _narrowed(listing: Listing, filters: Mapping[str, str]) -> tuple[str, dict[s
         typed = {"q_text": wanted["q"].strip().lower(), "q_digits": _piece_of_a_number(wanted["q"])}
         wanted["q"] = words
     joined = " and ".join(listing.filters[k] for k in sorted(wanted))
-    if (
-        "q" in wanted and listing is LISTINGS["customers"]
-    ):  # found first, and not more than anybody looks at; the other filters hold within
-        joined = f"c.id in (select c.id from customer_rows c where {joined} limit {MOST_HITS})"
+    if "q" in wanted and listing.hits:
+        joined = listing.hits.format(joined=joined)
     return joined, wanted | typed
 
 
@@ -432,7 +436,8 @@ def customer(connection: Connection, customer_id: int) -> dict[str, Any] | None:
     if row is None:
         return None
     queries = {
-        "invoices": "select id, invoice_number, invoice_date, due_date, total, balance, currency_code, status from invoice_rows where customer_id = %(id)s order by invoice_date desc nulls last limit 50",
+        "invoices": "select i.id, i.invoice_number, i.invoice_date, i.due_date, i.total, i.balance, i.currency_code, i.status, "
+        f"{DAYS_OVERDUE} from invoice_rows i where i.customer_id = %(id)s order by i.invoice_date desc nulls last limit 50",
         "legacy": "select source_invoice_id, invoice_date, total, currency_code, match_rule, match_score from legacy_invoices where customer_id = %(id)s order by invoice_date desc nulls last limit 50",
         "reminders": "select scheduled_date, reminder_type, status, skip_reason from payment_reminders where customer_id = %(id)s order by scheduled_date desc limit 50",
         "changes": "select field, old_value, new_value, origin, changed_at from customer_changes where cache_id = %(id)s order by id desc limit 100",

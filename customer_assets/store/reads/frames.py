@@ -13,6 +13,7 @@ from customer_assets.store.database import Connection
 if TYPE_CHECKING:
     import pyarrow as pa
 
+LOOSE_SCALE = 9  # of a number that its column does not limit
 _JSON = ("json", "jsonb")
 
 
@@ -84,9 +85,11 @@ def _arrow_type(kind: str) -> pa.DataType:
         "timestamptz": pa.timestamp("us", tz="UTC"),
         "float8": pa.float64(),
         "bytea": pa.binary(),
-        "numeric": pa.decimal128(38, 2),
     }
-    return kinds.get(kind.partition("(")[0], pa.string())
+    name, _, size = kind.partition("(")
+    if name == "numeric":  # (18,2): digits, and how many of them behind the point
+        return pa.decimal128(38, int(size.rstrip(")").partition(",")[2] or LOOSE_SCALE))
+    return kinds.get(name, pa.string())
 
 
 def _as_json(value: Any) -> str | None:

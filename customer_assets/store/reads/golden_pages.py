@@ -7,6 +7,7 @@ from typing import Any
 
 from customer_assets.store.database import Connection
 from customer_assets.store.identity import edges
+from customer_assets.store.reads.console import DAYS_OVERDUE, OWED
 
 _OF_ROWS = "select id from customer_rows where golden_id = %(id)s"
 _QUERIES = {
@@ -20,9 +21,7 @@ _QUERIES = {
     """,
     "invoices": f"""
         select i.id, i.invoice_number, i.invoice_date, i.due_date, i.total, i.balance, i.currency_code, i.status, i.source,
-            case when i.balance > 0 and i.due_date < current_date and i.status not in ('draft', 'void')
-                then current_date - i.due_date
-            end as days_overdue
+            {DAYS_OVERDUE}
         from invoice_rows i
         where i.customer_id in ({_OF_ROWS})
         order by i.invoice_date desc nulls last, i.id desc
@@ -33,8 +32,7 @@ _QUERIES = {
             coalesce(sum(i.balance) filter (where i.due_date < current_date), 0) as overdue
         from invoice_rows i
         where i.customer_id in ({_OF_ROWS})
-            and i.balance > 0
-            and i.status not in ('draft', 'void')
+            and {OWED}
         group by i.currency_code
         order by i.currency_code
     """,
@@ -84,7 +82,9 @@ def golden_customer(connection: Connection, golden_id: int) -> dict[str, Any] | 
     customer = connection.execute("select * from customers where id = %s", [golden_id]).fetchone()
     if customer is None:
         return None
-    found: dict[str, Any] = {name: connection.execute(q, {"id": golden_id}).fetchall() for name, q in _QUERIES.items()}
+    found: dict[str, Any] = {
+        name: connection.execute(query, {"id": golden_id}).fetchall() for name, query in _QUERIES.items()
+    }
     refs = [f"{row['source']}:{row['source_customer_id']}" for row in found["rows"]]
     found["evidence"] = edges.edges_of(connection, refs, account=customer["account"])
     return {"customer": customer} | found

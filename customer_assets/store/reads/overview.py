@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from customer_assets.store.database import Connection
-from customer_assets.store.reads.console import UNPAYABLE
+from customer_assets.store.reads.console import OWED
 
 DAYS, RUNS = 14, 30
 _QUERIES = {
@@ -28,17 +28,18 @@ _QUERIES = {
         order by number desc
         limit 8
     """,
-    "overdue": """
-        select coalesce(currency_code, '?') as currency,
+    "overdue": f"""
+        select coalesce(i.currency_code, '?') as currency,
             count(*) as invoices,
-            sum(balance) as balance,
-            coalesce(sum(balance) filter (where due_date >= current_date - 30), 0) as month,
-            coalesce(sum(balance) filter (where due_date < current_date - 30 and due_date >= current_date - 90), 0) as quarter,
-            coalesce(sum(balance) filter (where due_date < current_date - 90), 0) as older
-        from invoice_rows
-        where balance > 0
-            and due_date < current_date
-            and status <> all(%(unpayable)s)
+            sum(i.balance) as balance,
+            coalesce(sum(i.balance) filter (where i.due_date >= current_date - 30), 0) as month,
+            coalesce(
+                sum(i.balance) filter (where i.due_date < current_date - 30 and i.due_date >= current_date - 90), 0
+            ) as quarter,
+            coalesce(sum(i.balance) filter (where i.due_date < current_date - 90), 0) as older
+        from invoice_rows i
+        where {OWED}
+            and i.due_date < current_date
         group by 1
         order by balance desc
     """,
@@ -83,8 +84,6 @@ _QUERIES = {
     """,
     "waiting": """
         select
-            (select count(*) from match_reviews where status = 'open') as reviews,
-            (select count(*) from ops.sumit_conflicts where status = 'open') as conflicts,
             (select count(*) from ops.webhook_deliveries where status = 'failed' and next_attempt_at is null) as parked,
             (select count(*) from ops.rejected_records where resolved_at is null) as rejected,
             (select count(*) from payment_reminders where status = 'pending' and scheduled_date <= current_date) as reminders
@@ -94,4 +93,4 @@ _QUERIES = {
 
 def overview(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     """Rows of each part, by its name."""
-    return {name: connection.execute(query, {"unpayable": UNPAYABLE}).fetchall() for name, query in _QUERIES.items()}
+    return {name: connection.execute(query).fetchall() for name, query in _QUERIES.items()}

@@ -18,7 +18,7 @@ from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store.reads import console, golden_pages
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
-from customer_assets.web.console.listings import GOLDEN, HAS_PHONE, choice
+from customer_assets.web.console.listings import GOLDEN, HAS_PHONE, choice, typed
 from customer_assets.web.console.lists import Lists, chosen_columns
 from customer_assets.web.console.screen import link_of
 from customer_assets.web.console.tables import GOLDEN_FIELDS, GOLDEN_TABLES, in_words
@@ -33,26 +33,25 @@ class Golden(Lists):
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
-        self._offered: tuple[dict[str, list[str]], float] = ({}, 0.0)
         self._names: tuple[list[tuple[int, str]], float] = ([], 0.0)
 
     async def customers(self, request: Request, session: Session) -> Response:
         """All customers, each once."""
 
-        def read() -> tuple[int, list[dict[str, Any]], bool, bool]:
+        def read() -> tuple[int, list[dict[str, Any]], bool, bool, dict[str, list[str]]]:
             page, found, more = self._page("golden", request)
-            typed = request.query_params.get("q", "").strip()
-            if found or page or len(typed) < 4:
-                return page, found, more, False
+            asked = request.query_params.get("q", "").strip()
             with self._connect() as connection:
-                alike = ",".join(map(str, self._alike(connection, typed)))
+                offered = self._choices(connection)
+                if found or page or len(asked) < 4:
+                    return page, found, more, False, offered
+                alike = ",".join(map(str, self._alike(connection, asked)))
                 found, more = console.rows_of(connection, "golden", {"ids": alike}, page=0) if alike else ([], False)
-            return page, found, more, bool(found)
+            return page, found, more, bool(found), offered
 
-        page, found, more, is_guess = await run_in_threadpool(read)
-        offered = await run_in_threadpool(self._choices)
+        page, found, more, is_guess, offered = await run_in_threadpool(read)
         filters = [
-            {"name": "q", "label": "Search", "choices": None},
+            typed("q", "Search"),
             *(choice(name, name.capitalize(), offered[name]) for name in ("role", "country")),
             choice("system", "In system", list(SYSTEMS)),
             choice("active", "Active", [("yes", "active"), ("no", "inactive")]),
@@ -82,14 +81,6 @@ class Golden(Lists):
             more=more,
             link=link_of(request),
         )
-
-    def _choices(self) -> dict[str, list[str]]:
-        known, at = self._offered
-        if time.monotonic() - at > NAMES_SECONDS or not any(known.values()):
-            with self._connect() as connection:
-                known = console.choices(connection)
-            self._offered = (known, time.monotonic())
-        return known
 
     def _alike(self, connection: Any, typed: str) -> list[int]:
         """Customers whose names are like a misspelt one, the likest first."""

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -28,7 +28,20 @@ POLL_SECONDS = 0.7
 MOST_UNHEARD = 60  # questions in a row without an answer, until it is given up
 COUNTED = ("created", "updated", "unchanged", "rejected", "errors")
 Metadata = dict[str, dict[str, Any]]  # asset -> what Dagster is told of it
-Done = tuple[str, Metadata]  # one line for people, and the same for Dagster
+
+
+class Done(NamedTuple):
+    """What became of a sync.
+
+    Attributes:
+        line: for people.
+        metadata: the same for Dagster.
+        failed: an account could not be synced.
+    """
+
+    line: str
+    metadata: Metadata
+    failed: bool = False
 
 
 @dataclass
@@ -39,6 +52,7 @@ class Job:
         steps: name of a part -> where it stands.
         spent: calls and quota of a run in Dagster, in one line.
         page: where Dagster shows the run.
+        failed: whether it did not come to its end, or left an account out.
         outcome: what became of it, once it is over.
     """
 
@@ -49,6 +63,7 @@ class Job:
     steps: dict[str, Progress] = field(default_factory=dict)
     spent: str = ""
     page: str | None = None
+    failed: bool = False
     outcome: str | None = None
 
     @property
@@ -70,7 +85,7 @@ class Job:
             "line": self.line,
             "page": self.page,
             "finished": self.outcome is not None,
-            "failed": (self.outcome or "").startswith("failed"),
+            "failed": self.failed,
             "done": sum(p.done for p in self.steps.values()),
             "total": sum(t for t in totals if t) if totals and all(totals) else None,
         }
@@ -127,26 +142,26 @@ class Worker:
         try:
             run_id = self._dagster.launch(kind.job, assets=kind.assets, by=job.by) if self._dagster else None
             if run_id is not None and self._dagster is not None:
-                outcome = self._watch(job, self._dagster, run_id)
+                failed, outcome = self._watch(job, self._dagster, run_id)
             else:
-                outcome = self._run_here(job, kind)
+                failed, outcome = self._run_here(job, kind)
         except CustomerAssetsError as error:
-            outcome = f"failed: {error}"
+            failed, outcome = True, f"failed: {error}"
         except Exception:
             log.exception("console %s", job.kind)
-            outcome = "failed: an error that nobody foresaw; it is in the server's log"
-        job.outcome = outcome
+            failed, outcome = True, "failed: an error that nobody foresaw; it is in the server's log"
+        job.failed, job.outcome = failed, outcome
 
-    def _run_here(self, job: Job, kind: Kind) -> str:
+    def _run_here(self, job: Job, kind: Kind) -> tuple[bool, str]:
         def progress(step: Progress) -> None:
             name = _named({"source": step.system, "account": step.account})
             job.steps = {**job.steps, f"{name} {step.stream}": step}  # a new one: pages read it meanwhile
 
-        outcome, metadata = kind.work(self._runtime, self._runtime.context(trigger="web", progress=progress))
-        self._runtime.tell_dagster(metadata, f"console: {job.title}")
-        return outcome
+        done = kind.work(self._runtime, self._runtime.context(trigger="web", progress=progress))
+        self._runtime.tell_dagster(done.metadata, f"console: {job.title}")
+        return done.failed, f"failed: {done.line}" if done.failed else done.line
 
-    def _watch(self, job: Job, dagster: Dagster, run_id: str) -> str:
+    def _watch(self, job: Job, dagster: Dagster, run_id: str) -> tuple[bool, str]:
         """Follow a run in the tables that it writes, until Dagster says that it is over."""
         job.page = dagster.page_of(run_id)
         unheard = 0
@@ -167,7 +182,8 @@ class Worker:
                 }
                 job.spent = ", ".join(_spent(r) for r in found if r["calls"])
                 if ended is not None:
-                    return ended + ("; ".join(_described(r) for r in found) or "it ended before any sync began")
+                    told = "; ".join(_described(r) for r in found) or "it ended before any sync began"
+                    return bool(ended) or any(r["status"] == "failed" for r in found), ended + told
             time.sleep(POLL_SECONDS)
 
 
@@ -214,8 +230,7 @@ def _pull(runtime: Runtime, context: Context, *, systems: Sequence[str]) -> Done
             messages.append(f"{name} failed: {result.message}; {changed}")
         else:
             messages.append(f"{name}: {_counted(counts)}" + (f" ({result.message})" if result.message else ""))
-    said = "; ".join(messages) or "no system is configured for it"
-    return f"failed: {said}" if failed else said, metadata
+    return Done("; ".join(messages) or "no system is configured for it", metadata, failed)
 
 
 def _pull_all(runtime: Runtime, context: Context) -> Done:
@@ -223,12 +238,12 @@ def _pull_all(runtime: Runtime, context: Context) -> Done:
     from customer_assets.pipeline.identity.resolve import resolve_customers
     from customer_assets.pipeline.invoices.remind import plan_reminders
 
-    messages, metadata = _pull(runtime, context, systems=tuple(SYSTEMS))
-    if metadata:
+    done = _pull(runtime, context, systems=tuple(SYSTEMS))
+    if metadata := done.metadata:
         resolved, reminders = resolve_customers(context), plan_reminders(context)
         metadata["customers"] = {**asdict(resolved.counts), "customers": resolved.customers}
         metadata["payment_reminders"] = asdict(reminders.counts)
-    return messages, metadata
+    return done
 
 
 def _bidirectional(runtime: Runtime, context: Context) -> Done:
@@ -236,15 +251,19 @@ def _bidirectional(runtime: Runtime, context: Context) -> Done:
 
     messages: list[str] = []
     metadata: Metadata = {}
+    failed = False
     for account in (a for a in runtime.working.accounts if SYSTEMS[a.system].pushes is not None):
         try:
             result = bidirectional(context, account)
         except CustomerAssetsError as error:
+            failed = True
             messages.append(f"{account.account}: {error}")
             continue
-        _add(metadata, result.as_dict()["details"]["pull"])
+        for pulled in result.pulls:
+            _add(metadata, pulled.counts.as_dict())
+        failed |= result.push is None  # a pull failed
         messages.append(result.message)
-    return "; ".join(messages) or f"{pushed_to()} is not configured", metadata
+    return Done("; ".join(messages) or f"{pushed_to()} is not configured", metadata, failed)
 
 
 def _add(metadata: Metadata, counts: Mapping[str, int]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from customer_assets.domain.cache.columns import CUSTOMER_COLUMNS
 from customer_assets.sources.registry import SYSTEMS
-from customer_assets.web.console.tables import Column, columns, heading
+from customer_assets.web.console.tables import CHANGE, INVOICE, Column, columns, heading
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class ListPage:
 def choice(name: str, label: str, values: Sequence[Any]) -> dict[str, Any]:
     """A filter with these values, or (value, label) pairs."""
     return {"name": name, "label": label, "choices": [v if isinstance(v, tuple) else (v, v) for v in values]}
+
+
+def typed(name: str, label: str) -> dict[str, Any]:
+    """A filter with a text that somebody types."""
+    return {"name": name, "label": label, "choices": None}
 
 
 HAS_PHONE = choice("phone", "Phone", [("none", "no phone"), ("some", "with a phone")])
@@ -68,23 +73,13 @@ LIST_PAGES = (
         "invoices",
         "/invoices",
         "Invoices",
-        columns(
-            "invoice_number:Number",
-            "invoice_date:Date",
-            "due_date:Due",
-            "days_overdue:Days over:number",
-            "total:Total:money",
-            "balance:Open:money",
-            "currency_code:",
-            "status:Status:badge",
-            "customer_name:Customer:owner",
-            "customer_phone:Phone:phone",
-        ),
+        columns(*INVOICE, "customer_name:Customer:owner", "customer_phone:Phone:phone"),
         filters=(
             choice(
                 "due", "Due", [("overdue", "overdue"), ("month", "overdue by a month"), ("later", "open, not due yet")]
             ),
             choice("status", "Status", ["sent", "overdue", "partially_paid", "paid", "draft", "void"]),
+            typed("currency", "Currency"),
             HAS_CUSTOMER,
             HAS_PHONE,
         ),
@@ -105,6 +100,7 @@ LIST_PAGES = (
             "customer_phone:Phone:phone",
         ),
         filters=(
+            choice("day", "Day", [("come", "has come"), ("ahead", "is ahead")]),
             choice("status", "Status", ["pending", "skipped", "cancelled", "sent"]),
             HAS_CUSTOMER,
             HAS_PHONE,
@@ -146,10 +142,7 @@ LIST_PAGES = (
             "changed_at:When:ago",
             "customer_name:Customer:owner",
             "source:Record:badge",
-            "field:Field",
-            "old_value:Before",
-            "new_value:After",
-            "origin:By:badge",
+            *CHANGE,
             "edited_by:Who",
         ),
         filters=(

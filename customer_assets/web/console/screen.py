@@ -92,6 +92,7 @@ class Screen:
             .render(
                 {"failed": None, **values},
                 flash=flash,
+                numbers=numbers,
                 failing=failing,
                 request=request,
                 session=session,

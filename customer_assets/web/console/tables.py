@@ -31,6 +31,17 @@ def columns(*described: str) -> list[Column]:
     return [Column(*part.split(":")) for part in described]
 
 
+INVOICE = (
+    "invoice_number:Number",
+    "invoice_date:Date",
+    "due_date:Due",
+    "days_overdue:Days over:number",
+    "total:Total:money",
+    "balance:Open:money",
+    "currency_code:Currency",
+    "status:Status:badge",
+)
+CHANGE = ("field:Field", "old_value:Before", "new_value:After", "origin:By:badge")
 DETAIL_TABLES = (
     (
         "Why these are one customer",
@@ -40,15 +51,7 @@ DETAIL_TABLES = (
     (
         "Invoices",
         "invoices",
-        columns(
-            "invoice_number:Number",
-            "invoice_date:Date",
-            "due_date:Due",
-            "total:Total:money",
-            "balance:Open:money",
-            "currency_code:",
-            "status:Status:badge",
-        ),
+        columns(*INVOICE),
     ),
     (
         "Old invoices",
@@ -71,28 +74,18 @@ DETAIL_TABLES = (
     (
         "What changed",
         "changes",
-        columns("changed_at:When:ago", "field:Field", "old_value:Before", "new_value:After", "origin:By:badge"),
+        columns("changed_at:When:ago", *CHANGE),
     ),
 )
 
 
-GOLDEN_FIELDS = tuple(column.golden or column.name for column in SURVIVING if column.section)[
-    1:
-]  # the name is the heading
+# the name is the heading of the page
+GOLDEN_FIELDS = [c.golden_name for c in SURVIVING if c.section and c.golden_name != "name"]
 GOLDEN_TABLES = (
     (
         "Invoices",
         "invoices",
-        columns(
-            "invoice_number:Number",
-            "invoice_date:Date",
-            "due_date:Due",
-            "days_overdue:Days over:number",
-            "total:Total:money",
-            "balance:Open:money",
-            "currency_code:Currency",
-            "status:Status:badge",
-        ),
+        columns(*INVOICE),
     ),
     (
         "Phones and mailboxes",
@@ -131,14 +124,7 @@ GOLDEN_TABLES = (
     (
         "What changed",
         "changes",
-        columns(
-            "changed_at:When:ago",
-            "source:Record:badge",
-            "field:Field",
-            "old_value:Before",
-            "new_value:After",
-            "origin:By:badge",
-        ),
+        columns("changed_at:When:ago", "source:Record:badge", *CHANGE),
     ),
 )
 # what weighs in a decision, as people say it
