@@ -1,11 +1,12 @@
-"""What records are found by: only those that share a key are compared."""
+"""What records and clusters are found by: only those that share a key are compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from customer_assets.domain.identity.contact_details import phone_tail
+from customer_assets.domain.identity.contact_details import Address, phone_tail
 from customer_assets.domain.identity.evidence import Traits
+from customer_assets.domain.identity.names import Name
 
 ANY_SCRIPT = ""  # stands for a street that is compared with those of other scripts
 BlockingKey = tuple[str, ...]
@@ -13,29 +14,37 @@ BlockingKey = tuple[str, ...]
 
 def blocking_keys(traits: Traits) -> Iterator[BlockingKey]:
     """What a record is found by: only records that share one of these are compared."""
-    yield from contact_keys(traits)
-    for domain in sorted(traits.domains):
-        yield "domain", domain
-    address = traits.address
-    if address is not None and address.street and address.number and not address.is_foreign:
-        initial = max(traits.name.core, key=len)[0] if traits.name is not None else ""
-        yield "house", address.street[:4], address.number, initial
+    yield from contact_keys(traits.phones, traits.mails, traits.domains)
+    names = () if traits.name is None else (traits.name,)
+    yield from place_keys(names, () if traits.address is None else (traits.address,))
     if traits.born is not None:
         yield "born", traits.born
-    if traits.name is not None:
-        yield "name", traits.name.key
-        if traits.address is not None and traits.address.postcode:
-            yield "word", max(traits.name.core, key=len)[:5], traits.address.postcode
 
 
-def contact_keys(traits: Traits) -> Iterator[BlockingKey]:
-    """Phones, mailboxes and the address; an address in another script by its number and place alone."""
-    for tail in dict.fromkeys(map(phone_tail, traits.phones)):
+def contact_keys(phones: Collection[str], mails: Collection[str], domains: Collection[str]) -> Iterator[BlockingKey]:
+    """Phones, mailboxes and domains: what shares one is of one region."""
+    for tail in dict.fromkeys(map(phone_tail, phones)):
         yield "phone", tail
-    for mail in traits.mails:
+    for mail in mails:
         yield "mail", mail
-    if traits.address is not None and traits.address.key is not None:
-        street, number, place = traits.address.key
-        yield "address", street[:2], number, place
-        if street:
-            yield "address", ANY_SCRIPT, number, place
+    for domain in sorted(domains):
+        yield "domain", domain
+
+
+def place_keys(names: Collection[Name], addresses: Collection[Address]) -> Iterator[BlockingKey]:
+    """Names and addresses, and words of a name in a place; an address in another script by its number and place alone."""
+    words = [max(name.core, key=len) for name in names]
+    for address in addresses:
+        if address.key is not None:
+            street, number, place = address.key
+            yield "address", street[:2], number, place
+            if street:
+                yield "address", ANY_SCRIPT, number, place
+        if address.street and address.number and not address.is_foreign:
+            for initial in dict.fromkeys(word[0] for word in words) or ("",):
+                yield "house", address.street[:4], address.number, initial
+        if address.postcode:
+            for word in dict.fromkeys(word[:5] for word in words):
+                yield "word", word, address.postcode
+    for name in names:
+        yield "name", name.key

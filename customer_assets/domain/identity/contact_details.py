@@ -48,6 +48,11 @@ class Address:
     is_foreign: bool
 
     @property
+    def sort_key(self) -> tuple[str, str, str, str, bool]:
+        """All that it says, to put addresses in order by."""
+        return self.street, self.number, self.postcode, self.city, self.is_foreign
+
+    @property
     def key(self) -> tuple[str, str, str] | None:
         """What equal addresses share, for looking them up: the beginning of the street, number and place."""
         place = self.postcode or self.city

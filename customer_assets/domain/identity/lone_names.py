@@ -7,14 +7,18 @@ that customer, against anybody; strangers of the name count by how common its wo
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import log2, prod
 
 from customer_assets.domain.identity.contact_details import phone_tail
 from customer_assets.domain.identity.evidence import ACCEPT, Evidence, Profile
+from customer_assets.domain.identity.joining import Weighed
 from customer_assets.domain.identity.names import Name
+from customer_assets.domain.identity.pooled import Pooled
+from customer_assets.domain.identity.shared import words_of
 
 SURE = 0.95  # odds from which such a cluster is joined
 FEWEST_STRANGERS = 0.02  # of any name, however rare its words are here
@@ -31,31 +35,23 @@ class Said:
     Attributes:
         rows: how many there are.
         values: by field: value -> rows that say it.
-        names: its names.
     """
 
     rows: int = 0
-    names: set[Name] = field(default_factory=set)
     values: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in _FIELDS})
 
-    @property
-    def says_something(self) -> bool:
-        """Whether it says more than a name and a country."""
-        return any(values for name, values in self.values.items() if name != "country")
-
-    def is_lone(self, *, placed: bool) -> bool:
-        """Whether it says a name, and nothing else but a town, or not even that."""
-        said = {name for name, values in self.values.items() if values} - {"country"}
-        return said <= set(_PLACE) and bool(said) == placed
-
-    def add(self, profile: Profile, rows: int) -> None:
-        """Add so many rows that say the same."""
-        self.rows += rows
-        if profile.traits.name is not None:
-            self.names.add(profile.traits.name)
-        for name, values in _values(profile):
-            for value in values:
-                self.values[name][value] += rows
+    @classmethod
+    def of(cls, profiles: Iterable[tuple[Profile, int]]) -> Said:
+        """Add up what some profiles say, each with the number of its rows."""
+        said = cls()
+        for profile, rows in profiles:
+            if profile.named_after is not None:
+                continue
+            said.rows += rows
+            for name, values in _values(profile):
+                for value in values:
+                    said.values[name][value] += rows
+        return said
 
 
 @dataclass(frozen=True)
@@ -75,28 +71,63 @@ class Everybody:
     mean_rows: float
 
     @classmethod
-    def of(cls, said: Collection[Said]) -> Everybody:
+    def of(cls, pooled: Iterable[Pooled], profiles: Iterable[tuple[Profile, int]]) -> Everybody:
         """Count over all clusters; those that say nothing but a name are nobody's yet."""
-        customers = [one for one in said if one.says_something]
         words: Counter[str] = Counter()
-        for one in customers:
-            words.update({word for name in one.names for word in _words(name)})
-        rows = sum(one.rows for one in said) or 1
+        customers = customers_rows = 0
+        for one in pooled:
+            if one.says_something:
+                customers += 1
+                customers_rows += one.rows
+                words.update({word for name in one.names for word in words_of(name)})
         places: Counter[str] = Counter()
-        for one in said:
-            for name in _PLACE:
-                places.update(one.values[name])
-        shares = {place: n / rows for place, n in places.items()}
-        return cls(words, len(customers) or 1, shares, sum(one.rows for one in customers) / (len(customers) or 1))
+        total = 0
+        for profile, rows in profiles:
+            total += rows
+            address = profile.traits.address
+            if address is not None:
+                for place in (address.postcode, address.city):
+                    if place:
+                        places[place] += rows
+        shares = {place: n / total for place, n in places.items()}
+        return cls(words, customers or 1, shares, customers_rows / (customers or 1))
 
     def strangers(self, name: Name) -> float:
         """How many customers of a name one would expect besides those that are known, by its words."""
-        shares = (self.words.get(word, 0) / self.customers for word in _words(name))
+        shares = (self.words.get(word, 0) / self.customers for word in words_of(name))
         return max(FEWEST_STRANGERS, self.customers * prod(shares))
 
 
-def _words(name: Name) -> list[str]:
-    return [*name.core, *(f"~{trade}" for trade in name.trades)]
+def likeliest(
+    pooled: Sequence[Pooled],
+    said_by: Callable[[int], Iterable[tuple[Profile, int]]],
+    everybody: Everybody,
+    *,
+    placed: bool,
+) -> Iterator[Weighed]:
+    """Clusters that say a name, and nothing else but a town or not even that, with the customer whose they likely are.
+
+    Args:
+        pooled: all clusters, by number.
+        said_by: what the records of a cluster say, each profile with the number of its rows.
+        everybody: what everybody says.
+        placed: those that say a town; else those that do not.
+    """
+    lone = [number for number, one in enumerate(pooled) if one.is_lone and one.says_something == placed]
+    wanted = {key for number in lone for key in pooled[number].name_keys}
+    customers: dict[str, list[int]] = defaultdict(list)
+    for number, one in enumerate(pooled):
+        if one.says_something:
+            for key in one.name_keys & wanted:
+                customers[key].append(number)
+    said = cache(lambda number: Said.of(said_by(number)))
+    for number in lone:
+        for name in pooled[number].names:
+            others = (other for other in customers[name.key] if other != number)
+            largest = sorted(others, key=lambda n: (-pooled[n].rows, n))[:MOST_CUSTOMERS]
+            if largest and (found := whose(name, said(number), [said(other) for other in largest], everybody)):
+                yield Weighed(found[1], largest[found[0]], number)
+                break
 
 
 def whose(name: Name, lone: Said, customers: Sequence[Said], everybody: Everybody) -> tuple[int, Evidence] | None:

@@ -2,63 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from customer_assets.domain.identity.disjoint_sets import DisjointSets
-from customer_assets.domain.identity.evidence import MOST_NAMES, Profile, differ
+from customer_assets.domain.identity.evidence import MOST_NAMES, differ
 from customer_assets.domain.identity.names import Agreement, Name, agreement
 
 
 class UnionFind(DisjointSets):
     """Union-find that refuses to bring two VAT ids, or what somebody told apart, together."""
 
-    def __init__(self, nodes: Sequence[Profile]) -> None:
-        super().__init__(len(nodes))
-        self.sizes = [1] * len(nodes)
-        self.vats: list[set[str]] = [{node.vat} if node.vat else set() for node in nodes]
-        self.apart: list[set[int]] = [set() for _ in nodes]
-        self.names: list[set[Name]] = [{node.traits.name} if node.traits.name else set() for node in nodes]
+    def __init__(
+        self, vats: Sequence[frozenset[str]], names: Sequence[Sequence[Name]] = (), settled: Collection[int] = ()
+    ) -> None:
+        """Take what numbers from 0 say.
 
-    def is_joined(self, number: int) -> bool:
-        """Whether a node is one with another."""
-        return self.sizes[self.root(number)] > 1
+        Args:
+            vats: VAT ids of each.
+            names: names of each, where they are to contradict each other.
+            settled: numbers that are not to be compared with each other.
+        """
+        super().__init__(len(vats))
+        self._settled = set(settled)
+        self._vats = dict(enumerate(vats))
+        self._names = {number: frozenset(found) for number, found in enumerate(names)}
+        self._apart: dict[int, set[int]] = {}
 
     def forbid(self, one: int, other: int) -> None:
+        """Keep two groups apart, whatever comes."""
         one, other = self.root(one), self.root(other)
         if one != other:
-            self.apart[one].add(other)
-            self.apart[other].add(one)
+            self._apart.setdefault(one, set()).add(other)
+            self._apart.setdefault(other, set()).add(one)
 
     def may_join(self, one: int, other: int) -> bool:
+        """Whether nobody told two groups apart, and no two VAT ids do."""
         one, other = self.root(one), self.root(other)
-        if any(self.root(number) == other for number in self.apart[one]):
+        if self._are_apart(one, other):
             return False
-        both = self.vats[one] & self.vats[other]
-        return bool(both) or not any(differ(a, b) for a in self.vats[one] for b in self.vats[other])
+        here, there = self._vats[one], self._vats[other]
+        if not here or not there or not here.isdisjoint(there):
+            return True
+        return not any(differ(a, b) for a in here for b in there)
+
+    def are_settled(self, one: int, other: int) -> bool:
+        """Whether all of two groups are settled, so that there is nothing new between them."""
+        return bool(self._settled) and {self.root(one), self.root(other)} <= self._settled
 
     def contradict(self, one: int, other: int) -> bool:
         """Whether two groups have names that are two customers': a vaguer one that fits both is no bridge between them."""
-        here, there = (sorted(self.names[self.root(number)], key=_length)[-MOST_NAMES:] for number in (one, other))
+        here, there = (sorted(self._names[self.root(number)], key=_length)[-MOST_NAMES:] for number in (one, other))
         found = [agreement(a, b) for a in here for b in there]
         return any(how is not None and how < Agreement.PART for how in found)
 
     def join(self, one: int, other: int, *, forced: bool = False) -> bool:
-        """Join two nodes; `forced` (somebody said so) passes over VAT ids. Returns whether they were two and are one."""
+        """Join two groups; `forced` (somebody said so) passes over VAT ids. Returns whether they were two and are one."""
         low, high = sorted((self.root(one), self.root(other)))
-        if low == high:
-            return False
-        if any(self.root(number) == high for number in self.apart[low]):
-            return False
-        if not forced and not self.may_join(low, high):
+        if low == high or self._are_apart(low, high) or not (forced or self.may_join(low, high)):
             return False
         self.unite(low, high)
-        self.sizes[low] += self.sizes[high]
-        self.vats[low] |= self.vats[high]
-        self.names[low] |= self.names[high]
-        self.apart[low] |= self.apart[high]
-        for number in self.apart[high]:
-            self.apart[self.root(number)].add(low)
+        if high not in self._settled:
+            self._settled.discard(low)
+        if self._vats[high]:
+            self._vats[low] |= self._vats[high]
+        if self._names:
+            self._names[low] |= self._names[high]
+        for number in self._apart.pop(high, ()):
+            self._apart.setdefault(low, set()).add(number)
+            self._apart.setdefault(self.root(number), set()).add(low)
         return True
+
+    def _are_apart(self, one: int, other: int) -> bool:
+        return any(self.root(number) == other for number in self._apart.get(one, ()))
 
 
 def _length(name: Name) -> tuple[int, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from customer_assets.domain.identity.blocking import ANY_SCRIPT, blocking_keys
-from customer_assets.domain.identity.resolution import LARGEST_BLOCK
+from customer_assets.domain.identity.joining import LARGEST_BLOCK
 from customer_assets.pipeline.identity.profiles import ref_of, row_key, row_profile
 from customer_assets.store.database import Connection
 from customer_assets.store.identity import golden, index

@@ -15,11 +15,10 @@ from customer_assets.domain.identity.evidence import (
     Evidence,
     Key,
     Profile,
-    Shared,
     profile,
-    weigh_profiles,
 )
 from customer_assets.domain.identity.resolution import Clusters, Decisions, resolve
+from customer_assets.domain.identity.weighing import weigh_profiles
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.files import open_sheet, write_sheet
 from customer_assets.pipeline.identity.collector import collector_held
@@ -180,7 +179,7 @@ def explain_rows(found: Deduped, one: str, other: str) -> list[tuple[str, str, E
     path = found.clusters.path(first.key, second.key)
     if path:
         return [(ids[edge.one], ids[edge.other], edge.evidence) for edge in path]
-    return [(one, other, weigh_profiles(first, second, Shared.of([p.traits for p in found.profiles])))]
+    return [(one, other, weigh_profiles(first, second, found.profiles))]
 
 
 def _decisions(path: Path, ids: Sequence[str], profiles: Sequence[Profile]) -> Decisions:

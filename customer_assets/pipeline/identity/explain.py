@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from customer_assets.domain.identity.evidence import Key, Profile, Shared, differ, weigh_profiles
+from customer_assets.domain.identity.evidence import Key, Profile, differ
 from customer_assets.domain.identity.resolution import Clusters, resolve
+from customer_assets.domain.identity.weighing import weigh_profiles
 from customer_assets.errors import NotFoundError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.profiles import (
@@ -68,7 +69,7 @@ def explain(context: Context, one: str, other: str) -> Explanation:
         decisions=decisions,
         is_all=with_invoices,
     )
-    evidence = weigh_profiles(profiles[first], profiles[second], Shared.of([p.traits for p in profiles.values()]))
+    evidence = weigh_profiles(profiles[first], profiles[second], profiles.values())
     return Explanation(
         ref_of(first),
         ref_of(second),

@@ -16,8 +16,9 @@ from customer_assets.domain.cache.derived import rules_of
 from customer_assets.domain.cache.mapping import MappedRecord
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
 from customer_assets.domain.clock import now_utc
+from customer_assets.domain.identity.certain import SOURCE_ID
 from customer_assets.domain.identity.evidence import Key, Profile, engine_version
-from customer_assets.domain.identity.resolution import NEW_CUSTOMER, SOURCE_ID, Clusters, resolve
+from customer_assets.domain.identity.resolution import NEW_CUSTOMER, Clusters, resolve
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.profiles import INVOICE as INVOICE_KEY
 from customer_assets.pipeline.identity.profiles import (

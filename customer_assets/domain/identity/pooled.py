@@ -1,0 +1,133 @@
+"""All that the records of a cluster say together: what is weighed against another cluster. One record is a cluster, too."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from customer_assets.domain.identity.contact_details import Address
+from customer_assets.domain.identity.evidence import Profile
+from customer_assets.domain.identity.names import Name
+
+MOST_SAID = 50  # phones and mailboxes of a cluster that are weighed
+MOST_ADDRESSES_WEIGHED = 6
+
+
+@dataclass(slots=True)
+class Pooled:
+    """All that the records of a cluster say together.
+
+    Attributes:
+        rows: how many records there are.
+        names: its names, the one that most of its rows say first.
+        name_keys: what equal names share.
+        phones, mails, domains, addresses, countries, born: what is said, in order, each once.
+        vats: VAT ids whose check digits hold.
+        typos: VAT ids as they were written, where they do not.
+        keys: other ids of the customer, by their kind.
+        has_source: whether some record has an id of a source system.
+    """
+
+    rows: int
+    names: tuple[Name, ...]
+    name_keys: frozenset[str]
+    phones: tuple[str, ...]
+    mails: tuple[str, ...]
+    domains: frozenset[str]
+    addresses: tuple[Address, ...]
+    countries: frozenset[str]
+    vats: frozenset[str]
+    typos: frozenset[str]
+    born: tuple[str, ...]
+    keys: Mapping[str, frozenset[str]]
+    has_source: bool
+
+    @classmethod
+    def of(cls, said: Sequence[tuple[Profile, int]]) -> Pooled:
+        """What some profiles say, each with the number of its rows."""
+        if len(said) == 1:
+            return cls._of_one(*said[0])
+        names: Counter[Name] = Counter()
+        addresses: Counter[Address] = Counter()
+        phones: set[str] = set()
+        mails: set[str] = set()
+        countries, vats, typos, born = set[str](), set[str](), set[str](), set[str]()
+        keys: dict[str, set[str]] = defaultdict(set)
+        for one, rows in said:
+            traits = one.traits
+            if traits.name is not None:
+                names[traits.name] += rows
+            if traits.address is not None:
+                addresses[traits.address] += rows
+            phones.update(traits.phones)
+            mails.update(traits.mails)
+            if traits.country:
+                countries.add(traits.country)
+            if one.vat:
+                vats.add(one.vat)
+            if traits.vat_typo:
+                typos.add(traits.vat_typo)
+            if traits.born:
+                born.add(traits.born)
+            for kind, key in traits.keys:
+                keys[kind].add(key)
+        return cls(
+            sum(rows for _, rows in said),
+            tuple(sorted(names, key=lambda name: (-names[name], name.key, name.is_foreign))),
+            frozenset(name.key for name in names),
+            tuple(sorted(phones)[:MOST_SAID]),
+            tuple(sorted(mails)[:MOST_SAID]),
+            frozenset().union(*(one.traits.domains for one, _ in said)),
+            tuple(sorted(addresses, key=lambda a: (-addresses[a], a.sort_key))[:MOST_ADDRESSES_WEIGHED]),
+            frozenset(countries),
+            frozenset(vats),
+            frozenset(typos),
+            tuple(sorted(born)),
+            {kind: frozenset(found) for kind, found in keys.items()},
+            any(one.source for one, _ in said),
+        )
+
+    @classmethod
+    def _of_one(cls, one: Profile, rows: int) -> Pooled:
+        traits = one.traits
+        return cls(
+            rows,
+            (traits.name,) if traits.name is not None else (),
+            frozenset((traits.name.key,)) if traits.name is not None else _NOTHING,
+            traits.phones,
+            traits.mails,
+            frozenset(traits.domains) if traits.mails else _NOTHING,
+            (traits.address,) if traits.address is not None else (),
+            frozenset((traits.country,)) if traits.country else _NOTHING,
+            frozenset((one.vat,)) if one.vat else _NOTHING,
+            frozenset((traits.vat_typo,)) if traits.vat_typo else _NOTHING,
+            (traits.born,) if traits.born else (),
+            {kind: frozenset((key,)) for kind, key in traits.keys},
+            one.source is not None,
+        )
+
+    @property
+    def known_as(self) -> Name | None:
+        """The name that most of its rows say."""
+        return self.names[0] if self.names else None
+
+    @property
+    def is_company(self) -> bool:
+        """Whether something in its names says that it is a company."""
+        return any(name.trades or name.forms for name in self.names)
+
+    @property
+    def is_lone(self) -> bool:
+        """Whether it says a name, and nothing else but a town or not even that."""
+        said = self.phones or self.mails or self.vats or self.born or self.keys or self.has_source
+        return bool(self.names) and not said and not any(address.street for address in self.addresses)
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it says more than a name and a country."""
+        said = self.phones or self.mails or self.vats or self.born or self.keys or self.has_source or self.addresses
+        return bool(said)
+
+
+_NOTHING: frozenset[str] = frozenset()

@@ -1,0 +1,100 @@
+"""How many names stand behind a value: a phone of one customer is evidence, one of an office building is none."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import TypeVar
+
+from customer_assets.domain.identity.contact_details import phone_tail
+from customer_assets.domain.identity.evidence import MOST_NAMES, MOST_NAMESAKES, MOST_SHARING
+from customer_assets.domain.identity.names import Agreement, Name, agreement
+from customer_assets.domain.identity.pooled import Pooled
+
+Value = TypeVar("Value")
+
+
+@dataclass
+class Shared:
+    """How many different names stand behind a value: a switchboard, an accountant's mailbox, a business centre.
+
+    Only values of several clusters are counted; others are one customer's own.
+
+    Attributes:
+        words: in how many different names each word is.
+        names: how many different names there are.
+    """
+
+    phones: Mapping[str, int] = field(default_factory=dict)
+    mails: Mapping[str, int] = field(default_factory=dict)
+    domains: Mapping[str, int] = field(default_factory=dict)
+    addresses: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    words: Mapping[str, int] = field(default_factory=dict)
+    names: int = 1
+
+    def is_rare(self, name: Name) -> bool:
+        """Whether so few names have its words that one would not expect a namesake."""
+        shares = (max(0, self.words.get(word, 0) - 1) / self.names for word in words_of(name))  # besides its own
+        return self.names * prod(shares) < MOST_NAMESAKES
+
+    @classmethod
+    def of(cls, clusters: Iterable[Pooled], addresses: Mapping[tuple[str, str, str], int] | None = None) -> Shared:
+        """Count the names behind each value; a cluster's spellings are one name.
+
+        Args:
+            clusters: whose values they are.
+            addresses: names behind addresses, where they were counted over more than these.
+        """
+        phones: dict[str, set[Name]] = defaultdict(set)
+        mails: dict[str, set[Name]] = defaultdict(set)
+        domains: dict[str, set[Name]] = defaultdict(set)
+        places: dict[tuple[str, str, str], set[Name]] = defaultdict(set)
+        spelled: set[Name] = set()
+        for one in clusters:
+            name = one.known_as
+            spelled.update(one.names)
+            if name is None:
+                continue
+            for phone in one.phones:
+                phones[phone_tail(phone)].add(name)
+            for mail in one.mails:
+                mails[mail].add(name)
+            for domain in one.domains:
+                domains[domain].add(name)
+            for address in one.addresses if addresses is None else ():
+                if address.key is not None:
+                    places[address.key].add(name)
+        return cls(
+            counted(phones),
+            counted(mails),
+            counted(domains),
+            counted(places) if addresses is None else addresses,
+            Counter(word for name in spelled for word in words_of(name)),
+            len(spelled) or 1,
+        )
+
+
+NOT_SHARED = Shared()
+
+
+def counted(names: Mapping[Value, set[Name]]) -> dict[Value, int]:
+    """How many groups of names that agree stand behind each value, for values that are not one customer's."""
+    return {value: len(name_groups(found)) for value, found in names.items() if len(found) > MOST_SHARING}
+
+
+def name_groups(names: Iterable[Name]) -> list[Name]:
+    """One name of each group of names that agree; a few are enough to know."""
+    groups: list[Name] = []
+    for name in sorted(names, key=lambda n: (n.key, n.is_foreign)):
+        if all((agreement(name, other) or 0) < Agreement.PART for other in groups):
+            groups.append(name)
+            if len(groups) > MOST_NAMES:
+                break
+    return groups
+
+
+def words_of(name: Name) -> list[str]:
+    """The words of a name that tell how common it is, trades among them."""
+    return [*name.core, *(f"~{trade}" for trade in name.trades)]
