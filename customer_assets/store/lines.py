@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from customer_assets.domain.cache.compiled import function
+from customer_assets.store.database import Connection
 
-Line = Callable[[Mapping[str, Any]], str]
+Line = Callable[[Any], str]
 
 # what goes into a line, by kind of column; JSON keeps its own escapes, so only its backslashes are doubled
 _PARTS = {
@@ -36,7 +38,7 @@ def line_of(columns: Sequence[str], kinds: Mapping[str, str]) -> Line:
 
 
 @cache
-def _compiled(columns: tuple[tuple[str, str], ...]) -> Line:
+def _compiled(columns: tuple[tuple[str | int, str], ...]) -> Line:
     parts = ", ".join(f"'\\\\N' if (v := r[{column!r}]) is None else {_PARTS[kind]}" for column, kind in columns)
     texts = [(number, column) for number, (column, kind) in enumerate(columns) if kind == "text"]
     looked_at = "".join(f"{{r[{column!r}]}}" for _, column in texts)
@@ -49,7 +51,7 @@ def _compiled(columns: tuple[tuple[str, str], ...]) -> Line:
         " return '\\t'.join(parts) + '\\n'",
     ]
 
-    def escaped(row: Mapping[str, Any], parts: tuple[str, ...]) -> list[str]:
+    def escaped(row: Any, parts: tuple[str, ...]) -> list[str]:
         made = list(parts)
         for number, column in texts:
             if row[column] is not None:
@@ -58,6 +60,25 @@ def _compiled(columns: tuple[tuple[str, str], ...]) -> Line:
 
     line: Line = function("line", code, {"escaped": escaped, "as_json": _as_json})
     return line
+
+
+LINES_AT_ONCE = 5_000
+
+
+def copy_rows(connection: Connection, into: str, kinds: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
+    """COPY rows into a table.
+
+    Args:
+        connection: database.
+        into: the table.
+        kinds: its columns, in the order in which rows have them, with their kinds (`line_of`).
+        rows: values.
+    """
+    line = _compiled(tuple(enumerate(kinds.values())))
+    with connection.cursor().copy(f"copy {into} ({', '.join(kinds)}) from stdin") as copy:
+        left = iter(rows)
+        while some := list(islice(left, LINES_AT_ONCE)):
+            copy.write("".join(map(line, some)))
 
 
 _encoder = msgspec.json.Encoder()

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 Part = TypeVar("Part")
 Found = TypeVar("Found")
+Item = TypeVar("Item")
 
 
 class Engine(Protocol):
@@ -21,3 +22,12 @@ def in_process(do: Callable[[Part], Found], parts: Sequence[Part]) -> Iterable[F
 
 
 IN_PROCESS: Engine = in_process
+
+PARTS = 16  # of the work of one stage, at least: so that parts that take long do not hold up the others
+LEAST_OF_A_PART = 500  # regions, or pairs
+
+
+def parts_of(items: Sequence[Item]) -> list[Sequence[Item]]:
+    """Some work in parts that are worth being done by themselves."""
+    size = max(LEAST_OF_A_PART, -(-len(items) // PARTS))
+    return [items[at : at + size] for at in range(0, len(items), size)]

@@ -7,7 +7,7 @@ weights are declared here, so that each decision can be read.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz.distance import OSA
@@ -134,6 +134,18 @@ class Profile:
         return bool(self.source or self.vat or traits.phones or traits.mails or place or traits.born or traits.keys)
 
 
+@dataclass(frozen=True)
+class Taking:
+    """How values are taken apart: when they are needed, or by looking up what was taken apart ahead (`taking`)."""
+
+    name: Callable[[str | None], Name | None] = parse_name
+    phones: Callable[[str | None], tuple[str, ...]] = phone_keys
+    address: Callable[[str | None, str | None, str | None], Address | None] = parse_address
+
+
+WHEN_NEEDED = Taking()
+
+
 def profile(
     key: Key,
     *,
@@ -149,22 +161,32 @@ def profile(
     names_customer: str | None = None,
     born: str | None = None,
     keys: Mapping[str, str | None] | None = None,
+    taking: Taking = WHEN_NEEDED,
 ) -> Profile:
     """A profile of values as people wrote them; `keys` are other ids of the customer by their kind."""
     code = country_code(country)
-    found_mails = tuple(dict.fromkeys(m for text in mails for m in mail_keys(text)))
-    valid, typo = vat_key(vat, code or next(filter(None, map(country_of_mail, found_mails)), None))
+    found_mails = _all_of(mail_keys, mails)
+    valid = typo = None
+    if vat:
+        valid, typo = vat_key(vat, code or next(filter(None, map(country_of_mail, found_mails)), None))
     traits = Traits(
-        parse_name(name),
-        tuple(dict.fromkeys(p for text in phones for p in phone_keys(text))),
+        taking.name(name),
+        _all_of(taking.phones, phones),
         found_mails,
-        parse_address(address, postcode, city),
+        taking.address(address, postcode, city) if address or postcode or city else None,
         code,
         typo,
-        birth_date(born),
-        tuple((kind, found) for kind, text in (keys or {}).items() if (found := own_key(text)) is not None),
+        birth_date(born) if born else None,
+        tuple((kind, found) for kind, text in keys.items() if (found := own_key(text)) is not None) if keys else (),
     )
     return Profile(key, traits, source, valid, names_customer)
+
+
+def _all_of(found_in: Callable[[str | None], tuple[str, ...]], texts: Sequence[str | None]) -> tuple[str, ...]:
+    """What is found in some texts, each once."""
+    if len(texts) == 1:
+        return found_in(texts[0])
+    return tuple(dict.fromkeys(value for text in texts for value in found_in(text)))
 
 
 @dataclass(frozen=True, slots=True)

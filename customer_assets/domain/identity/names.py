@@ -6,11 +6,13 @@ The lists are data files (`domain/data`). Raw names are kept where they are; not
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
 from html import unescape
 from itertools import count
+from typing import Any
 
 from anyascii import anyascii
 from rapidfuzz.distance import OSA
@@ -105,6 +107,8 @@ class Name:
         joined: all its words in their order, without spaces: where a space slipped.
         is_foreign: written in a script that leaves vowels out, at least in part.
         is_mixed: some of its own words are Latin all the same.
+        ends: how its words begin and end, as they are heard: a slip leaves one of the two as it was. Empty where nothing is
+            sure: of another script, or with an initial.
         number: of its key and script, in this process.
     """
 
@@ -115,6 +119,7 @@ class Name:
     joined: str
     is_foreign: bool
     is_mixed: bool
+    ends: frozenset[str]
     number: int
 
     def __eq__(self, other: object) -> bool:
@@ -122,6 +127,10 @@ class Name:
 
     def __hash__(self) -> int:
         return self.number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        own = (self.key, self.core, self.trades, self.forms, self.joined, self.is_foreign, self.is_mixed, self.ends)
+        return _numbered, own  # its number is another one in another process
 
 
 def unmangled(text: str) -> str:
@@ -177,16 +186,23 @@ def parse_name(text: str | None) -> Name | None:
     core = sorted({_GENERATIONS.get(word, word.lstrip(_OTHER)) for word in core})
     is_foreign = not is_latin(text)
     key = " ".join([*core, *sorted(f"~{trade}" for trade in trades)])
-    return Name(
+    joined = "".join(rest).replace(_OTHER, "")
+    return _numbered(
         key,
         tuple(core),
         frozenset(trades),
         frozenset(forms),
-        "".join(rest).replace(_OTHER, ""),
+        joined,
         is_foreign,
         is_foreign and not set(core).isdisjoint(_LATIN_WORD.findall(text.casefold())),
-        _numbers.setdefault((key, is_foreign), next(_next_number)),
+        frozenset() if is_foreign else _ends([*core, joined]),
     )
+
+
+def _numbered(key: str, core: tuple[str, ...], *others: Any) -> Name:
+    trades, forms, joined, is_foreign, is_mixed, ends = others
+    number = _numbers.setdefault((key, is_foreign), next(_next_number))
+    return Name(key, core, trades, forms, joined, is_foreign, is_mixed, ends, number)
 
 
 def name_key(text: str | None) -> str | None:
@@ -325,6 +341,17 @@ def _sound(word: str) -> str:
         word = word.replace(written, heard)
     word = _single(word)
     return word[:-1] if len(word) > 4 and word[-1] == "e" else word
+
+
+def _ends(words: Iterable[str]) -> frozenset[str]:
+    found: set[str] = set()
+    for word in words:
+        if len(word) == 1:
+            return frozenset()
+        heard = _sound(word)
+        found.add(heard[:2])
+        found.add(heard[:-3:-1] + "$")
+    return frozenset(found)
 
 
 def _torn(word: str) -> str:

@@ -22,6 +22,7 @@ class Pooled:
         rows: how many records there are.
         names: its names, the one that most of its rows say first.
         name_keys: what equal names share.
+        ends: how the words of its names begin and end; empty where one of them may be like any.
         phones, mails, domains, addresses, countries, born: what is said, in order, each once.
         vats: VAT ids whose check digits hold.
         typos: VAT ids as they were written, where they do not.
@@ -32,6 +33,7 @@ class Pooled:
     rows: int
     names: tuple[Name, ...]
     name_keys: frozenset[str]
+    ends: frozenset[str]
     phones: tuple[str, ...]
     mails: tuple[str, ...]
     domains: frozenset[str]
@@ -76,6 +78,7 @@ class Pooled:
             sum(rows for _, rows in said),
             tuple(sorted(names, key=lambda name: (-names[name], name.key, name.is_foreign))),
             frozenset(name.key for name in names),
+            frozenset().union(*(name.ends for name in names)) if all(name.ends for name in names) else _NOTHING,
             tuple(sorted(phones)[:MOST_SAID]),
             tuple(sorted(mails)[:MOST_SAID]),
             frozenset().union(*(one.traits.domains for one, _ in said)),
@@ -95,6 +98,7 @@ class Pooled:
             rows,
             (traits.name,) if traits.name is not None else (),
             frozenset((traits.name.key,)) if traits.name is not None else _NOTHING,
+            traits.name.ends if traits.name is not None else _NOTHING,
             traits.phones,
             traits.mails,
             frozenset(traits.domains) if traits.mails else _NOTHING,

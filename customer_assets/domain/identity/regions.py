@@ -114,12 +114,7 @@ def find_regions(nodes: Nodes, decisions: Decisions, settled: Sequence[Sequence[
             tied.unite(group[0], number)
     for one, other in apart:
         tied.unite(one, other)
-    holder: dict[BlockingKey, int] = {}
-    for number, node in enumerate(nodes.profiles):
-        for key in _region_keys(node.traits):
-            first = holder.setdefault(key, number)
-            if first != number:
-                tied.unite(first, number)
+    _tie_by_contact(tied, nodes)
     known = {key for group in settled for key in group}
     return _regions(nodes, tied, links, apart, known)
 
@@ -151,11 +146,22 @@ def _regions(
     return list(regions.values())
 
 
-def _region_keys(traits: Traits) -> Iterator[BlockingKey]:
-    if traits.phones or traits.mails:
-        yield from contact_keys(traits.phones, traits.mails, traits.domains)
-    if traits.name is not None and traits.address is not None and traits.address.key is not None:
-        yield "named address", traits.name.key, *traits.address.key
+def _tie_by_contact(tied: DisjointSets, nodes: Nodes) -> None:
+    phones: dict[str, int] = {}
+    mails: dict[str, int] = {}
+    domains: dict[str, int] = {}
+    named_addresses: dict[tuple[str, tuple[str, str, str]], int] = {}
+    for number, node in enumerate(nodes.profiles):
+        traits = node.traits
+        firsts = {phones.setdefault(phone_tail(phone), number) for phone in traits.phones}
+        if traits.mails:
+            firsts |= {mails.setdefault(mail, number) for mail in traits.mails}
+            firsts |= {domains.setdefault(domain, number) for domain in traits.domains}
+        if traits.name is not None and traits.address is not None and (place := traits.address.key) is not None:
+            firsts.add(named_addresses.setdefault((traits.name.key, place), number))
+        for first in firsts:
+            if first != number:
+                tied.unite(first, number)
 
 
 def crowded_addresses(nodes: Nodes) -> dict[tuple[str, str, str], int]:

@@ -18,9 +18,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from customer_assets.domain.identity.engine import IN_PROCESS, Engine
+from customer_assets.domain.identity.engine import IN_PROCESS, Engine, parts_of
 from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Evidence, Key, Profile, differ
 from customer_assets.domain.identity.joining import Joining, Thresholds, Weighed, weigh_pairs
 from customer_assets.domain.identity.lone_names import Everybody, likeliest
@@ -43,7 +42,6 @@ from customer_assets.domain.identity.shared import Shared
 __all__ = ["NEW_CUSTOMER", "Clusters", "Decisions", "Edge", "Review", "resolve"]
 
 EQUAL = Evidence("equal", 1.0)
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +137,6 @@ def resolve(
     if is_all:
         resolution.join_likeliest()
     return resolution.clusters()
-
-
-PARTS = 16  # of the work of one stage, at least: so that parts that take long do not hold up the others
-LEAST_OF_A_PART = 500  # regions, or pairs
-
-
-def parts_of(items: Sequence[Item]) -> list[Sequence[Item]]:
-    """Some work in parts that are worth being done by themselves."""
-    size = max(LEAST_OF_A_PART, -(-len(items) // PARTS))
-    return [items[at : at + size] for at in range(0, len(items), size)]
 
 
 class _Resolution:

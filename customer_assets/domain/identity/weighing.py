@@ -50,8 +50,11 @@ def weigh(one: Pooled, other: Pooled, shared: Shared = NOT_SHARED, *also: str) -
 
 def weigh_if_alike(one: Pooled, other: Pooled, shared: Shared) -> tuple[Evidence, bool] | None:
     """The same where names, or a mailbox, leave a chance that it is enough for a person; and whether a name is vague."""
+    share_mail = bool(one.mails and other.mails) and not set(one.mails).isdisjoint(other.mails)
+    if not share_mail and one.ends and other.ends and one.ends.isdisjoint(other.ends):
+        return None
     named, is_vague = _agreement_of(one, other)
-    if named is not None and named < Agreement.PART and set(one.mails).isdisjoint(other.mails):
+    if named is not None and named < Agreement.PART and not share_mail:
         return None
     return _weighed(named, one, other, shared, ()), is_vague
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from customer_assets.domain.identity.blocking import ANY_SCRIPT, blocking_keys
+from customer_assets.domain.identity.evidence import Profile
 from customer_assets.domain.identity.joining import LARGEST_BLOCK
 from customer_assets.pipeline.identity.profiles import ref_of, row_key, row_profile
 from customer_assets.store.database import Connection
@@ -53,7 +54,7 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
         return Affected(set(), set())
     changed = golden.rows_to_resolve(connection, changes.rows, engine=engine)
     affected = index.keys_of(connection, changes.rows)
-    affected |= {key for row in changed for key in index_keys(row)}
+    affected |= {key for row in changed for key in index_keys(row["account"], row_profile(row))}
     affected |= {key for one in changes.removed for key in one.keys}
     near, _ = index.found_by(connection, _spreading(affected), at_most=LARGEST_BLOCK)
     near |= changes.rows | index.rows_of_customers(connection, {one.golden_id for one in changes.removed})
@@ -77,9 +78,8 @@ VAT = "vat"  # joins at once, and is no key of the comparison
 WORD = "word of a name"  # finds nobody; tells how many names have it
 
 
-def index_keys(row: Mapping[str, Any]) -> list[str]:
-    """What a cache row is found by, each with its account; of keys that many rows have, those narrowed by the name count."""
-    profile = row_profile(row)
+def index_keys(account: str, profile: Profile) -> list[str]:
+    """What a cache row of an account is found by; of keys that many rows have, those narrowed by the name count."""
     traits = profile.traits
     beginning = traits.name.core[0][:4] if traits.name is not None else ""
     found: set[tuple[str, ...]] = set() if profile.vat is None else {(VAT, profile.vat.partition(":")[2])}
@@ -91,7 +91,7 @@ def index_keys(row: Mapping[str, Any]) -> list[str]:
             found |= {key, (*key, f"~{beginning}")} if beginning else {key}
     if traits.name is not None:
         found |= {(WORD, word) for word in traits.name.core}
-    return sorted("\t".join((row["account"], *key)) for key in found)
+    return sorted("\t".join((account, *key)) for key in found)
 
 
 def _spreading(keys: Iterable[str]) -> set[str]:

@@ -9,19 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from customer_assets.domain.files.columns import cell_text, identifier
+from customer_assets.domain.identity.engine import IN_PROCESS, Engine
 from customer_assets.domain.identity.evidence import (
     ACCEPT,
     REVIEW,
     Evidence,
     Key,
     Profile,
+    Taking,
     profile,
 )
 from customer_assets.domain.identity.resolution import Clusters, Decisions, resolve
+from customer_assets.domain.identity.taking import taking
 from customer_assets.domain.identity.weighing import weigh_profiles
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.files import open_sheet, write_sheet
 from customer_assets.pipeline.identity.collector import collector_held
+from customer_assets.pipeline.identity.engines import engine_named
 
 # What a column may be called, besides the names of legacy_invoices.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -61,6 +65,7 @@ class Options:
         keys: columns that hold ids of customers of any kind: who shares one is one customer.
         accept, review: thresholds.
         decisions: file of answered pairs, as `write_reviews` writes it.
+        engine: where the work is done: auto, process, pool or spark.
     """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +73,7 @@ class Options:
     accept: float = ACCEPT
     review: float = REVIEW
     decisions: Path | None = None
+    engine: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,13 @@ def dedupe(path: Path, options: Options | None = None, *, progress: Callable[[st
     with collector_held():
         cells, problems = _read(path, options)
         tell(f"{len(cells['id']):,} rows read in {time.monotonic() - started:.1f} s")
-        profiles = [_profile(number, row, options.keys) for number, row in enumerate(_rows(cells, options.keys))]
+        engine = engine_named(options.engine, records=len(cells["id"]))
+        profiles = _profiles(cells, options.keys, engine)
         tell(f"taken apart in {time.monotonic() - started:.1f} s; now they are compared")
         decisions = _decisions(options.decisions, cells["id"], profiles) if options.decisions else Decisions()
-        clusters = resolve(profiles, accept=options.accept, review=options.review, decisions=decisions, is_all=True)
+        clusters = resolve(
+            profiles, accept=options.accept, review=options.review, decisions=decisions, is_all=True, engine=engine
+        )
     seconds = time.monotonic() - started
     return Deduped(cells["id"], profiles, clusters, problems, _said(cells), seconds)
 
@@ -132,7 +141,7 @@ def read_profiles(path: Path, mapping: Mapping[str, str] | None = None) -> tuple
         ConfigurationError: as `dedupe`.
     """
     cells, problems = _read(path, Options(mapping or {}))
-    return cells["id"], [_profile(number, row, ()) for number, row in enumerate(_rows(cells, ()))], problems
+    return cells["id"], _profiles(cells, (), IN_PROCESS), problems
 
 
 def write_customers(found: Deduped, out: Path) -> None:
@@ -290,20 +299,29 @@ def _said(cells: Cells) -> list[str]:
     return [" | ".join(filter(None, row)) for row in zip(*(cells[column] for column in shown), strict=True)]
 
 
-def _profile(number: int, row: tuple[str, ...], keys: Sequence[str]) -> Profile:
+def _profiles(cells: Cells, keys: Sequence[str], engine: Engine) -> list[Profile]:
+    """What each row says."""
+    blank = [""] * len(cells["id"])
+    name, phone, *places = (cells.get(c, blank) for c in ("name", "phone", "address", "postcode", "city"))
+    how = taking(name, phone, zip(*places, strict=True), engine)
+    return [_profile(number, row, keys, how) for number, row in enumerate(_rows(cells, keys))]
+
+
+def _profile(number: int, row: tuple[str, ...], keys: Sequence[str], how: Taking) -> Profile:
     own_id, system, source_id, name, phone, email, vat, address, postcode, city, country, born, *own_keys = row
     # the id first, so that a customer's key does not depend on the order of the rows; the number tells doubled ids apart
     return profile(
         ("row", own_id or f"row {number}", f"{number:09d}"),
-        name=name or None,
-        vat=vat or None,
+        name=name,
+        vat=vat,
         phones=(phone,),
         mails=(email,),
-        address=address or None,
-        postcode=postcode or None,
-        city=city or None,
-        country=country or None,
+        address=address,
+        postcode=postcode,
+        city=city,
+        country=country,
         source=(system, source_id) if source_id else None,
-        born=born or None,
+        born=born,
         keys=dict(zip(keys, own_keys, strict=True)) if keys else None,
+        taking=how,
     )

@@ -64,7 +64,7 @@ def disagreeing_rows(context: Context) -> tuple[int, int]:
     """(rows whose customer has other rows than a full resolution would give it, all rows). Nothing is written."""
     with connect(context.url, name="customer_assets identity check") as connection:
         rows = golden.rows_to_resolve(connection)
-        clusters = _clusters(connection, context, rows)
+        clusters = _clusters(connection, context, rows, {row["id"]: row_profile(row) for row in rows})
     stored: dict[int | None, set[int]] = defaultdict(set)
     for row in rows:
         stored[row["golden_id"]].add(row["id"])
@@ -82,7 +82,8 @@ def _resolve_affected(connection: Connection, context: Context, affected: Affect
     ids_looked_at = None if affected.is_all else affected.looked_at | affected.settled
     rows = golden.rows_to_resolve(connection, ids_looked_at, engine=engine)
     by_key = {(row["account"], *row_key(row)): row for row in rows}
-    clusters = _clusters(connection, context, rows, affected.settled)
+    profiles = {row["id"]: row_profile(row) for row in rows}
+    clusters = _clusters(connection, context, rows, profiles, affected.settled)
     everybody = [
         [by_key[account, *key] for key in keys]
         for account, found in clusters.items()
@@ -109,7 +110,7 @@ def _resolve_affected(connection: Connection, context: Context, affected: Affect
             connection, [as_review(r) for r in found.reviews], account=account, scope="customers", of=of
         )
         edges.store_edges(connection, [as_edge(e) for e in found.edges], account=account, of=of)
-    index.store(connection, _indexed(rows, dict(assignments), affected.fingerprints))
+    index.store(connection, _indexed(rows, profiles, dict(assignments), affected.fingerprints))
     reviews.remove_answered(connection)
     return replace(counts, removed=removed)
 
@@ -151,13 +152,17 @@ def as_edge(edge: Edge) -> dict[str, Any]:
 
 
 def _clusters(
-    connection: Connection, context: Context, rows: Iterable[dict[str, Any]], settled: Collection[int] = ()
+    connection: Connection,
+    context: Context,
+    rows: Iterable[dict[str, Any]],
+    said: Mapping[int, Profile],
+    settled: Collection[int] = (),
 ) -> dict[str, Clusters]:
     """Resolve rows, each account by itself; rows that are settled stay with their customers."""
     profiles: dict[str, list[Profile]] = {}
     known: dict[str, dict[int, list[Key]]] = {}
     for row in rows:
-        profiles.setdefault(row["account"], []).append(row_profile(row))
+        profiles.setdefault(row["account"], []).append(said[row["id"]])
         if row["id"] in settled:
             known.setdefault(row["account"], {}).setdefault(row["golden_id"], []).append(row_key(row))
     settings = context.settings
@@ -178,7 +183,10 @@ def _engine(context: Context) -> str:
 
 
 def _indexed(
-    rows: Iterable[Mapping[str, Any]], customers: Mapping[int, int], expected: Mapping[int, str]
+    rows: Iterable[Mapping[str, Any]],
+    said: Mapping[int, Profile],
+    customers: Mapping[int, int],
+    expected: Mapping[int, str],
 ) -> Iterator[index.Indexed]:
     for row in rows:
         if (golden_id := customers.get(row["id"])) is not None:
@@ -189,7 +197,9 @@ def _indexed(
                 else "changed meanwhile"
             )
             ref = ref_of(row_key(row))
-            yield index.Indexed(row["id"], row["account"], ref, golden_id, fingerprint, index_keys(row))
+            yield index.Indexed(
+                row["id"], row["account"], ref, golden_id, fingerprint, index_keys(row["account"], said[row["id"]])
+            )
 
 
 def stable_ids(

@@ -19,11 +19,12 @@ def shared_values(parts: Sequence[Sequence[Mapping[str, Any]]]) -> set[str]:
     vats: dict[str, set[str]] = defaultdict(set)
     for part in parts:
         own = {vat for row in part if (vat := vat_key(row["vat_number"], country_code(row["country"]))[0])}
-        for row in part:
+        for row in part if own else ():
             for _, value in _values_of(row):
                 for key in _keys_of(value):
                     vats[key] |= own
-    return {key for key, found in vats.items() if any(differ(one, other) for one, other in combinations(found, 2))}
+    several = ((key, found) for key, found in vats.items() if len(found) > 1)
+    return {key for key, found in several if any(differ(one, other) for one, other in combinations(found, 2))}
 
 
 def contacts_of(
@@ -80,8 +81,8 @@ def golden_record(golden_id: int, rows: Sequence[dict[str, Any]], shared: set[st
 
 def _survivor(rows: Sequence[dict[str, Any]], column: str, shared: set[str]) -> dict[str, Any] | None:
     having = [row for row in rows if row[column] and not _is_shared(row[column], shared)]
-    if not having:
-        return None
+    if len(having) < 2:
+        return having[0] if having else None
     frequency = Counter(row[column] for row in having)
 
     def order(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -100,7 +101,7 @@ def _survivor(rows: Sequence[dict[str, Any]], column: str, shared: set[str]) -> 
 
 
 def _is_shared(value: str, shared: set[str]) -> bool:
-    return any(key in shared for key in _keys_of(value))
+    return bool(shared) and any(key in shared for key in _keys_of(value))
 
 
 def _is_valid(column: str, row: Mapping[str, Any]) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from customer_assets.store.database import Connection
+from customer_assets.store.lines import copy_rows
+
+_KINDS = {"golden_id": "number", "kind": "text", "value": "text", "row_id": "number", "is_shared": "boolean"}
 
 
 def store_contacts(
@@ -15,9 +18,7 @@ def store_contacts(
         "create temporary table if not exists staged_contacts as select * from customer_contacts with no data"
     )
     connection.execute("truncate pg_temp.staged_contacts")
-    with connection.cursor().copy("copy pg_temp.staged_contacts from stdin") as copy:
-        for contact in contacts:
-            copy.write_row(contact)
+    copy_rows(connection, "pg_temp.staged_contacts", _KINDS, contacts)
     connection.execute("analyze pg_temp.staged_contacts")
     connection.execute(
         """

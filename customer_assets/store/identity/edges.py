@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from customer_assets.store.database import Connection
+from customer_assets.store.lines import copy_rows
+
+_KINDS = {
+    "account": "text",
+    "one_ref": "text",
+    "other_ref": "text",
+    "rule": "text",
+    "weight": "number",
+    "parts": "json",
+}
 
 
 def store_edges(
@@ -28,20 +37,12 @@ def store_edges(
         "create temporary table if not exists staged_edges as select * from ops.identity_edges with no data"
     )
     connection.execute("truncate pg_temp.staged_edges")
-    with connection.cursor().copy(
-        "copy pg_temp.staged_edges (account, one_ref, other_ref, rule, weight, parts) from stdin"
-    ) as copy:
-        for edge in edges:
-            copy.write_row(
-                (
-                    account,
-                    edge["one_ref"],
-                    edge["other_ref"],
-                    edge["rule"],
-                    edge["weight"],
-                    json.dumps(edge["parts"]),
-                )
-            )
+    copy_rows(
+        connection,
+        "pg_temp.staged_edges",
+        _KINDS,
+        ((account, e["one_ref"], e["other_ref"], e["rule"], e["weight"], e["parts"]) for e in edges),
+    )
     connection.execute(
         """
         delete from ops.identity_edges e

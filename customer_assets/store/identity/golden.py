@@ -12,6 +12,7 @@ import msgspec
 
 from customer_assets.domain.cache.columns import RESOLVED, SURVIVING
 from customer_assets.store.database import Connection, scalar
+from customer_assets.store.lines import copy_rows
 
 COLUMNS = (*(column.golden_name for column in SURVIVING), "is_active", "row_count", "provenance")
 
@@ -149,9 +150,7 @@ def _stage(
         f"copy pg_temp.staged_customers (id, account, {own}) from stdin (format csv)"
     ) as copy:
         copy.write(buffer.getvalue())
-    with connection.cursor().copy("copy pg_temp.staged_assignments from stdin") as copy:
-        for assignment in assignments:
-            copy.write_row(assignment)
+    copy_rows(connection, "pg_temp.staged_assignments", {"row_id": "number", "golden_id": "number"}, assignments)
     connection.execute("analyze pg_temp.staged_customers")
     connection.execute("analyze pg_temp.staged_assignments")
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from customer_assets.store.database import Connection
 from customer_assets.store.identity.golden import FINGERPRINT
+from customer_assets.store.lines import copy_rows
+
+_BETWEEN = "\x1f"  # keys, while they are one text
+_KINDS = {"row_id": "number", "account": "text", "ref": "text", "said": "text", "golden_id": "number", "keys": "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,18 +170,18 @@ def rows_of_customers(connection: Connection, golden_ids: Collection[int]) -> se
 def store(connection: Connection, indexed: Iterable[Indexed]) -> None:
     """Keep how rows were resolved; forget rows that are no more. What did not change is not written."""
     connection.execute(
-        "create temporary table if not exists staged_index as select * from ops.identity_index with no data"
+        """
+        create temporary table if not exists staged_index
+            (row_id bigint, account text, ref text, said text, golden_id bigint, keys text)
+        """
     )
     connection.execute("truncate pg_temp.staged_index")
-    with connection.cursor().copy(
-        "copy pg_temp.staged_index (row_id, account, ref, said, golden_id, keys) from stdin"
-    ) as copy:
-        for one in indexed:
-            copy.write_row((one.row_id, one.account, one.ref, one.fingerprint, one.golden_id, list(one.keys)))
+    rows = ((o.row_id, o.account, o.ref, o.fingerprint, o.golden_id, _BETWEEN.join(o.keys)) for o in indexed)
+    copy_rows(connection, "pg_temp.staged_index", _KINDS, rows)
     connection.execute(
         """
         insert into ops.identity_index as i (row_id, account, ref, said, golden_id, keys)
-        select row_id, account, ref, said, golden_id, keys
+        select row_id, account, ref, said, golden_id, string_to_array(keys, %s)
         from pg_temp.staged_index
         on conflict (row_id) do update
         set account = excluded.account,
@@ -187,7 +191,8 @@ def store(connection: Connection, indexed: Iterable[Indexed]) -> None:
             keys = excluded.keys,
             resolved_at = now()
         where (i.said, i.golden_id, i.keys) is distinct from (excluded.said, excluded.golden_id, excluded.keys)
-        """
+        """,
+        [_BETWEEN],
     )
     # `found_by` is planned with what is there now, and must not read through keys that wait to be sorted in
     connection.execute("analyze ops.identity_index")
