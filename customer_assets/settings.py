@@ -110,6 +110,14 @@ class Settings(SystemSettings, toml_table="general"):
     identity_review: float = Field(
         7.5, alias="IDENTITY_REVIEW", description="Weight of evidence from which a person is asked"
     )
+    identity_engine: Literal["auto", "process", "pool", "spark"] = Field(
+        "auto",
+        alias="IDENTITY_ENGINE",
+        description="Where customers are resolved: process, pool (several of this machine), spark; auto: a pool from 20,000 records",
+    )
+    spark_master: str = Field(
+        "local[*]", alias="SPARK_MASTER", description="Master of the Spark cluster, for the engine spark"
+    )
     delete_confirmations: int = Field(
         50, ge=0, alias="DELETE_CONFIRMATIONS", description="Missing records one run asks for by id"
     )

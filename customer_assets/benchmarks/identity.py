@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean, stdev
 
 from customer_assets.benchmarks.measured import run_measured
 from customer_assets.domain.identity.contact_details import phone_tail
@@ -24,6 +25,9 @@ from customer_assets.pipeline.identity.dedupe import read_profiles
 from customer_assets.settings import project_root
 
 ROWS_PER_CUSTOMER = 8
+SEEDS = (931, 932, 933, 934, 935)
+ROWS_OF_A_SEED = 20_000
+T_OF_FIVE = 2.776  # of Student's distribution: 95 %, both sides, five values
 NEVER = 1e9  # a threshold that nothing reaches
 Row = tuple[str, str, str, str, str]
 Assignment = Mapping[str, str]  # id of a row -> key of a customer
@@ -91,12 +95,43 @@ def bench_identity(rows: int, sample: Path | None, *, say: Callable[[str], None]
         found += _scored(
             f"identity, {rows:,} made otherwise", other / "invoices.csv", other / "truth.csv", Path(folder), say
         )
+        found += _over_seeds(Path(folder), say)
         for name, labels in (("invoices", "truth"), ("contacts", "truth_contacts")):
             if sample is not None and (sample / f"{name}.csv").exists():
                 found += _scored(
                     f"identity, {name}", sample / f"{name}.csv", sample / f"{labels}.csv", Path(folder), say
                 )
     return found
+
+
+def _over_seeds(folder: Path, say: Callable[[str], None]) -> list[Row]:
+    """Means over files that nothing was tuned on, with 95 % intervals."""
+    found: list[Row] = []
+    for maker in ("labelled_invoices", "labelled_invoices_other"):
+        scenario = f"identity, {maker}, {len(SEEDS)} seeds of {ROWS_OF_A_SEED:,} rows"
+        say(scenario)
+        scores: list[Quality] = []
+        for seed in SEEDS:
+            at = folder / f"{maker}{seed}"
+            at.mkdir()
+            made, truth = at / "invoices.csv", at / "truth.csv"
+            into = [made, truth] if maker == "labelled_invoices" else [at]
+            script = project_root() / f"bench/{maker}.py"
+            run_measured([sys.executable, script, ROWS_OF_A_SEED // ROWS_PER_CUSTOMER, ROWS_OF_A_SEED, seed, *into])
+            run_measured([sys.executable, "-m", "customer_assets", "dedupe", made, "--out", at / "out.csv"])
+            scores.append(quality(_true_customers(truth), _read_assignment(at / "out.csv")))
+        for measure, values in (
+            ("B-cubed F1", [one.f1 for one in scores]),
+            ("wrongly merged", [one.merged for one in scores]),
+            ("exactly right", [one.exact for one in scores]),
+        ):
+            found.append((scenario, measure, _with_interval(values), "", ""))
+    return found
+
+
+def _with_interval(values: Sequence[float]) -> str:
+    """A mean, and how far from it the true one is at most, in 95 of 100 cases (Student's t)."""
+    return f"{mean(values):.4f} ± {T_OF_FIVE * stdev(values) / len(values) ** 0.5:.4f}"
 
 
 def _scored(scenario: str, path: Path, truth_path: Path, folder: Path, say: Callable[[str], None]) -> list[Row]:

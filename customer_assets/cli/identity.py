@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +24,7 @@ from customer_assets.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from customer_assets.pipeline.identity.dedupe import Deduped
+    from customer_assets.settings import Settings
 
 app = typer.Typer(help="Pairs of records that may be one customer.", no_args_is_help=True)
 
@@ -33,6 +34,27 @@ class Decision(StrEnum):
 
     SAME = "same"
     DIFFERENT = "different"
+
+
+class EngineName(StrEnum):
+    """Where customers are resolved."""
+
+    AUTO = "auto"
+    PROCESS = "process"
+    POOL = "pool"
+    SPARK = "spark"
+
+
+EngineOption = Annotated[
+    EngineName | None,
+    typer.Option(
+        help="Where the work is done (IDENTITY_ENGINE): this process, several, or Spark. The result is the same."
+    ),
+]
+
+
+def _with_engine(settings: Settings, engine: EngineName | None) -> Settings:
+    return settings if engine is None else settings.model_copy(update={"identity_engine": engine.value})
 
 
 def explain(
@@ -75,12 +97,14 @@ def resolve(
         bool, typer.Option("--plan", help="Say how many rows would change customer, and change nothing.")
     ] = False,
     full: Annotated[bool, typer.Option(help="Resolve everything, not only what changed.")] = False,
+    engine: EngineOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the customers among all records; with --plan, what a new engine, other weights or word lists would change."""
     from customer_assets.pipeline.identity.resolve import disagreeing_rows, resolve_customers
 
     context = opened_runtime().context()
+    context = replace(context, settings=_with_engine(context.settings, engine))
     if plan:
         changing, rows = disagreeing_rows(context)
         say(f"{changing} of {rows} rows would be of another customer, or of one with other rows; nothing was changed")
@@ -185,6 +209,7 @@ def dedupe(
     explain_pair: Annotated[
         tuple[str, str] | None, typer.Option("--explain", metavar="ID ID", help="Two rows: why they are one customer.")
     ] = None,
+    engine: EngineOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the customers in any file, without the database."""
@@ -194,10 +219,8 @@ def dedupe(
 
     for target in filter(None, (out, review)):
         check_target(target)
-    settings = load_configuration().settings
-    options = deduping.Options(
-        column_map(mapping), tuple(key or ()), settings.identity_accept, settings.identity_review, decisions
-    )
+    settings = _with_engine(load_configuration().settings, engine)
+    options = deduping.Options(column_map(mapping), tuple(key or ()), settings, decisions)
     done = deduping.dedupe(path, options, progress=say)
     deduping.write_customers(done, out)
     if review is not None:

@@ -16,7 +16,7 @@ from customer_assets.domain.identity.contact_details import (
     same_street,
     vat_key,
 )
-from customer_assets.domain.identity.evidence import Profile, profile
+from customer_assets.domain.identity.evidence import Profile, Record, profile_of
 from customer_assets.domain.identity.names import Agreement, agreement, parse_name
 from customer_assets.domain.identity.resolution import Decisions, resolve
 
@@ -28,7 +28,7 @@ def record(key: str, name: str | None = None, **known: Any) -> Profile:
     for plural, single in (("phones", "phone"), ("mails", "mail")):
         if single in known:
             known[plural] = [known.pop(single)]
-    return profile((key,), name=name, **known)
+    return profile_of(Record((key,), name=name, **known))
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_equal_records_told_apart_are_apart() -> None:
 
 def test_an_invoice_born_customer_stays_with_the_invoice_it_is_named_after() -> None:
     row = Profile(("0 row", "invoice", "OLD-1"), named_after="OLD-1")
-    invoice = profile(("1 invoice", "OLD-1"), name="Noord", vat=VAT, names_customer="OLD-1")
+    invoice = profile_of(Record(("1 invoice", "OLD-1"), name="Noord", vat=VAT, names_customer="OLD-1"))
     clusters = resolve([row, invoice, record("x", vat=VAT)])
     assert len(clusters.members) == 1
     assert clusters.rule["1 invoice", "OLD-1"].rule == "vat_id"
@@ -530,3 +530,29 @@ def test_what_many_share_does_not_speak_against_one_name() -> None:
     other = record("c", "Residentie Strang VME", phone="035550102")
     found = resolve([*syndic, *same, other])
     assert found.of["a",] == found.of["b",] != found.of["c",]
+
+
+def test_thresholds_hold_for_a_name_with_a_contact_too() -> None:
+    one = record("a", "Noord BV", phone="035550102")
+    other = record("b", "Noord BV", phone="035550102", mail="info@noord.example")
+    assert len(resolve([one, other]).members) == 1
+    assert len(resolve([one, other], accept=12, review=12).members) == 2
+    assert [r.evidence.weight for r in resolve([one, other], accept=12, review=11).reviews] == [11.0]
+
+
+def test_a_person_is_asked_about_what_one_row_says_and_not_about_two_customers() -> None:
+    shared = {"phone": "035550102", "mail": "info@peeters.example", "address": "Kaai 1, 2000 Antwerpen"}
+    jan = [record(f"j{n}", "Jan Peeters", **shared) for n in range(3)]
+    els = [record(f"e{n}", "Els Peeters", **shared) for n in range(3)]
+    assert len(resolve([*jan, els[0]]).reviews) == 1
+    assert not resolve([*jan, *els]).reviews
+
+
+def test_clusters_are_weighed_by_all_that_they_say() -> None:
+    rows = [
+        record("a", "Wittebrood Logistics", phone="035550102"),
+        record("b", "Wittebrood Logistics", phone="035550102", mail="jan@wittebrood.example"),
+        record("c", "Witebrood Logistcs", mail="jan@wittebrood.example"),
+        record("d", "Witebrood Logistcs", mail="jan@wittebrood.example", address="Kaai 1, 2000 Antwerpen"),
+    ]
+    assert len(resolve(rows).members) == 1

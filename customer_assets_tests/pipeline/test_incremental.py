@@ -192,6 +192,6 @@ def test_a_row_that_a_sync_changes_during_the_resolution_is_looked_at_again(comp
         changes = identity_index.changes(connection, engine=engine)
         region = find_affected(connection, changes, engine=engine, full=False)
         company.do("update customer_rows set primary_phone = '+3235550100' where id = %s", one)
-        _resolve_affected(connection, company.context, region, engine)
+        _resolve_affected(connection, company.context, region, engine, changes.total)
         again = identity_index.changes(connection, engine=engine)
     assert one in again.rows

@@ -146,40 +146,52 @@ class Taking:
 WHEN_NEEDED = Taking()
 
 
-def profile(
-    key: Key,
-    *,
-    name: str | None = None,
-    vat: str | None = None,
-    phones: Sequence[str | None] = (),
-    mails: Sequence[str | None] = (),
-    address: str | None = None,
-    postcode: str | None = None,
-    city: str | None = None,
-    country: str | None = None,
-    source: tuple[str, str] | None = None,
-    names_customer: str | None = None,
-    born: str | None = None,
-    keys: Mapping[str, str | None] | None = None,
-    taking: Taking = WHEN_NEEDED,
-) -> Profile:
-    """A profile of values as people wrote them; `keys` are other ids of the customer by their kind."""
-    code = country_code(country)
-    found_mails = _all_of(mail_keys, mails)
+@dataclass(slots=True)
+class Record:
+    """Values of one record as people wrote them.
+
+    Attributes:
+        key: its natural key.
+        source: (system, source id) that it belongs to.
+        names_customer: id of an invoice, which an invoice-born customer may be named after.
+        born: date of birth.
+        keys: other ids of the customer by their kind.
+    """
+
+    key: Key
+    name: str | None = None
+    vat: str | None = None
+    phones: Sequence[str | None] = ()
+    mails: Sequence[str | None] = ()
+    address: str | None = None
+    postcode: str | None = None
+    city: str | None = None
+    country: str | None = None
+    source: tuple[str, str] | None = None
+    names_customer: str | None = None
+    born: str | None = None
+    keys: Mapping[str, str | None] | None = None
+
+
+def profile_of(record: Record, taking: Taking = WHEN_NEEDED) -> Profile:
+    """What a record says, for comparison."""
+    code = country_code(record.country)
+    mails = _all_of(mail_keys, record.mails)
     valid = typo = None
-    if vat:
-        valid, typo = vat_key(vat, code or next(filter(None, map(country_of_mail, found_mails)), None))
+    if record.vat:
+        valid, typo = vat_key(record.vat, code or next(filter(None, map(country_of_mail, mails)), None))
+    keys = record.keys or {}
     traits = Traits(
-        taking.name(name),
-        _all_of(taking.phones, phones),
-        found_mails,
-        taking.address(address, postcode, city) if address or postcode or city else None,
+        taking.name(record.name),
+        _all_of(taking.phones, record.phones),
+        mails,
+        taking.address(record.address, record.postcode, record.city),
         code,
         typo,
-        birth_date(born) if born else None,
+        birth_date(record.born) if record.born else None,
         tuple((kind, found) for kind, text in keys.items() if (found := own_key(text)) is not None) if keys else (),
     )
-    return Profile(key, traits, source, valid, names_customer)
+    return Profile(record.key, traits, record.source, valid, record.names_customer)
 
 
 def _all_of(found_in: Callable[[str | None], tuple[str, ...]], texts: Sequence[str | None]) -> tuple[str, ...]:

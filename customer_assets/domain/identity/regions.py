@@ -183,7 +183,7 @@ def _join_region(region: Region, rules: Rules) -> Joined:
     numbers = region.numbers
     if len(numbers) == 1:
         return Joined([numbers], [], [])
-    clusters, edges = _joined_nodes(region)
+    clusters, edges = _joined_nodes(region, rules.thresholds)
     doubtful: list[tuple[int, int, Evidence]] = []
     if len(clusters) > 1:
         clusters, more, doubtful = _joined_clusters(region, clusters, rules)
@@ -198,7 +198,7 @@ def _join_region(region: Region, rules: Rules) -> Joined:
 Edges = list[tuple[int, int, Evidence]]
 
 
-def _joined_nodes(region: Region) -> tuple[list[list[int]], Edges]:
+def _joined_nodes(region: Region, thresholds: Thresholds) -> tuple[list[list[int]], Edges]:
     """Nodes that are one for certain, or have a name and a contact in common."""
     said = [profile for profile, _ in region.said]
     union = UnionFind([frozenset((one.vat,)) if one.vat else frozenset() for one in said], settled=region.settled)
@@ -227,7 +227,8 @@ def _joined_nodes(region: Region) -> tuple[list[list[int]], Edges]:
     for evidence, group in region.links:
         join_group(group, evidence)
     for evidence, star in _stars([one.traits for one in said]):
-        join_group(star, evidence)
+        if evidence.weight >= thresholds.accept:
+            join_group(star, evidence)
     return union.groups(), edges
 
 

@@ -1,42 +1,61 @@
-"""Values of very many records, taken apart ahead: each distinct one once, and wherever the engine does its work."""
+"""Profiles of very many records: each distinct value is taken apart once, and wherever the engine does its work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from customer_assets.domain.identity.contact_details import parse_address, phone_keys
-from customer_assets.domain.identity.engine import Engine, parts_of
-from customer_assets.domain.identity.evidence import Taking
+from customer_assets.domain.identity.engine import IN_PROCESS, Engine, parts_of
+from customer_assets.domain.identity.evidence import WHEN_NEEDED, Profile, Record, Taking, profile_of
 from customer_assets.domain.identity.names import parse_name
 
-Address = tuple[str | None, str | None, str | None]  # text, postcode, city
+Row = TypeVar("Row")
+Values = tuple[str | None, ...]
 _HOW: dict[str, Callable[..., Any]] = {"name": parse_name, "phone": phone_keys, "address": parse_address}
 
 
-def taking(
-    names: Iterable[str | None], phones: Iterable[str | None], addresses: Iterable[Address], engine: Engine
-) -> Taking:
-    """A way to take apart any of these values, and no others."""
-    distinct: dict[str, list[tuple[str | None, ...]]] = {
-        "name": [(text,) for text in dict.fromkeys(names)],
-        "phone": [(text,) for text in dict.fromkeys(phones)],
-        "address": list(dict.fromkeys(addresses)),
-    }
-    work = [(kind, part) for kind, values in distinct.items() for part in parts_of(values)]
-    found: dict[str, dict[tuple[str | None, ...], Any]] = {kind: {} for kind in distinct}
-    for (kind, part), taken in zip(work, engine(_taken, work), strict=True):
-        found[kind].update(zip(part, taken, strict=True))
-    by_name, by_phone = ({values[0]: taken for values, taken in found[kind].items()} for kind in ("name", "phone"))
-    of_address = found["address"]
+def profiles_of(rows: Sequence[Row], record_of: Callable[[Row], Record], engine: Engine = IN_PROCESS) -> list[Profile]:
+    """What some rows say.
+
+    Args:
+        rows: any.
+        record_of: the values of one.
+        engine: where values are taken apart.
+    """
+    taking = WHEN_NEEDED if engine is IN_PROCESS else _taken_ahead(map(record_of, rows), engine)
+    return [profile_of(record_of(row), taking) for row in rows]
+
+
+def _taken_ahead(records: Iterable[Record], engine: Engine) -> Taking:
+    names: dict[str | None, None] = {}
+    phones: dict[str | None, None] = {}
+    addresses: dict[Values, None] = {}
+    for record in records:
+        names[record.name] = None
+        for phone in record.phones:
+            phones[phone] = None
+        addresses[record.address, record.postcode, record.city] = None
+    by_name = _taken("name", [(name,) for name in names], engine)
+    by_phone = _taken("phone", [(phone,) for phone in phones], engine)
+    by_address = _taken("address", list(addresses), engine)
     return Taking(
-        by_name.__getitem__,
-        by_phone.__getitem__,
-        lambda text, postcode, city: of_address[text, postcode, city],
+        dict(zip(names, by_name, strict=True)).__getitem__,
+        dict(zip(phones, by_phone, strict=True)).__getitem__,
+        _Lookup(dict(zip(addresses, by_address, strict=True))),
     )
 
 
-def _taken(work: tuple[str, Sequence[tuple[str | None, ...]]]) -> list[Any]:
-    kind, values = work
+class _Lookup:
+    """Addresses that were taken apart."""
+
+    def __init__(self, known: dict[Values, Any]) -> None:
+        self._known = known
+
+    def __call__(self, text: str | None, postcode: str | None, city: str | None) -> Any:
+        return self._known[text, postcode, city]
+
+
+def _taken(kind: str, values: Sequence[Values], engine: Engine) -> list[Any]:
     how = _HOW[kind]
-    return [how(*value) for value in values]
+    return [taken for part in engine(lambda part: [how(*one) for one in part], parts_of(values)) for taken in part]

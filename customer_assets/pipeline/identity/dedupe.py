@@ -6,26 +6,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from customer_assets.domain.files.columns import cell_text, identifier
 from customer_assets.domain.identity.engine import IN_PROCESS, Engine
 from customer_assets.domain.identity.evidence import (
-    ACCEPT,
-    REVIEW,
     Evidence,
     Key,
     Profile,
-    Taking,
-    profile,
+    Record,
 )
 from customer_assets.domain.identity.resolution import Clusters, Decisions, resolve
-from customer_assets.domain.identity.taking import taking
+from customer_assets.domain.identity.taking import profiles_of
 from customer_assets.domain.identity.weighing import weigh_profiles
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.files import open_sheet, write_sheet
 from customer_assets.pipeline.identity.collector import collector_held
-from customer_assets.pipeline.identity.engines import engine_named
+from customer_assets.pipeline.identity.engines import engine_of
+from customer_assets.settings import Settings
 
 # What a column may be called, besides the names of legacy_invoices.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -63,17 +62,14 @@ class Options:
     Attributes:
         mapping: column of the file -> what it is here; several of one are joined with a space.
         keys: columns that hold ids of customers of any kind: who shares one is one customer.
-        accept, review: thresholds.
+        settings: thresholds, and the engine.
         decisions: file of answered pairs, as `write_reviews` writes it.
-        engine: where the work is done: auto, process, pool or spark.
     """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     keys: Sequence[str] = ()
-    accept: float = ACCEPT
-    review: float = REVIEW
+    settings: Settings = field(default_factory=Settings)
     decisions: Path | None = None
-    engine: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -123,13 +119,18 @@ def dedupe(path: Path, options: Options | None = None, *, progress: Callable[[st
     with collector_held():
         cells, problems = _read(path, options)
         tell(f"{len(cells['id']):,} rows read in {time.monotonic() - started:.1f} s")
-        engine = engine_named(options.engine, records=len(cells["id"]))
-        profiles = _profiles(cells, options.keys, engine)
-        tell(f"taken apart in {time.monotonic() - started:.1f} s; now they are compared")
-        decisions = _decisions(options.decisions, cells["id"], profiles) if options.decisions else Decisions()
-        clusters = resolve(
-            profiles, accept=options.accept, review=options.review, decisions=decisions, is_all=True, engine=engine
-        )
+        with engine_of(options.settings, records=len(cells["id"])) as engine:
+            profiles = _profiles(cells, options.keys, engine)
+            tell(f"taken apart in {time.monotonic() - started:.1f} s; now they are compared")
+            decisions = _decisions(options.decisions, cells["id"], profiles) if options.decisions else Decisions()
+            clusters = resolve(
+                profiles,
+                accept=options.settings.identity_accept,
+                review=options.settings.identity_review,
+                decisions=decisions,
+                is_all=True,
+                engine=engine,
+            )
     seconds = time.monotonic() - started
     return Deduped(cells["id"], profiles, clusters, problems, _said(cells), seconds)
 
@@ -301,16 +302,14 @@ def _said(cells: Cells) -> list[str]:
 
 def _profiles(cells: Cells, keys: Sequence[str], engine: Engine) -> list[Profile]:
     """What each row says."""
-    blank = [""] * len(cells["id"])
-    name, phone, *places = (cells.get(c, blank) for c in ("name", "phone", "address", "postcode", "city"))
-    how = taking(name, phone, zip(*places, strict=True), engine)
-    return [_profile(number, row, keys, how) for number, row in enumerate(_rows(cells, keys))]
+    return profiles_of(list(enumerate(_rows(cells, keys))), partial(_record, keys), engine)
 
 
-def _profile(number: int, row: tuple[str, ...], keys: Sequence[str], how: Taking) -> Profile:
+def _record(keys: Sequence[str], numbered: tuple[int, tuple[str, ...]]) -> Record:
+    number, row = numbered
     own_id, system, source_id, name, phone, email, vat, address, postcode, city, country, born, *own_keys = row
     # the id first, so that a customer's key does not depend on the order of the rows; the number tells doubled ids apart
-    return profile(
+    return Record(
         ("row", own_id or f"row {number}", f"{number:09d}"),
         name=name,
         vat=vat,
@@ -323,5 +322,4 @@ def _profile(number: int, row: tuple[str, ...], keys: Sequence[str], how: Taking
         source=(system, source_id) if source_id else None,
         born=born,
         keys=dict(zip(keys, own_keys, strict=True)) if keys else None,
-        taking=how,
     )

@@ -7,16 +7,21 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import count, repeat
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, TypeVar
 
 from customer_assets.domain.identity.engine import IN_PROCESS, Engine
 from customer_assets.errors import ConfigurationError
+from customer_assets.settings import Settings
 
 Part = TypeVar("Part")
 Found = TypeVar("Found")
 WORTH_A_POOL = 20_000  # records, from which several processes end sooner than one
+
+QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 
 _work: dict[int, tuple[Callable[[Any], Any], Sequence[Any]]] = {}  # what forked processes find in their memory
 _tickets = count()
@@ -53,17 +58,67 @@ def _do(ticket: int, number: int) -> Any:
     return do(parts[number])
 
 
-def engine_named(name: str, *, records: int) -> Engine:
-    """The engine of a setting.
+@contextmanager
+def spark(master: str) -> Iterator[Engine]:
+    """A Spark cluster, for as long as it is needed. Its Python has this package installed; what is given to it is pickled.
 
     Args:
-        name: process, pool, spark, or auto: several processes where there are so many records that it is worth it.
-        records: how many there are.
+        master: as Spark writes it: `spark://host:7077`, `yarn`, `k8s://...`, `local[*]`, `local-cluster[2,1,1024]`.
+
+    Raises:
+        ConfigurationError: PySpark or Java is not installed, or the cluster is not reached.
+    """
+    session = _spark_session(master)
+
+    def engine(do: Callable[[Part], Found], parts: Sequence[Part]) -> Iterable[Found]:
+        if len(parts) < 2:
+            return map(do, parts)
+        found: list[Found] = session.sparkContext.parallelize(parts, len(parts)).map(do).collect()
+        return found
+
+    try:
+        yield engine
+    finally:
+        session.stop()
+
+
+def _spark_session(master: str) -> Any:
+    try:
+        import pyspark
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise ConfigurationError("the engine spark needs the extra: pip install customer-assets[spark]") from None
+    # a cluster that this process starts itself runs what this process runs
+    os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName("customer_assets").master(master)
+    for name, value in QUIET.items():
+        builder = builder.config(name, value)
+    if master.startswith("local-cluster"):
+        builder = builder.config("spark.executorEnv.PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    try:
+        return builder.getOrCreate()
+    except (PySparkException, OSError, RuntimeError) as error:
+        raise ConfigurationError(
+            f"the engine spark does not start on {master} (SPARK_MASTER): {type(error).__name__}; "
+            "it needs Java 17, and a master that is reached from here"
+        ) from None
+
+
+@contextmanager
+def engine_of(settings: Settings, *, records: int) -> Iterator[Engine]:
+    """The engine that is set, for so many records.
 
     Raises:
         ConfigurationError: the engine is not there.
     """
+    name = settings.identity_engine
     processes = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
-    if name == "process" or processes < 2 or (name == "auto" and records < WORTH_A_POOL):
-        return IN_PROCESS
-    return pool(processes)
+    if name == "spark":
+        with spark(settings.spark_master) as engine:
+            yield engine
+    elif name == "process" or processes < 2 or (name == "auto" and records < WORTH_A_POOL):
+        yield IN_PROCESS
+    else:
+        yield pool(processes)

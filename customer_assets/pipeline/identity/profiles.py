@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from customer_assets.domain.identity.evidence import Key, Profile, profile
+from customer_assets.domain.identity.engine import Engine
+from customer_assets.domain.identity.evidence import Key, Profile, Record, profile_of
+from customer_assets.domain.identity.taking import profiles_of
 
 ROW, INVOICE = "0 row", "1 invoice"  # rows come before invoices wherever keys are ordered
 
@@ -15,11 +17,11 @@ def row_key(row: Mapping[str, Any]) -> Key:
     return (ROW, row["source"], row["source_customer_id"])
 
 
-def row_profile(row: Mapping[str, Any]) -> Profile:
-    """What a cache row says of its customer."""
+def row_record(row: Mapping[str, Any]) -> Record:
+    """The values of a cache row that tell whose it is."""
     persons = row.get("contact_persons") or []
     invoice_born = row["source"] == "invoice"
-    return profile(
+    return Record(
         row_key(row),
         name=row["name"],
         vat=row["vat_number"],
@@ -36,6 +38,16 @@ def row_profile(row: Mapping[str, Any]) -> Profile:
         country=row["country"],
         source=(row["source"], row["source_customer_id"]),
     )
+
+
+def row_profile(row: Mapping[str, Any]) -> Profile:
+    """What a cache row says of its customer."""
+    return profile_of(row_record(row))
+
+
+def row_profiles(rows: Sequence[Mapping[str, Any]], engine: Engine) -> dict[int, Profile]:
+    """What cache rows say, by their ids."""
+    return dict(zip((row["id"] for row in rows), profiles_of(rows, row_record, engine), strict=True))
 
 
 def migrating_profile(row: Mapping[str, Any]) -> Profile:
@@ -62,14 +74,19 @@ def key_of(ref: str) -> Key:
     return (INVOICE, rest) if kind == "legacy" else (ROW, kind, rest)
 
 
-def invoice_profile(invoice: dict[str, Any]) -> Profile:
+def invoice_profile(invoice: Mapping[str, Any]) -> Profile:
     """What an old invoice says of its customer."""
+    return profile_of(invoice_record(invoice))
+
+
+def invoice_record(invoice: Mapping[str, Any]) -> Record:
+    """The values of an old invoice that tell whose it is."""
     source = (
         (invoice["source_system"], invoice["source_customer_id"])
         if invoice["source_system"] and invoice["source_customer_id"]
         else None
     )
-    return profile(
+    return Record(
         invoice_key(invoice),
         name=invoice["customer_name"],
         vat=invoice["customer_vat_number"],
@@ -82,5 +99,5 @@ def invoice_profile(invoice: dict[str, Any]) -> Profile:
     )
 
 
-def invoice_key(invoice: dict[str, Any]) -> Key:
+def invoice_key(invoice: Mapping[str, Any]) -> Key:
     return (INVOICE, invoice["source_invoice_id"])

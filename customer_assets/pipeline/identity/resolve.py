@@ -12,7 +12,8 @@ from customer_assets.domain.identity.resolution import Clusters, Decisions, Edge
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.affected import Affected, find_affected, index_keys
 from customer_assets.pipeline.identity.collector import collector_held
-from customer_assets.pipeline.identity.profiles import key_of, ref_of, row_key, row_profile
+from customer_assets.pipeline.identity.engines import engine_of
+from customer_assets.pipeline.identity.profiles import key_of, ref_of, row_key, row_profiles
 from customer_assets.pipeline.identity.survivorship import contacts_of, golden_record, shared_values
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import aliases, contacts, edges, golden, index, reviews
@@ -55,7 +56,7 @@ def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
         affected = find_affected(connection, changes, engine=engine, full=full)
         counts = NOTHING
         if affected.looked_at or affected.removed_refs:
-            counts = _resolve_affected(connection, context, affected, engine)
+            counts = _resolve_affected(connection, context, affected, engine, changes.total)
         customers, to_review = golden.count(connection), reviews.count_open(connection, scope="customers")
     return Resolved(customers, changes.total, to_review, len(affected.looked_at), counts)
 
@@ -64,7 +65,7 @@ def disagreeing_rows(context: Context) -> tuple[int, int]:
     """(rows whose customer has other rows than a full resolution would give it, all rows). Nothing is written."""
     with connect(context.url, name="customer_assets identity check") as connection:
         rows = golden.rows_to_resolve(connection)
-        clusters = _clusters(connection, context, rows, {row["id"]: row_profile(row) for row in rows})
+        _, clusters = _resolved(connection, context, rows)
     stored: dict[int | None, set[int]] = defaultdict(set)
     for row in rows:
         stored[row["golden_id"]].add(row["id"])
@@ -78,12 +79,13 @@ def disagreeing_rows(context: Context) -> tuple[int, int]:
     return differing, len(rows)
 
 
-def _resolve_affected(connection: Connection, context: Context, affected: Affected, engine: str) -> golden.GoldenCounts:
+def _resolve_affected(
+    connection: Connection, context: Context, affected: Affected, engine: str, total: int
+) -> golden.GoldenCounts:
     ids_looked_at = None if affected.is_all else affected.looked_at | affected.settled
     rows = golden.rows_to_resolve(connection, ids_looked_at, engine=engine)
     by_key = {(row["account"], *row_key(row)): row for row in rows}
-    profiles = {row["id"]: row_profile(row) for row in rows}
-    clusters = _clusters(connection, context, rows, profiles, affected.settled)
+    profiles, clusters = _resolved(connection, context, rows, affected.settled)
     everybody = [
         [by_key[account, *key] for key in keys]
         for account, found in clusters.items()
@@ -92,7 +94,7 @@ def _resolve_affected(connection: Connection, context: Context, affected: Affect
     parts = [part for part in everybody if any(row["id"] in affected.looked_at for row in part)]
     ids, merged, given_back = stable_ids(parts, aliases.aliases(connection))
     fresh = iter(golden.new_ids(connection, ids.count(None)))
-    shared = shared_values(everybody)
+    shared = shared_values([[profiles[row["id"]] for row in part] for part in everybody])
     records, assignments, reached_at = [], [], []
     for part, kept in zip(parts, ids, strict=True):
         golden_id = kept if kept is not None else next(fresh)
@@ -110,7 +112,7 @@ def _resolve_affected(connection: Connection, context: Context, affected: Affect
             connection, [as_review(r) for r in found.reviews], account=account, scope="customers", of=of
         )
         edges.store_edges(connection, [as_edge(e) for e in found.edges], account=account, of=of)
-    index.store(connection, _indexed(rows, profiles, dict(assignments), affected.fingerprints))
+    index.store(connection, _indexed(rows, profiles, dict(assignments), affected.fingerprints), total=total)
     reviews.remove_answered(connection)
     return replace(counts, removed=removed)
 
@@ -151,31 +153,31 @@ def as_edge(edge: Edge) -> dict[str, Any]:
     }
 
 
-def _clusters(
-    connection: Connection,
-    context: Context,
-    rows: Iterable[dict[str, Any]],
-    said: Mapping[int, Profile],
-    settled: Collection[int] = (),
-) -> dict[str, Clusters]:
-    """Resolve rows, each account by itself; rows that are settled stay with their customers."""
-    profiles: dict[str, list[Profile]] = {}
-    known: dict[str, dict[int, list[Key]]] = {}
-    for row in rows:
-        profiles.setdefault(row["account"], []).append(said[row["id"]])
-        if row["id"] in settled:
-            known.setdefault(row["account"], {}).setdefault(row["golden_id"], []).append(row_key(row))
+def _resolved(
+    connection: Connection, context: Context, rows: Sequence[dict[str, Any]], settled: Collection[int] = ()
+) -> tuple[dict[int, Profile], dict[str, Clusters]]:
+    """What rows say, and the customers of each account; rows that are settled stay with theirs."""
     settings = context.settings
-    return {
-        account: resolve(
-            found,
-            accept=settings.identity_accept,
-            review=settings.identity_review,
-            decisions=decisions_of(connection, account),
-            settled=list(known.get(account, {}).values()),
-        )
-        for account, found in sorted(profiles.items())
-    }
+    with engine_of(settings, records=len(rows)) as engine:
+        profiles = row_profiles(rows, engine)
+        of_account: dict[str, list[Profile]] = defaultdict(list)
+        known: dict[str, dict[int, list[Key]]] = defaultdict(lambda: defaultdict(list))
+        for row in rows:
+            of_account[row["account"]].append(profiles[row["id"]])
+            if row["id"] in settled:
+                known[row["account"]][row["golden_id"]].append(row_key(row))
+        clusters = {
+            account: resolve(
+                found,
+                accept=settings.identity_accept,
+                review=settings.identity_review,
+                decisions=decisions_of(connection, account),
+                settled=list(known[account].values()),
+                engine=engine,
+            )
+            for account, found in sorted(of_account.items())
+        }
+    return profiles, clusters
 
 
 def _engine(context: Context) -> str:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
 from customer_assets.domain.cache.columns import surviving_together
 from customer_assets.domain.country import country_code
 from customer_assets.domain.identity.contact_details import mail_keys, phone_keys, phone_tail, vat_key
-from customer_assets.domain.identity.evidence import differ
+from customer_assets.domain.identity.evidence import Profile, differ
 from customer_assets.sources.registry import rank_of
 
 
-def shared_values(parts: Sequence[Sequence[Mapping[str, Any]]]) -> set[str]:
-    """Phones and e-mail addresses, as they are compared, that customers with different valid VAT ids have."""
+def shared_values(parts: Sequence[Sequence[Profile]]) -> set[str]:
+    """Phones and e-mail addresses, as they are compared, that customers with different valid VAT ids have.
+
+    Args:
+        parts: what the rows of each customer say.
+    """
     vats: dict[str, set[str]] = defaultdict(set)
     for part in parts:
-        own = {vat for row in part if (vat := vat_key(row["vat_number"], country_code(row["country"]))[0])}
-        for row in part if own else ():
-            for _, value in _values_of(row):
-                for key in _keys_of(value):
-                    vats[key] |= own
+        own = {one.vat for one in part if one.vat}
+        for one in part if own else ():
+            for key in (*map(phone_tail, one.traits.phones), *one.traits.mails):
+                vats[key] |= own
     several = ((key, found) for key, found in vats.items() if len(found) > 1)
     return {key for key, found in several if any(differ(one, other) for one, other in combinations(found, 2))}
 
@@ -48,6 +52,7 @@ def _values_of(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "email", mail
 
 
+@lru_cache(maxsize=65536)
 def _keys_of(value: str) -> tuple[str, ...]:
     """A contact in the spelling that all spellings share."""
     return mail_keys(value) if "@" in value else tuple(map(phone_tail, phone_keys(value)))

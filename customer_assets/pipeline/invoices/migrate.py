@@ -6,6 +6,7 @@ neither the order of backfills nor their repetition changes what comes out.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,11 +20,13 @@ from customer_assets.domain.clock import now_utc
 from customer_assets.domain.identity.certain import SOURCE_ID
 from customer_assets.domain.identity.evidence import Key, Profile, engine_version
 from customer_assets.domain.identity.resolution import NEW_CUSTOMER, Clusters, resolve
+from customer_assets.domain.identity.taking import profiles_of
 from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.identity.engines import engine_of
 from customer_assets.pipeline.identity.profiles import INVOICE as INVOICE_KEY
 from customer_assets.pipeline.identity.profiles import (
     invoice_key,
-    invoice_profile,
+    invoice_record,
     migrating_profile,
     row_key,
 )
@@ -181,26 +184,27 @@ class MigrationPlan:
         self.invoices = legacy.all_invoices(connection)
         self.rows = legacy.cached_customers(connection)
         self.by_source = {(r["account"], r["source"], r["source_customer_id"]): r for r in self.rows}
-        profiles: dict[str, list[Profile]] = {}
-        self.has_evidence: dict[int, bool] = {}
-        for invoice in self.invoices:
-            found_profile = invoice_profile(invoice)
-            profiles.setdefault(invoice["account"], []).append(found_profile)
-            self.has_evidence[invoice["id"]] = found_profile.has_evidence
-        for row in self.rows:
-            profiles.setdefault(row["account"], []).append(migrating_profile(row))
         # accounts stay apart: the same id in two organizations is two customers
-        self.decisions = {account: decisions_of(connection, account) for account in profiles}
-        self.clusters: dict[str, Clusters] = {
-            account: resolve(
-                found,
-                accept=settings.identity_accept,
-                review=settings.identity_review,
-                decisions=self.decisions[account],
-                is_all=True,
-            )
-            for account, found in profiles.items()
-        }
+        with engine_of(settings, records=len(self.invoices) + len(self.rows)) as engine:
+            said = profiles_of(self.invoices, invoice_record, engine)
+            profiles: dict[str, list[Profile]] = defaultdict(list)
+            for invoice, one in zip(self.invoices, said, strict=True):
+                profiles[invoice["account"]].append(one)
+            for row in self.rows:
+                profiles[row["account"]].append(migrating_profile(row))
+            self.decisions = {account: decisions_of(connection, account) for account in profiles}
+            self.clusters: dict[str, Clusters] = {
+                account: resolve(
+                    found,
+                    accept=settings.identity_accept,
+                    review=settings.identity_review,
+                    decisions=self.decisions[account],
+                    is_all=True,
+                    engine=engine,
+                )
+                for account, found in profiles.items()
+            }
+        self.has_evidence = {i["id"]: one.has_evidence for i, one in zip(self.invoices, said, strict=True)}
         self._gathered = self._gather()
 
     def chosen(self, months: Sequence[str] | None) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ EDITED = """(
 # What identity and survivorship look at, of each row.
 LOOKED_AT = ", ".join(f"r.{column}" for column in (*RESOLVED, "deleted_at", "source_modified_at"))
 # A hash of all that, and of the engine that looks.
-FINGERPRINT = f"md5(%(engine)s || row({LOOKED_AT}, {EDITED})::text)"
+FINGERPRINT = f"hash_record_extended(row({LOOKED_AT}, {EDITED}), hashtextextended(%(engine)s, 0))::text"
 
 
 def rows_to_resolve(

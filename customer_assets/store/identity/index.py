@@ -9,6 +9,7 @@ from customer_assets.store.database import Connection
 from customer_assets.store.identity.golden import FINGERPRINT
 from customer_assets.store.lines import copy_rows
 
+MOST_UNCOUNTED = 0.01  # share of the index that may be new before it is looked through for statistics
 _BETWEEN = "\x1f"  # keys, while they are one text
 _KINDS = {"row_id": "number", "account": "text", "ref": "text", "said": "text", "golden_id": "number", "keys": "text"}
 
@@ -167,8 +168,8 @@ def rows_of_customers(connection: Connection, golden_ids: Collection[int]) -> se
     return {row["id"] for row in rows}
 
 
-def store(connection: Connection, indexed: Iterable[Indexed]) -> None:
-    """Keep how rows were resolved; forget rows that are no more. What did not change is not written."""
+def store(connection: Connection, indexed: Iterable[Indexed], *, total: int) -> None:
+    """Keep how some of so many rows were resolved; forget rows that are no more. What did not change is not written."""
     connection.execute(
         """
         create temporary table if not exists staged_index
@@ -178,7 +179,7 @@ def store(connection: Connection, indexed: Iterable[Indexed]) -> None:
     connection.execute("truncate pg_temp.staged_index")
     rows = ((o.row_id, o.account, o.ref, o.fingerprint, o.golden_id, _BETWEEN.join(o.keys)) for o in indexed)
     copy_rows(connection, "pg_temp.staged_index", _KINDS, rows)
-    connection.execute(
+    written = connection.execute(
         """
         insert into ops.identity_index as i (row_id, account, ref, said, golden_id, keys)
         select row_id, account, ref, said, golden_id, string_to_array(keys, %s)
@@ -193,9 +194,10 @@ def store(connection: Connection, indexed: Iterable[Indexed]) -> None:
         where (i.said, i.golden_id, i.keys) is distinct from (excluded.said, excluded.golden_id, excluded.keys)
         """,
         [_BETWEEN],
-    )
+    ).rowcount
     # `found_by` is planned with what is there now, and must not read through keys that wait to be sorted in
-    connection.execute("analyze ops.identity_index")
+    if written > total * MOST_UNCOUNTED:
+        connection.execute("analyze ops.identity_index")
     connection.execute("select gin_clean_pending_list('ops.identity_index_keys_idx')")
     connection.execute(
         "delete from ops.identity_index i where not exists (select from customer_rows r where r.id = i.row_id)"

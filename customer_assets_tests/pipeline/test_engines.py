@@ -1,0 +1,94 @@
+"""Engines of the identity resolution: whatever does the work, the result is the same."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from customer_assets.domain.identity.evidence import Record, profile_of
+from customer_assets.domain.identity.names import parse_name
+from customer_assets.errors import ConfigurationError
+from customer_assets.pipeline.identity import engines
+from customer_assets.pipeline.identity.dedupe import Deduped, Options, dedupe
+from customer_assets.settings import Settings, project_root
+
+HAS_SPARK = importlib.util.find_spec("pyspark") is not None and shutil.which("java") is not None
+
+
+@pytest.fixture(scope="module")
+def invoices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Old invoices with many regions: more than one part of each stage."""
+    folder = tmp_path_factory.mktemp("invoices")
+    script = project_root() / "bench/labelled_invoices.py"
+    made = [folder / "invoices.csv", folder / "truth.csv"]
+    subprocess.run([sys.executable, script, "1500", "6000", "7", *made], check=True)
+    return made[0]
+
+
+def deduped(path: Path, engine: str, **settings: str) -> Deduped:
+    return dedupe(path, Options(settings=Settings(IDENTITY_ENGINE=engine, **settings)))
+
+
+def test_several_processes_find_what_one_finds(invoices: Path) -> None:
+    one, several = deduped(invoices, "process"), deduped(invoices, "pool")
+    assert several.clusters == one.clusters
+    assert 100 < len(one.clusters.members) < len(one.ids)
+    assert one.clusters.reviews
+
+
+def test_the_order_of_the_rows_changes_nothing(invoices: Path, tmp_path: Path) -> None:
+    with invoices.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    turned = tmp_path / "turned.csv"
+    with turned.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *reversed(rows)])
+    one, other = deduped(invoices, "process"), deduped(turned, "pool")
+    assert dict(zip(one.ids, one.customer_keys(), strict=True)) == dict(
+        zip(other.ids, other.customer_keys(), strict=True)
+    )
+
+
+def test_a_process_that_is_ended_from_outside_is_said() -> None:
+    def fall(part: int) -> int:
+        if part == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return part
+
+    with pytest.raises(ConfigurationError, match="IDENTITY_ENGINE=process"):
+        list(engines.pool(2)(fall, range(8)))
+
+
+def test_an_error_in_a_process_comes_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(engines.pool(2)(lambda part: 1 // (part - 3), range(8)))
+
+
+@pytest.mark.parametrize("name", ["Bakkerij Jansen BV", "Łukasz Żółć", "משה כהן בע״מ", "محمد", "J. Peeters II"])
+def test_names_are_the_same_ones_after_a_journey(name: str) -> None:
+    record = profile_of(Record(("a",), name=name, phones=("+32 478 55 01 02",), address="Kaai 1, 2000 Antwerpen"))
+    there = pickle.loads(pickle.dumps(record))  # noqa: S301
+    assert there == record
+    assert there.traits.name.ends == (parse_name(name) or pytest.fail("no name")).ends
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_SPARK, reason="PySpark or Java is not installed: pip install customer-assets[spark]")
+def test_a_spark_cluster_of_two_workers_finds_what_one_process_finds(invoices: Path) -> None:
+    one = deduped(invoices, "process")
+    cluster = deduped(invoices, "spark", SPARK_MASTER="local-cluster[2,1,1024]")
+    assert cluster.clusters == one.clusters
+
+
+def test_spark_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, invoices: Path) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(ConfigurationError, match=r"customer-assets\[spark\]"):
+        deduped(invoices, "spark")
