@@ -41,9 +41,7 @@ def _integrity_checks(asset: str) -> dg.AssetChecksDefinition:
         with connect(runtime.url) as connection:
             for rule in rules:
                 found = integrity.count_violations(connection, rule)
-                yield dg.AssetCheckResult(
-                    asset_key=asset, check_name=rule.name, passed=found == 0, metadata={"violations": found}
-                )
+                yield dg.AssetCheckResult(check_name=rule.name, passed=found == 0, metadata={"violations": found})
 
     return check
 

@@ -1,57 +1,95 @@
 """Jobs: what runs together. Which steps there are is decided in `assets`."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import dagster as dg
 
-from customer_assets.defs.checks import agrees_with_full_resolution, equal_to_raw
+from customer_assets.defs.assets.push import SENDING_JOB, SUMIT
 from customer_assets.pipeline.prune import prune
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets.runtime.dagster_runs import prune_dagster_runs
 from customer_assets.runtime.runtime import Runtime
+from customer_assets.sources.registry import SYSTEMS
 
-PARTITIONED = dg.AssetSelection.assets("migrated_customers", "relinked_invoices")
-OF_EVERYTHING = dg.AssetSelection.checks(agrees_with_full_resolution, equal_to_raw)  # too long for every night
-SUMIT = dg.AssetSelection.assets("raw_sumit_customer_pages", "customers_cache", "sumit_push") - OF_EVERYTHING
+RAW = [stream.asset for system in SYSTEMS.values() for stream in system.streams]
+PARTITIONED = ("migrated_customers", "relinked_invoices")
+NIGHTLY = (
+    *RAW,
+    "customers_cache",
+    "invoices_cache",
+    "legacy_invoices",
+    "customers",
+    "payment_reminders",
+    "nightly_report",
+)
+PUSH = f"{SUMIT}_push"
+RAW_OF_PUSH = [stream.asset for stream in SYSTEMS[SUMIT].streams]
+CHECKS_OF_EVERYTHING = (("customers", "agrees_with_full_resolution"), ("customers_cache", "equal_to_raw"))
 
-customer_sync = dg.define_asset_job(
-    "customer_sync",
-    selection=dg.AssetSelection.all() - PARTITIONED - OF_EVERYTHING,
-    description="Pull every system, fill the caches, import old invoices, resolve customers, plan reminders.",
-)
-customer_sync_without_sumit = dg.define_asset_job(
-    "customer_sync_without_sumit",
-    selection=dg.AssetSelection.all()
-    - PARTITIONED
-    - OF_EVERYTHING
-    - dg.AssetSelection.assets("raw_sumit_customer_pages", "sumit_push"),
-    description="customer_sync where SUMIT has a night of its own (SUMIT_NIGHTLY=on).",
-)
-invoice_migration = dg.define_asset_job(
-    "invoice_migration",
-    selection=PARTITIONED,
-    description="Customers out of old invoices, and their links, for any range of months. Makes no API call.",
-)
-sumit_bidirectional = dg.define_asset_job(
-    "sumit_bidirectional",
-    selection=SUMIT,
-    description="Pull from SUMIT; if that saw everything, push what changed here: it WRITES there. With dry_run in the config "
-    "of sumit_push it shows the plan alone.",
-)
 
-customers_again = dg.define_asset_job(
-    "customers_again",
-    selection=dg.AssetSelection.assets("customers", "payment_reminders") - OF_EVERYTHING,
-    description="Resolve customers and plan reminders once more, after a migration. Makes no API call.",
-)
-identity_check = dg.define_asset_job(
-    "identity_check",
-    selection=dg.AssetSelection.checks(agrees_with_full_resolution),
-    description="Compare the customers with what a resolution of everything would make of them.",
-)
-raw_check = dg.define_asset_job(
-    "raw_check",
-    selection=dg.AssetSelection.checks(equal_to_raw),
-    description="Compare every cell of the cache with what its raw record says. Makes no API call.",
-)
+def asset_jobs(key_prefix: Sequence[str] = (), *, include_push: bool = True) -> list[Any]:
+    """The jobs of our assets, and of nobody else's.
+
+    Args:
+        key_prefix: of the assets.
+        include_push: whether there are assets that write to a customer's system.
+    """
+
+    def key(name: str) -> dg.AssetKey:
+        return dg.AssetKey([*key_prefix, name])
+
+    def assets(*names: str) -> dg.AssetSelection:
+        return dg.AssetSelection.assets(*map(key, names))
+
+    def check(asset: str, name: str) -> dg.AssetSelection:
+        return dg.AssetSelection.checks(dg.AssetCheckKey(key(asset), name))
+
+    of_everything = check(*CHECKS_OF_EVERYTHING[0]) | check(*CHECKS_OF_EVERYTHING[1])  # too long for every night
+    pushed = (PUSH,) if include_push else ()
+    without_push = tuple(name for name in NIGHTLY if name not in RAW_OF_PUSH)
+    jobs = [
+        dg.define_asset_job(
+            "customer_sync",
+            selection=assets(*NIGHTLY, *pushed) - of_everything,
+            description="Pull every system, fill the caches, import old invoices, resolve customers, plan reminders.",
+        ),
+        dg.define_asset_job(
+            "customer_sync_without_sumit",
+            selection=assets(*without_push) - of_everything,
+            description="customer_sync where SUMIT has a night of its own (SUMIT_NIGHTLY=on).",
+        ),
+        dg.define_asset_job(
+            "invoice_migration",
+            selection=assets(*PARTITIONED),
+            description="Customers out of old invoices, and their links, for any range of months. Makes no API call.",
+        ),
+        dg.define_asset_job(
+            "customers_again",
+            selection=assets("customers", "payment_reminders") - of_everything,
+            description="Resolve customers and plan reminders once more, after a migration. Makes no API call.",
+        ),
+        dg.define_asset_job(
+            "identity_check",
+            selection=check(*CHECKS_OF_EVERYTHING[0]),
+            description="Compare the customers with what a resolution of everything would make of them.",
+        ),
+        dg.define_asset_job(
+            "raw_check",
+            selection=check(*CHECKS_OF_EVERYTHING[1]),
+            description="Compare every cell of the cache with what its raw record says. Makes no API call.",
+        ),
+    ]
+    if include_push:
+        jobs.append(
+            dg.define_asset_job(
+                SENDING_JOB,
+                selection=assets(*RAW_OF_PUSH, "customers_cache", PUSH) - of_everything,
+                description="Pull from SUMIT; if that saw everything, push what changed here: it WRITES there. With dry_run in "
+                "the config of sumit_push it shows the plan alone.",
+            )
+        )
+    return jobs
 
 
 @dg.op(description="Apply the webhook deliveries that wait, in sets, newest wins.")
@@ -61,7 +99,9 @@ def apply_waiting_deliveries(context: dg.OpExecutionContext, runtime: dg.Resourc
     result = apply_deliveries(work, runtime.receiving)
     for asset, metadata in result.by_asset().items():
         context.log_event(
-            dg.AssetMaterialization(asset, description=f"{result.total} webhook deliveries", metadata=metadata)
+            dg.AssetMaterialization(
+                [*runtime.key_prefix, asset], description=f"{result.total} webhook deliveries", metadata=metadata
+            )
         )
 
 
@@ -75,7 +115,11 @@ def apply_webhooks() -> None:
 def prune_old_data(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> None:
     """Prune, and say how much went."""
     pruned = prune(runtime.context_of_run(context.run_id))
-    old_runs = prune_dagster_runs(context.instance, keep_days=runtime.configuration.settings.run_keep_days)
+    old_runs = prune_dagster_runs(
+        context.instance,
+        keep_days=runtime.configuration.settings.run_keep_days,
+        jobs=JOB_NAMES if runtime.is_guest else None,
+    )
     context.log.info(f"pruned {pruned.raw_pages} raw pages, {pruned.deliveries} deliveries, {old_runs} runs")
 
 
@@ -85,13 +129,6 @@ def prune_job() -> None:
     prune_old_data()
 
 
-ASSET_JOBS = [
-    customer_sync,
-    customer_sync_without_sumit,
-    invoice_migration,
-    sumit_bidirectional,
-    customers_again,
-    identity_check,
-    raw_check,
-]
+ASSET_JOBS = asset_jobs()
 OP_JOBS = [apply_webhooks, prune_job]
+JOB_NAMES = [job.name for job in (*ASSET_JOBS, *OP_JOBS)]

@@ -16,7 +16,7 @@ from customer_assets.sources.system import Entity
 Sources = Mapping[str, Sequence[tuple[str, str]]]  # column -> (asset, column) that it comes from
 
 
-def cache_lineage(entity: Entity, accounts: Sequence[Account]) -> dg.TableColumnLineage:
+def cache_lineage(entity: Entity, accounts: Sequence[Account], key_prefix: Sequence[str] = ()) -> dg.TableColumnLineage:
     """Cache columns from the paths of records, as the accounts' settings map them; derived ones through those they are of."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for system, stream in streams_of(entity):
@@ -30,19 +30,19 @@ def cache_lineage(entity: Entity, accounts: Sequence[Account]) -> dg.TableColumn
     if entity == "customers":
         for column, beneath in DERIVED_FROM.items():
             found[column] += [source for name in beneath for source in found.get(name, ())]
-    return _lineage(found)
+    return _lineage(found, key_prefix)
 
 
-def golden_lineage() -> dg.TableColumnLineage:
+def golden_lineage(key_prefix: Sequence[str] = ()) -> dg.TableColumnLineage:
     """Columns of `customers` from the cache columns that survive into them."""
-    return _lineage({c.golden_name: [("customers_cache", c.name)] for c in CUSTOMER_COLUMNS if c.survives})
+    return _lineage({c.golden_name: [("customers_cache", c.name)] for c in CUSTOMER_COLUMNS if c.survives}, key_prefix)
 
 
-def _lineage(found: Sources) -> dg.TableColumnLineage:
+def _lineage(found: Sources, key_prefix: Sequence[str]) -> dg.TableColumnLineage:
     return dg.TableColumnLineage(
         {
             column: [
-                dg.TableColumnDep(asset_key=dg.AssetKey(asset), column_name=name)
+                dg.TableColumnDep(asset_key=dg.AssetKey([*key_prefix, asset]), column_name=name)
                 for asset, name in dict.fromkeys(sources)
             ]
             for column, sources in found.items()

@@ -5,13 +5,23 @@ from contextlib import contextmanager
 from functools import cache
 
 import dagster as dg
+from pydantic import Field
 
 from customer_assets.runtime.runtime import Runtime, open_runtime
 from customer_assets.store.run_locks import living
 
 
 class RuntimeResource(dg.ConfigurableResource[Runtime]):
-    """Gives assets, checks, jobs and sensors the opened runtime; building definitions opens nothing."""
+    """Gives assets, checks, jobs and sensors the opened runtime; building definitions opens nothing.
+
+    Attributes:
+        is_guest: whether this is somebody else's Dagster.
+        key_prefix, accounts: as `build_defs` was given them there.
+    """
+
+    is_guest: bool = False
+    key_prefix: list[str] = Field(default=[])
+    accounts: list[str] = Field(default=[])
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Runtime]:
@@ -25,7 +35,8 @@ class RuntimeResource(dg.ConfigurableResource[Runtime]):
 
     def create_resource(self, context: dg.InitResourceContext) -> Runtime:  # noqa: ARG002 (Dagster's signature)
         """The runtime of this process."""
-        return _of_this_process()
+        runtime = _of_this_process()
+        return runtime.as_guest(self.key_prefix, self.accounts) if self.is_guest else runtime
 
 
 @cache

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from customer_assets.defs.jobs import apply_webhooks
+from customer_assets.defs.jobs import JOB_NAMES, NIGHTLY, PARTITIONED, PUSH, apply_webhooks
 from customer_assets.runtime.alerts import post_alert
 from customer_assets.runtime.dagster_reports import send_reports
 from customer_assets.runtime.dagster_runs import reap_runs
@@ -62,7 +62,7 @@ def webhook_sensor(
 )
 def report_sensor(context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[Runtime]) -> dg.SkipReason:
     """Empty the outbox; it starts no run."""
-    return dg.SkipReason(f"{send_reports(context.instance, runtime.url)} reports recorded")
+    return dg.SkipReason(f"{send_reports(context.instance, runtime.url, runtime.key_prefix)} reports recorded")
 
 
 @dg.sensor(
@@ -85,6 +85,9 @@ def run_failure_alerts(
 ) -> Iterator[dg.SkipReason]:
     """Record the failure in sync_runs, always; tell others, if configured."""
     run = context.dagster_run
+    if runtime.is_guest and not _is_ours(run, runtime.key_prefix):
+        yield dg.SkipReason(f"{run.job_name} is not ours")
+        return
     with connect(runtime.url, name="customer_assets run_failure_alerts") as connection:
         failed = runs.failures_of(connection, dagster_run_id=run.run_id)
         message = "; ".join(f"{where}: {why}" for where, why in sorted(failed.items())) or _cause(context)
@@ -94,6 +97,12 @@ def run_failure_alerts(
         {"job": run.job_name, "run_id": run.run_id, "error": message, "systems": failed},
     )
     yield dg.SkipReason("recorded in sync_runs" + (" and posted" if posted else "; ALERT_URL is not set"))
+
+
+def _is_ours(run: dg.DagsterRun, key_prefix: tuple[str, ...]) -> bool:
+    """Whether a run is of one of our jobs, or of our assets, where others have theirs beside them."""
+    own = {dg.AssetKey([*key_prefix, name]) for name in (*NIGHTLY, *PARTITIONED, PUSH)}
+    return run.job_name in JOB_NAMES or not own.isdisjoint(run.asset_selection or ())
 
 
 def _cause(context: dg.RunFailureSensorContext) -> str:

@@ -6,7 +6,7 @@ every few seconds while a daemon runs, else the next `customer-assets run`. Nobo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -33,8 +33,8 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def send_reports(instance: dg.DagsterInstance, url: str) -> int:
-    """Tell Dagster of all that waits in the outbox; returns how many reports that were."""
+def send_reports(instance: dg.DagsterInstance, url: str, key_prefix: Sequence[str] = ()) -> int:
+    """Tell Dagster of all that waits in the outbox, of assets with this prefix; returns how many reports that were."""
     import dagster as dg
 
     sent = 0
@@ -44,7 +44,9 @@ def send_reports(instance: dg.DagsterInstance, url: str) -> int:
                 add_months(instance, list(report.months))
             for asset, metadata in report.metadata.items():
                 instance.report_runless_asset_event(
-                    dg.AssetMaterialization(asset, description=report.description, metadata=dict(metadata))
+                    dg.AssetMaterialization(
+                        [*key_prefix, asset], description=report.description, metadata=dict(metadata)
+                    )
                 )
             sent += 1
     return sent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -153,13 +153,25 @@ def reap_runs(instance: dg.DagsterInstance, url: str) -> list[str]:
     return closed
 
 
-def prune_dagster_runs(instance: dg.DagsterInstance, *, keep_days: float) -> int:
-    """Delete finished Dagster runs older than that; returns how many."""
+def prune_dagster_runs(instance: dg.DagsterInstance, *, keep_days: float, jobs: Sequence[str] | None = None) -> int:
+    """Delete finished Dagster runs older than that; returns how many.
+
+    Args:
+        instance: where they are recorded.
+        keep_days: age.
+        jobs: only runs of these; None: of all.
+    """
     import dagster as dg
 
     finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
     before = datetime.now(UTC) - timedelta(days=keep_days)
-    old = instance.get_runs(filters=dg.RunsFilter(statuses=finished, created_before=before), limit=1000)
+    old = [
+        run
+        for job in (jobs if jobs is not None else [None])
+        for run in instance.get_runs(
+            filters=dg.RunsFilter(job_name=job, statuses=finished, created_before=before), limit=1000
+        )
+    ]
     for run in old:
         instance.delete_run(run.run_id)
     return len(old)

@@ -42,11 +42,29 @@ class Runtime:
         configuration: as parsed; in sandbox mode without accounts, which `working` adds.
         url: our database.
         dagster_url: Dagster's own, with the driver spelt out.
+        key_prefix: of our assets, in somebody else's Dagster.
+        is_guest: whether it is somebody else's, whose runs are not ours to delete.
     """
 
     configuration: Configuration
     url: str
     dagster_url: str
+    key_prefix: tuple[str, ...] = ()
+    is_guest: bool = False
+
+    def as_guest(self, key_prefix: Sequence[str], accounts: Sequence[str]) -> Runtime:
+        """The same in somebody else's Dagster: with prefixed assets, and, where some are named, with these accounts alone.
+
+        Raises:
+            ConfigurationError: an account is not configured.
+        """
+        configuration = self.configuration
+        if unknown := set(accounts) - {one.account for one in configuration.accounts}:
+            raise ConfigurationError(f"build_defs: no account {', '.join(sorted(unknown))} is configured")
+        if accounts:
+            kept = tuple(one for one in configuration.accounts if one.account in accounts)
+            configuration = replace(configuration, accounts=kept)
+        return replace(self, configuration=configuration, key_prefix=tuple(key_prefix), is_guest=True)
 
     @property
     def home(self) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from customer_assets.definitions import build_defs
+from customer_assets.definitions import own_defs
 from customer_assets.defs.partitions import invoice_months
 from customer_assets.defs.resources import RuntimeResource
 from customer_assets.defs.sensors import batch_to_request, report_sensor, run_failure_alerts, webhook_sensor
@@ -59,7 +59,7 @@ def defs(company: Company, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> d
     for name, value in lines.items():
         monkeypatch.setenv(name, value)
     write_legacy_invoices(company.world, tmp_path / "legacy.csv")
-    return build_defs(open_runtime())
+    return own_defs(open_runtime())
 
 
 def run(
@@ -245,7 +245,7 @@ def test_the_nightly_sync_leaves_sumit_to_its_own_schedule(
 ) -> None:
     monkeypatch.setenv("SUMIT_NIGHTLY", nightly)
     monkeypatch.setenv("SYNC_TIMEZONE", "Asia/Jerusalem")
-    repository = build_defs().get_repository_def()
+    repository = own_defs().get_repository_def()
     schedule = repository.get_schedule_def("daily_customer_sync")
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "Asia/Jerusalem")
     nodes = {node.name for node in repository.get_job(schedule.job_name).graph.nodes}

@@ -68,7 +68,7 @@ def _pulls(context: dg.AssetExecutionContext) -> bool:
         and context.run.asset_selection is None
     ):
         return True
-    return any(key.to_user_string().startswith("raw_") for key in context.run.asset_selection or ())
+    return any(key.path[-1].startswith("raw_") for key in context.run.asset_selection or ())
 
 
 @dg.asset(
@@ -98,7 +98,7 @@ def customers_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
         checks=[_counts_add_up(counts), _columns_filled(never_filled)],
         fetched=counts.fetched,
         by_account=by_account,
-        lineage=cache_lineage("customers", runtime.working.accounts),
+        lineage=cache_lineage("customers", runtime.working.accounts, runtime.key_prefix),
     )
 
 
@@ -124,7 +124,7 @@ def invoices_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[
         checks=[_counts_add_up(counts)],
         fetched=counts.fetched,
         by_account=by_account,
-        lineage=cache_lineage("invoices", runtime.working.accounts),
+        lineage=cache_lineage("invoices", runtime.working.accounts, runtime.key_prefix),
     )
 
 
@@ -162,7 +162,6 @@ def sync_outcome(context: dg.AssetCheckExecutionContext, runtime: dg.ResourcePar
     failed = failed_systems(runtime.url, context.run.run_id)
     yield dg.AssetCheckResult(
         check_name="all_systems_synced",
-        asset_key="customers_cache",
         passed=not failed,
         metadata={"failed": failed},
     )

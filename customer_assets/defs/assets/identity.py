@@ -38,5 +38,5 @@ def customers(
         rows=result.rows,
         rows_compared=result.compared,
         pairs_to_review=result.reviews,
-        lineage=golden_lineage(),
+        lineage=golden_lineage(runtime.key_prefix),
     )
