@@ -55,6 +55,7 @@ def parsed(path: Path) -> ast.Module:
 NAMED = {
     "sources/registry.py": "the one list",
     "cli/app.py": "the group of commands `sumit`",
+    "cli/demo.py": "tells what happens at the systems of the sandbox, by name",
     "defs/assets/push.py": "the asset `sumit_push`",
     "web/webhooks/receiver.py": "speaks Robaws' signature scheme, at Robaws' address",
     "store/schema/public.py": "a comment of the database",

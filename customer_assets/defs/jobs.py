@@ -28,6 +28,18 @@ RAW_OF_PUSH = [stream.asset for stream in SYSTEMS[SUMIT].streams]
 CHECKS_OF_EVERYTHING = (("customers", "agrees_with_full_resolution"), ("customers_cache", "equal_to_raw"))
 
 
+MEANINGS = {
+    "customer_sync": "Pull every system, fill the caches, import old invoices, resolve customers, plan reminders.",
+    "customer_sync_without_sumit": "customer_sync where SUMIT has a night of its own (SUMIT_NIGHTLY=on).",
+    "invoice_migration": "Customers out of old invoices, and their links, for any range of months. Makes no API call.",
+    "customers_again": "Resolve customers and plan reminders once more, after a migration. Makes no API call.",
+    "identity_check": "Compare the customers with what a resolution of everything would make of them.",
+    "raw_check": "Compare every cell of the cache with what its raw record says. Makes no API call.",
+    SENDING_JOB: "Pull from SUMIT; if that saw everything, push what changed here: it WRITES there. With dry_run in the config "
+    "of sumit_push it shows the plan alone.",
+}
+
+
 def asset_jobs(key_prefix: Sequence[str] = (), *, include_push: bool = True) -> list[Any]:
     """The jobs of our assets, and of nobody else's.
 
@@ -47,49 +59,20 @@ def asset_jobs(key_prefix: Sequence[str] = (), *, include_push: bool = True) -> 
 
     of_everything = check(*CHECKS_OF_EVERYTHING[0]) | check(*CHECKS_OF_EVERYTHING[1])  # too long for every night
     pushed = (PUSH,) if include_push else ()
-    without_push = tuple(name for name in NIGHTLY if name not in RAW_OF_PUSH)
-    jobs = [
-        dg.define_asset_job(
-            "customer_sync",
-            selection=assets(*NIGHTLY, *pushed) - of_everything,
-            description="Pull every system, fill the caches, import old invoices, resolve customers, plan reminders.",
-        ),
-        dg.define_asset_job(
-            "customer_sync_without_sumit",
-            selection=assets(*without_push) - of_everything,
-            description="customer_sync where SUMIT has a night of its own (SUMIT_NIGHTLY=on).",
-        ),
-        dg.define_asset_job(
-            "invoice_migration",
-            selection=assets(*PARTITIONED),
-            description="Customers out of old invoices, and their links, for any range of months. Makes no API call.",
-        ),
-        dg.define_asset_job(
-            "customers_again",
-            selection=assets("customers", "payment_reminders") - of_everything,
-            description="Resolve customers and plan reminders once more, after a migration. Makes no API call.",
-        ),
-        dg.define_asset_job(
-            "identity_check",
-            selection=check(*CHECKS_OF_EVERYTHING[0]),
-            description="Compare the customers with what a resolution of everything would make of them.",
-        ),
-        dg.define_asset_job(
-            "raw_check",
-            selection=check(*CHECKS_OF_EVERYTHING[1]),
-            description="Compare every cell of the cache with what its raw record says. Makes no API call.",
-        ),
-    ]
+    selections = {
+        "customer_sync": assets(*NIGHTLY, *pushed) - of_everything,
+        "customer_sync_without_sumit": assets(*(n for n in NIGHTLY if n not in RAW_OF_PUSH)) - of_everything,
+        "invoice_migration": assets(*PARTITIONED),
+        "customers_again": assets("customers", "payment_reminders") - of_everything,
+        "identity_check": check(*CHECKS_OF_EVERYTHING[0]),
+        "raw_check": check(*CHECKS_OF_EVERYTHING[1]),
+    }
     if include_push:
-        jobs.append(
-            dg.define_asset_job(
-                SENDING_JOB,
-                selection=assets(*RAW_OF_PUSH, "customers_cache", PUSH) - of_everything,
-                description="Pull from SUMIT; if that saw everything, push what changed here: it WRITES there. With dry_run in "
-                "the config of sumit_push it shows the plan alone.",
-            )
-        )
-    return jobs
+        selections[SENDING_JOB] = assets(*RAW_OF_PUSH, "customers_cache", PUSH) - of_everything
+    return [
+        dg.define_asset_job(name, selection=selection, description=MEANINGS[name])
+        for name, selection in selections.items()
+    ]
 
 
 @dg.op(description="Apply the webhook deliveries that wait, in sets, newest wins.")

@@ -41,11 +41,15 @@ def build_app(world: World) -> Starlette:
     async def control(request: Request) -> Response:
         if request.method == "POST":
             wish = await request.json()
+            if wish.get("clear_faults"):
+                world.faults.clear()
             world.faults += [Fault(**fault) for fault in wish.get("faults", [])]
             for name, value in wish.get("switches", {}).items():
                 setattr(world.switches, name, value)
             for client_id, fields in wish.get("clients", {}).items():
                 world.robaws[client_id] |= fields
+            for customer_id, fields in wish.get("customers", {}).items():
+                world.write_sumit(world.sumit[int(customer_id)] | fields)
         return JSONResponse({"calls": world.calls, "faults": [vars(f) for f in world.faults]})
 
     async def deliver(request: Request) -> Response:
