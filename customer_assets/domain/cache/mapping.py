@@ -25,6 +25,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FIELD_PARTS = ("column", "paths", "default", "insert_default", "hold", "required")
 _EXTRA_IDS = ("id", "uuid", "fieldId", "extraFieldId")
 _EXTRA_VALUES = ("stringValue", "dateValue", "decimalValue", "integerValue", "booleanValue")
+ERASED_MARK = "customer_assets erased"  # key of what is left of a record in a raw page: its id, and nothing to read
 RECORD_HASH = 8  # bytes
 LONGEST_INDEXED = 600  # no index takes more than 2,700 bytes
 _encoder = msgspec.json.Encoder(order="sorted")

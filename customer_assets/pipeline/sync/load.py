@@ -17,6 +17,7 @@ from customer_assets.domain.cache.derived import rules_of
 from customer_assets.domain.cache.mapping import Mapper
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
 from customer_assets.pipeline.sync import outcomes
+from customer_assets.pipeline.sync.erased import erase_again
 from customer_assets.pipeline.sync.reader import Landed, Reader
 from customer_assets.pipeline.sync.reconcile import reconcile
 from customer_assets.pipeline.sync.records import Records
@@ -60,6 +61,8 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
         changed, live = loading.result.counts.created + loading.result.counts.updated, loading.result.counts.synced
         if changed > MUCH and changed > live * MUCH_OF_ALL:
             upsert.refresh_statistics(run.connection, loading.table)
+    if loading.table.has_changes:
+        erase_again(run.connection, run.account)
     return loading.result
 
 
@@ -97,6 +100,7 @@ def load_detail(run: SyncRun, stream: Stream, source_id: str) -> LoadResult:
     answers = details.read_details(run.connection, run.key(stream.detail), pending_only=False, ids=[source_id])
     loading.apply_details(answers, touch=True)
     bring_in_line(run, loading, source_id)
+    erase_again(run.connection, run.account)
     return loading.result
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from customer_assets.domain.cache.mapping import (
+    ERASED_MARK,
     Mapper,
     Record,
     RecordMapping,
@@ -65,6 +66,9 @@ class Reader:
             record: Record | None = None
             try:
                 received = decode_record(body, exact_numbers=self._exact_numbers)
+                if ERASED_MARK in received:
+                    found.skipped += 1
+                    continue
                 skipped, record = self.mapper.reads(received)
                 if skipped:
                     found.skipped += 1

@@ -18,13 +18,14 @@ from customer_assets.domain.webhooks.deliveries import EVENTS, open_delivery, re
 from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.sources.registry import SYSTEMS
-from customer_assets.store import watermarks
+from customer_assets.store import erasures, watermarks
 from customer_assets.store.cache import overlays, upsert
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.webhooks import deliveries
 from customer_assets.store.webhooks.deliveries import Delivery, Settled
 
 SETS_OF = 500
+STATUSES = {"stale": "stale", upsert.ERASED: "ignored"}  # of a delivery, by what became of its record
 MOST_ATTEMPTS = 5
 
 
@@ -92,6 +93,8 @@ def apply_waiting(
                     settled += applier.apply(found, total)
             if settled:
                 deliveries.settle(connection, settled, started_at=started_at, most_attempts=MOST_ATTEMPTS)
+                if of_erased := [one.id for one in settled if one.status == "ignored" and one.source_customer_id]:
+                    erasures.forget_deliveries(connection, of_erased)
         for one in settled:
             total.statuses[one.status] = total.statuses.get(one.status, 0) + 1
         if len(claimed) < SETS_OF:
@@ -170,7 +173,7 @@ class _Applier:
             counts.add(applied.counts)
             for delivery, sighting in one_round:
                 customer = sighting.record.source_id
-                status = "stale" if applied.outcomes.get(customer) == "stale" else "applied"
+                status = STATUSES.get(applied.outcomes.get(customer, ""), "applied")
                 settled.append(Settled(delivery.id, status, customer))
         return counts, settled
 

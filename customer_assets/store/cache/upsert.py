@@ -29,8 +29,10 @@ from customer_assets.domain.cache.row import (
 )
 from customer_assets.domain.cache.tables import CacheTable
 from customer_assets.store.database import Connection
+from customer_assets.store.erasures import erased_among
 from customer_assets.store.lines import line_of
 
+ERASED = "erased"  # what becomes of a customer who was erased: nothing
 MOST_TRIES = 5  # of one batch, against deadlocks and rows that somebody else inserted meanwhile
 
 
@@ -77,11 +79,14 @@ def apply_batch(connection: Connection, table: CacheTable, batch: Batch, sightin
         psycopg.Error: the database refused for another reason.
     """
     newest, duplicates = newest_of_each(batch, sightings)
+    newest, erased = _not_erased(connection, table, batch, newest)
     for attempt in range(1, MOST_TRIES + 1):
         try:
             with connection.transaction():
                 applied = _apply(connection, table, batch, newest, looks=attempt > 1 or not batch.is_first)
                 applied.counts.duplicate += duplicates
+                applied.counts.skipped += len(erased)
+                applied.outcomes.update(dict.fromkeys(erased, ERASED))
                 return applied
         except (
             psycopg.errors.DeadlockDetected,
@@ -92,6 +97,17 @@ def apply_batch(connection: Connection, table: CacheTable, batch: Batch, sightin
                 raise
             time.sleep(0.05 * attempt)
     raise AssertionError("the loop returns or raises")
+
+
+def _not_erased(
+    connection: Connection, table: CacheTable, batch: Batch, sightings: list[Sighting]
+) -> tuple[list[Sighting], frozenset[str]]:
+    """Sightings without those of erased customers, and the ids of these."""
+    if not table.has_changes or not sightings:
+        return sightings, frozenset()
+    ids = [s.record.source_id for s in sightings]
+    erased = erased_among(connection, account=batch.account, source=batch.source, ids=ids)
+    return [s for s in sightings if s.record.source_id not in erased] if erased else sightings, erased
 
 
 def _apply(

@@ -178,6 +178,18 @@ postponed_indexes = Table(
     comment="Indexes that a first load dropped, to be built when it is done, or by the next one.",
 )
 
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("source_id", Text, primary_key=True, comment="its id at the system; nothing else is kept"),
+    instant("erased_at", "", default=True),
+    Column("erased_by", Text, nullable=False),
+    schema="ops",
+    comment="Records that were erased, as a person may ask: no sync and no delivery takes them in again.",
+)
+
 set_back_rows = Table(
     "set_back_rows",
     metadata,

@@ -1,0 +1,18 @@
+"""Records that a person's right erased: they are not taken in again.
+
+Revision ID: 0013
+Revises: 0012
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
