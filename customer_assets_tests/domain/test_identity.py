@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from customer_assets.domain.identity.contact_details import (
     vat_key,
 )
 from customer_assets.domain.identity.evidence import Profile, Record, profile_of
-from customer_assets.domain.identity.names import Agreement, agreement, parse_name
+from customer_assets.domain.identity.names import Agreement, Name, agreement, parse_name
 from customer_assets.domain.identity.resolution import Decisions, resolve
 
 VAT, OTHER_VAT = "BE0476267228", "BE0403170701"
@@ -556,3 +557,101 @@ def test_clusters_are_weighed_by_all_that_they_say() -> None:
         record("d", "Witebrood Logistcs", mail="jan@wittebrood.example", address="Kaai 1, 2000 Antwerpen"),
     ]
     assert len(resolve(rows).members) == 1
+
+
+def test_what_was_compared_before_decides_nothing() -> None:
+    """`Jan Peeters` and `Peeters Jan` are equal names; a space that slipped is seen in one of them alone."""
+    shared = {"phone": "035550102", "mail": "x@gmail.com"}
+    rows = [record("p", "Peeters Jan", **shared), record("q", "Janpe Eters", **shared)]
+    before = len(resolve(rows).members)
+    resolve([record("o", "Jan Peeters", **shared), record("q", "Janpe Eters", **shared)])
+    assert len(resolve(rows).members) == before
+
+
+def test_ids_that_may_be_one_but_for_a_slip_do_not_chain_to_two_customers() -> None:
+    first, near, far = "100111122223333", "100111122223355", "100111122225555"
+    p, q = "04 555 01 02", "04 777 99 88"
+    rows = [
+        record("a1", "Alfadun", phone=p, vat=first, country="AE"),
+        record("a2", "Alfadun", phone=p, vat=near, country="AE"),
+        record("b1", "Betarix", phone=q, vat=near, country="AE"),
+        record("b2", "Betarix", phone=q, vat=far, country="AE"),
+        record("q1", "Betarix", phone=q, source=("z", "1")),
+        record("q2", "Alfadun", phone=p, source=("z", "1")),
+    ]
+    of = resolve(rows).of
+    assert of["a1",] != of["b2",]
+
+
+@pytest.mark.parametrize("apart_by", ["vat", "decision"])
+def test_a_name_alone_is_of_neither_of_two_who_are_told_apart(apart_by: str) -> None:
+    vats = (VAT, OTHER_VAT) if apart_by == "vat" else (None, None)
+    rows = [
+        record("c1", "Sigmadamar NV", vat=vats[0], phone="035550102"),
+        record("c2", "Sigmadamar NV", vat=vats[1], mail="info@sigmadamar.example"),
+        record("x", "Sigmadamar"),
+    ]
+    decisions = Decisions(different=frozenset({(("c1",), ("c2",))})) if apart_by == "decision" else None
+    assert len(resolve(rows, decisions=decisions).members) == 3
+
+
+def test_a_decision_about_one_of_several_equal_rows_is_about_that_row() -> None:
+    customers = [
+        record(f"c{n}", "Zonnadam", phone=phone, address=address, born=born)
+        for n, (phone, address, born) in enumerate(
+            [
+                ("035550102", "Kaai 1, 2000 Antwerpen", "1960-02-03"),
+                ("0479112233", "Kerkstraat 22, 9000 Gent", "1971-11-12"),
+                ("022334455", "Stationsplein 7, 3000 Leuven", "1988-07-29"),
+            ]
+        )
+    ]
+    bare = [record(key, "Zonnadam") for key in "abd"]
+    found = resolve([*customers, *bare], decisions=Decisions(same=frozenset({(("a",), ("b",))})))
+    assert found.members["a",] == [("a",), ("b",)]
+    assert found.members["d",] == [("d",)]
+    kept = resolve([*customers, *bare], settled=[[("a",), ("b",)]])
+    assert kept.of["a",] == kept.of["b",]
+
+
+def test_what_is_settled_is_not_compared_again_because_somebody_new_has_the_name() -> None:
+    rows = [
+        record("s1", "Zonnadam", phone="035550102"),
+        record("s2", "Zonnadam", address="9000 Gent"),
+        record("u", "Zonnadam", phone="0479112233", address="Kerkstraat 5, 3000 Leuven"),
+    ]
+    told = Decisions(different=frozenset({(("s1",), ("u",)), (("s2",), ("u",))}))
+    found = resolve(rows, settled=[[("s1",)], [("s2",)]], decisions=told)
+    assert found.of["s1",] != found.of["s2",]
+
+
+def test_names_of_nothing_but_a_legal_form_are_not_alike() -> None:
+    assert agreement(parsed("BV"), parsed("GmbH")) is Agreement.OTHER
+    assert len(resolve([record("a", "BV", mail="k@gmail.com"), record("b", "GmbH", mail="k@gmail.com")]).members) == 2
+
+
+def test_which_key_a_record_has_decides_nothing() -> None:
+    said: list[dict[str, Any]] = [
+        {"name": "Alfadun", "vat": VAT, "phone": "035550102"},
+        {"name": "Alfadun BV", "vat": VAT, "phone": "035550102"},
+        {"name": None, "vat": VAT, "phone": "035550102"},
+        {"name": "Betarix BV", "vat": VAT, "phone": "035550102"},
+        {"name": "Gammalon BV", "vat": VAT, "phone": "047911223"},
+    ]
+    expected = expected_parts(said)
+    for keys in permutations("abcde"):
+        clusters = resolve([record(key, **one) for key, one in zip(keys, said, strict=True)])
+        number = {(key,): at for at, key in enumerate(keys)}
+        parts = sorted(sorted(number[k] for k in members) for members in clusters.members.values())
+        assert parts == expected
+
+
+def expected_parts(said: list[dict[str, Any]]) -> list[list[int]]:
+    clusters = resolve([record(f"{at}", **one) for at, one in enumerate(said)])
+    return sorted(sorted(int(key[0]) for key in members) for members in clusters.members.values())
+
+
+def parsed(name: str) -> Name:
+    found = parse_name(name)
+    assert found is not None
+    return found

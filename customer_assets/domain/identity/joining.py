@@ -71,8 +71,8 @@ class Joining:
         return list(asked.values())
 
     def join(self, found: Weighed) -> bool:
-        """Join two clusters, if nothing forbids it."""
-        joined = self.union.join(found.one, found.other)
+        """Join two clusters, if nothing forbids it, and one of them has something new."""
+        joined = not self.union.are_settled(found.one, found.other) and self.union.join(found.one, found.other)
         if joined:
             self.joined.append(found)
         return joined

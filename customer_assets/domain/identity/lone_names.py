@@ -120,11 +120,12 @@ def likeliest(
         if one.says_something:
             for key in one.name_keys & wanted:
                 customers[key].append(number)
+    for of_name in customers.values():
+        of_name.sort(key=lambda n: (-pooled[n].rows, n))
     said = cache(lambda number: Said.of(said_by(number)))
     for number in lone:
         for name in pooled[number].names:
-            others = (other for other in customers[name.key] if other != number)
-            largest = sorted(others, key=lambda n: (-pooled[n].rows, n))[:MOST_CUSTOMERS]
+            largest = [other for other in customers[name.key][: MOST_CUSTOMERS + 1] if other != number][:MOST_CUSTOMERS]
             if largest and (found := whose(name, said(number), [said(other) for other in largest], everybody)):
                 yield Weighed(found[1], largest[found[0]], number)
                 break

@@ -72,6 +72,7 @@ _ROMAN = frozenset(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x",
 _NUMERALS = frozenset(word for word in _ROMAN if len(word) > 1)  # one letter may be an initial
 _FEMININE = frozenset({"e", "a", "le", "ne", "te", "ine", "elle", "ette", "ina"})
 _GENERATIONS = {**dict.fromkeys(("jr", "jnr", "junior"), "jr"), **dict.fromkeys(("sr", "snr", "senior"), "sr")}
+MOST_LETTERS = 400  # of a name; what is longer is no name
 _CUT = 20  # letters of a name of which an old program may have cut off the rest
 _SCANNED = str.maketrans("013568", "olesgb")  # digits that a scanner reads for letters
 _SCANNED_WORD = re.compile(
@@ -97,7 +98,7 @@ class Agreement(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Name:
-    """A name taken apart. Two are equal when their keys and their scripts are.
+    """A name taken apart. Two are equal when their keys and their scripts are; they may be spelled differently all the same.
 
     Attributes:
         key: what equal names share.
@@ -110,6 +111,7 @@ class Name:
         ends: how its words begin and end, as they are heard: a slip leaves one of the two as it was. Empty where nothing is
             sure: of another script, or with an initial.
         number: of its key and script, in this process.
+        spelling: of these and of what else makes names agree.
     """
 
     key: str
@@ -121,6 +123,12 @@ class Name:
     is_mixed: bool
     ends: frozenset[str]
     number: int
+    spelling: int
+
+    @property
+    def rank(self) -> tuple[int, list[str], str, bool]:
+        """Of equal names, to choose the one that says most: not the one that came first."""
+        return -len(self.forms), sorted(self.forms), self.joined, self.is_mixed
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Name) and self.number == other.number
@@ -165,7 +173,7 @@ def parse_name(text: str | None) -> Name | None:
         return None
     if "&" in text and ";" in text:
         text = unescape(text)  # copied out of a web page
-    text = unmangled(text)
+    text = unmangled(text)[:MOST_LETTERS]
     words = [word.translate(_SCANNED) if _SCANNED_WORD.fullmatch(word) else word for word in _words(text)]
     if not words or "".join(words) in _placeholders():
         return None
@@ -186,7 +194,7 @@ def parse_name(text: str | None) -> Name | None:
     core = sorted({_GENERATIONS.get(word, word.lstrip(_OTHER)) for word in core})
     is_foreign = not is_latin(text)
     key = " ".join([*core, *sorted(f"~{trade}" for trade in trades)])
-    joined = "".join(rest).replace(_OTHER, "")
+    joined = "".join(rest or kept).replace(_OTHER, "")
     return _numbered(
         key,
         tuple(core),
@@ -202,7 +210,8 @@ def parse_name(text: str | None) -> Name | None:
 def _numbered(key: str, core: tuple[str, ...], *others: Any) -> Name:
     trades, forms, joined, is_foreign, is_mixed, ends = others
     number = _numbers.setdefault((key, is_foreign), next(_next_number))
-    return Name(key, core, trades, forms, joined, is_foreign, is_mixed, ends, number)
+    spelling = _spellings.setdefault((key, is_foreign, joined, is_mixed), next(_next_number))
+    return Name(key, core, trades, forms, joined, is_foreign, is_mixed, ends, number, spelling)
 
 
 def name_key(text: str | None) -> str | None:
@@ -215,7 +224,7 @@ def agreement(one: Name, other: Name) -> Agreement | None:
     """How far two names agree; None where they are in scripts that cannot be compared well and do not look alike."""
     if one.key == other.key:
         return Agreement.SAME
-    pair = (one.number, other.number)  # numbers are looked up many times faster than names
+    pair = (one.spelling, other.spelling)  # numbers are looked up many times faster than names
     try:
         return _agreements[pair]
     except KeyError:
@@ -229,6 +238,7 @@ _MOST_AGREEMENTS = 1_000_000
 _agreements: dict[tuple[int, int], Agreement | None] = {}
 # Number of each key and script, in order of appearance: counted, not measured, since threads parse at the same time.
 _numbers: dict[tuple[str, bool], int] = {}
+_spellings: dict[tuple[str, bool, str, bool], int] = {}
 _next_number = count()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from customer_assets.domain.identity.blocking import BlockingKey, place_keys
 from customer_assets.domain.identity.evidence import Evidence
@@ -11,6 +11,7 @@ from customer_assets.domain.identity.joining import Thresholds, Weighed, pairs_o
 from customer_assets.domain.identity.names import Name
 from customer_assets.domain.identity.pooled import Pooled
 from customer_assets.domain.identity.shared import Shared
+from customer_assets.domain.identity.union_find import UnionFind
 from customer_assets.domain.identity.weighing import weigh
 
 MOST_OF_A_NAME = 11  # clusters that are compared; an incremental resolution sees twelve customers of a name for certain
@@ -30,13 +31,13 @@ def pairs_by_place(pooled: Sequence[Pooled]) -> set[tuple[int, int]]:
 
 
 def only_of_their_names(
-    pooled: Sequence[Pooled], settled: Collection[int], shared: Shared, thresholds: Thresholds
+    pooled: Sequence[Pooled], union: UnionFind, shared: Shared, thresholds: Thresholds
 ) -> list[Weighed]:
     """Clusters of one name that nothing but their place, or nothing at all, ties together, and nothing tells apart.
 
     Args:
         pooled: all clusters, by number.
-        settled: those that are not compared with each other.
+        union: which of them may come together.
         shared: how many names each word is in.
         thresholds: weights.
     """
@@ -49,7 +50,7 @@ def only_of_their_names(
     found: list[Weighed] = []
     for key in sorted(key for key, names in by_name.items() if 2 <= len(names) <= MOST_OF_A_NAME):
         names = by_name[key]
-        if settled and all(number in settled for number in names):
+        if all(union.are_settled(number, number) for number in names):
             continue
 
         def weighed(one: int, other: int, names: dict[int, Name] = names) -> Weighed:
@@ -60,7 +61,7 @@ def only_of_their_names(
             found.append(weighed(first, second))
         else:
             largest = sorted(names, key=lambda number: (pooled[number].is_lone, -pooled[number].rows, number))
-            found += _fragments(largest, weighed, thresholds)
+            found += _fragments(largest, weighed, union, thresholds)
     return found
 
 
@@ -72,13 +73,15 @@ def _weigh_namesakes(one: Pooled, other: Pooled, name: Name, shared: Shared) -> 
 
 
 def _fragments(
-    clusters: Sequence[int], weighed: Callable[[int, int], Weighed], thresholds: Thresholds
+    clusters: Sequence[int], weighed: Callable[[int, int], Weighed], union: UnionFind, thresholds: Thresholds
 ) -> list[Weighed]:
     """Of many clusters of one name, the largest first, those that can be of one customer alone, with that one."""
     customers: list[int] = []  # each told apart from all the others
     others: list[tuple[int, list[Weighed]]] = []
 
     def fits(customer: int, number: int) -> Weighed | None:
+        if not union.may_join(customer, number):
+            return None
         found = weighed(customer, number)
         return found if found.evidence.weight >= thresholds.accept else None
 

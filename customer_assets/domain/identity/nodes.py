@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from customer_assets.domain.identity.evidence import Key, Profile
 
@@ -17,8 +18,20 @@ class Nodes:
         named_after: (node of an invoice-born row, node of the invoice that it is named after).
     """
 
-    def __init__(self, profiles: Iterable[Profile], standing_alone: frozenset[Key] = frozenset()) -> None:
-        """Take records; some stand alone, since somebody said that they are not another's."""
+    def __init__(
+        self,
+        profiles: Iterable[Profile],
+        standing_alone: frozenset[Key] = frozenset(),
+        settled: Sequence[Sequence[Key]] = (),
+    ) -> None:
+        """Take records.
+
+        Args:
+            profiles: what each says.
+            standing_alone: records that somebody decided about: what he said is of no other record that says the same.
+            settled: records of customers that are known already: one node has records of one customer alone.
+        """
+        known = {key: number for number, group in enumerate(settled) for key in group}
         ordered = sorted(profiles, key=lambda p: p.key)
         self.profiles: list[Profile] = []
         self.records: list[list[Key]] = []
@@ -30,11 +43,13 @@ class Nodes:
                 or one.key in standing_alone
                 or (one.traits.name is None and not one.has_evidence)
             )
-            says: object = (one.key,) if is_alone else (one.source, one.vat, one.traits)
+            says: object = (one.key,) if is_alone else (one.source, one.vat, one.traits, known.get(one.key))
             number = numbers.setdefault(says, len(self.profiles))
             if number == len(self.profiles):
                 self.profiles.append(one)
                 self.records.append([])
+            elif (name := one.traits.name) and (first := self.profiles[number].traits.name) and name.rank < first.rank:
+                self.profiles[number] = replace(one, key=self.profiles[number].key)  # equal, and its name says more
             self.records[number].append(one.key)
             self.number_of[one.key] = number
         naming = {p.names_customer: self.number_of[p.key] for p in ordered if p.names_customer}

@@ -51,6 +51,7 @@ class Pooled:
         if len(said) == 1:
             return cls._of_one(*said[0])
         names: Counter[Name] = Counter()
+        spelled: dict[Name, Name] = {}  # of equal ones, the one that says most
         addresses: Counter[Address] = Counter()
         phones: set[str] = set()
         mails: set[str] = set()
@@ -60,6 +61,9 @@ class Pooled:
             traits = one.traits
             if traits.name is not None:
                 names[traits.name] += rows
+                known = spelled.setdefault(traits.name, traits.name)
+                if traits.name.rank < known.rank:
+                    spelled[traits.name] = traits.name
             if traits.address is not None:
                 addresses[traits.address] += rows
             phones.update(traits.phones)
@@ -76,7 +80,7 @@ class Pooled:
                 keys[kind].add(key)
         return cls(
             sum(rows for _, rows in said),
-            tuple(sorted(names, key=lambda name: (-names[name], name.key, name.is_foreign))),
+            tuple(spelled[n] for n in sorted(names, key=lambda name: (-names[name], name.key, name.is_foreign))),
             frozenset(name.key for name in names),
             frozenset().union(*(name.ends for name in names)) if all(name.ends for name in names) else _NOTHING,
             tuple(sorted(phones)[:MOST_SAID]),
@@ -124,7 +128,7 @@ class Pooled:
     @property
     def is_lone(self) -> bool:
         """Whether it says a name, and nothing else but a town or not even that."""
-        said = self.phones or self.mails or self.vats or self.born or self.keys or self.has_source
+        said = self.phones or self.mails or self.vats or self.typos or self.born or self.keys or self.has_source
         return bool(self.names) and not said and not any(address.street for address in self.addresses)
 
     @property

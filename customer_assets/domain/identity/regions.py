@@ -207,28 +207,32 @@ def _joined_nodes(region: Region, thresholds: Thresholds) -> tuple[list[list[int
         union.forbid(one, other)
 
     def join(one: int, other: int, evidence: Evidence | None) -> bool:
-        is_nothing_new = evidence in _BY_CONTACT.values() and union.are_settled(one, other)
-        if is_nothing_new or not union.join(one, other, forced=evidence is None or evidence is OPERATOR):
+        if not union.join(one, other, forced=evidence is None or evidence is OPERATOR):
             return False
         if evidence is not None:
             edges.append((one, other, evidence))
         return True
 
-    def join_group(group: Iterable[int], evidence: Evidence | None) -> None:
+    def join_group(group: Iterable[int], evidence: Evidence | None, *, is_weighed: bool = False) -> None:
         """Join all of a group that may; one that may not join some of it may join the others."""
         firsts: list[int] = []
+        of_vat: dict[str | None, int] = {}
         for number in group:
-            for first in firsts:
-                if union.root(first) == union.root(number) or join(first, number, evidence):
+            vat = said[number].vat
+            for first in (*([of_vat[vat]] if vat in of_vat else ()), *firsts[:MOST_TRIED]):
+                is_one = union.root(first) == union.root(number)
+                if is_one or (not (is_weighed and union.are_settled(first, number)) and join(first, number, evidence)):
                     break
             else:
                 firsts.append(number)
+            if vat is not None:
+                of_vat.setdefault(vat, number)
 
     for evidence, group in region.links:
         join_group(group, evidence)
     for evidence, star in _stars([one.traits for one in said]):
         if evidence.weight >= thresholds.accept:
-            join_group(star, evidence)
+            join_group(star, evidence, is_weighed=True)
     return union.groups(), edges
 
 
@@ -240,7 +244,7 @@ def _stars(said: Sequence[Traits]) -> Iterator[tuple[Evidence, list[int]]]:
             continue
         for kind, value in _contacts(traits):
             groups = stars.setdefault((kind, traits.name.key, value), [])
-            for group in groups:
+            for group in groups[:MOST_TRIED]:
                 if _is_one_contact(kind, said[group[0]], traits):
                     group.append(number)
                     break
@@ -311,6 +315,7 @@ def _joined_clusters(region: Region, groups: list[list[int]], rules: Rules) -> t
     return clusters, seen(joining.joined), seen(joining.doubtful(weighed))
 
 
+MOST_TRIED = 50  # customers of one id, or of one name with one contact, that a record may be of
 MOST_WITNESSES = 50  # nodes of a cluster that are looked at
 
 

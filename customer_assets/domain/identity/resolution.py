@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from customer_assets.domain.identity.engine import IN_PROCESS, Engine, parts_of
-from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Evidence, Key, Profile, differ
+from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Evidence, Key, Profile
 from customer_assets.domain.identity.joining import Joining, Thresholds, Weighed, weigh_pairs
 from customer_assets.domain.identity.lone_names import Everybody, likeliest
 from customer_assets.domain.identity.namesakes import only_of_their_names, pairs_by_place
@@ -38,6 +38,7 @@ from customer_assets.domain.identity.regions import (
     witnesses,
 )
 from customer_assets.domain.identity.shared import Shared
+from customer_assets.domain.identity.union_find import contradict
 
 __all__ = ["NEW_CUSTOMER", "Clusters", "Decisions", "Edge", "Review", "resolve"]
 
@@ -128,7 +129,8 @@ def resolve(
         engine: where the work is done; the result is the same.
     """
     decisions = decisions or Decisions()
-    nodes = Nodes(profiles, frozenset(key for pair in decisions.different for key in pair))
+    decided = frozenset(key for pair in (*decisions.same, *decisions.different) for key in pair)
+    nodes = Nodes(profiles, decided, settled)
     rules = Rules(Thresholds(accept, review), crowded_addresses(nodes))
     regions = find_regions(nodes, decisions, settled)
     resolution = _Resolution(nodes, regions, rules, engine)
@@ -184,7 +186,7 @@ class _Resolution:
         joining.join_all(weighed)
         self._take(joining, weighed)
         joining = self._joining()
-        weighed = only_of_their_names(self.pooled, self._settled_clusters(), shared, thresholds)
+        weighed = only_of_their_names(self.pooled, joining.union, shared, thresholds)
         joining.join_all(weighed)
         self._take(joining, weighed)
 
@@ -266,6 +268,7 @@ class _Resolution:
             group[0]
             for group in self.groups
             if len(group) == 1
+            and group[0] not in self.settled
             and len(self.nodes.records[group[0]]) > 1
             and (name := self.nodes.profiles[group[0]].traits.name) is not None
             and having[name.key] > 2
@@ -286,5 +289,4 @@ class _Resolution:
         return reviews
 
     def _differ(self, pair: Collection[int]) -> bool:
-        here, there = (self.pooled[number].vats for number in pair)
-        return here.isdisjoint(there) and any(differ(one, other) for one in here for other in there)
+        return contradict(*(self.pooled[number].vats for number in pair))

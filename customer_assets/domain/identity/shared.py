@@ -97,4 +97,4 @@ def name_groups(names: Iterable[Name]) -> list[Name]:
 
 def words_of(name: Name) -> list[str]:
     """The words of a name that tell how common it is, trades among them."""
-    return [*name.core, *(f"~{trade}" for trade in name.trades)]
+    return [*name.core, *(f"~{trade}" for trade in sorted(name.trades))]

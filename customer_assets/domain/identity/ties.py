@@ -22,20 +22,32 @@ def tied_parts(traits: Sequence[Traits]) -> list[list[int]]:
     """
     parts = DisjointSets(len(traits))
     first_of: dict[Name, int] = {}
+    spelled: dict[Name, Name] = {}  # of equal ones, the one that says most
     having: dict[tuple[str, str], dict[Name | None, int]] = defaultdict(dict)
     for number, said in enumerate(traits):
         if said.name is not None:
             parts.unite(first_of.setdefault(said.name, number), number)
+            if said.name.rank < spelled.setdefault(said.name, said.name).rank:
+                spelled[said.name] = said.name
         for value in _contacts(said):
             parts.unite(having[value].setdefault(said.name, number), number)
     if len(first_of) <= MOST_NAMES_COMPARED:
-        for one, other in combinations(sorted(first_of, key=lambda name: name.key), 2):
-            if (agreement(one, other) or Agreement.OTHER) >= Agreement.PART:
+        for one, other in combinations(sorted(first_of, key=lambda name: (name.key, name.is_foreign)), 2):
+            if (agreement(spelled[one], spelled[other]) or Agreement.OTHER) >= Agreement.PART:
                 parts.unite(first_of[one], first_of[other])
-    for of_name in having.values():
-        for (one_name, one_number), (other_name, other_number) in pairwise(of_name.items()):
-            if not _are_two_companies(one_name, other_name):
-                parts.unite(one_number, other_number)
+    for value in sorted(having):
+        names = sorted(
+            (name for name in having[value] if name is not None), key=lambda name: (name.key, name.is_foreign)
+        )
+        pairs = combinations(names, 2) if len(names) <= MOST_NAMES_COMPARED else pairwise(names)
+        for one, other in pairs:
+            if not _are_two_companies(spelled[one], spelled[other]):
+                parts.unite(having[value][one], having[value][other])
+    for value in sorted(having):
+        of_name = having[value]
+        if None in of_name and len({parts.root(number) for name, number in of_name.items() if name is not None}) == 1:
+            # what says no name is of the only one of that contact
+            parts.unite(of_name[None], next(number for name, number in of_name.items() if name is not None))
     return parts.groups()
 
 

@@ -40,10 +40,7 @@ class UnionFind(DisjointSets):
         one, other = self.root(one), self.root(other)
         if self._are_apart(one, other):
             return False
-        here, there = self._vats[one], self._vats[other]
-        if not here or not there or not here.isdisjoint(there):
-            return True
-        return not any(differ(a, b) for a in here for b in there)
+        return not contradict(self._vats[one], self._vats[other])
 
     def are_settled(self, one: int, other: int) -> bool:
         """Whether all of two groups are settled, so that there is nothing new between them."""
@@ -76,6 +73,13 @@ class UnionFind(DisjointSets):
         return any(self.root(number) == other for number in self._apart.get(one, ()))
 
 
-def _length(name: Name) -> tuple[int, str]:
+def contradict(here: frozenset[str], there: frozenset[str]) -> bool:
+    """Whether two groups of VAT ids are those of two customers; not where somebody brought all of one group together."""
+    if not here or not there or here <= there or there <= here:
+        return False
+    return any(differ(one, other) for one in here for other in there)
+
+
+def _length(name: Name) -> tuple[int, str, bool]:
     """The longest names say most."""
-    return len(name.joined), name.key
+    return len(name.joined), name.key, name.is_foreign
