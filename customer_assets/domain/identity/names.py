@@ -112,6 +112,7 @@ class Name:
             sure: of another script, or with an initial.
         number: of its key and script, in this process.
         spelling: of these and of what else makes names agree.
+        rank: of equal names the one with the lowest says most; it stands for all of them, not the one that came first.
     """
 
     key: str
@@ -124,11 +125,7 @@ class Name:
     ends: frozenset[str]
     number: int
     spelling: int
-
-    @property
-    def rank(self) -> tuple[int, list[str], str, bool]:
-        """Of equal names, to choose the one that says most: not the one that came first."""
-        return -len(self.forms), sorted(self.forms), self.joined, self.is_mixed
+    rank: tuple[int, tuple[str, ...], str, bool]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Name) and self.number == other.number
@@ -211,7 +208,8 @@ def _numbered(key: str, core: tuple[str, ...], *others: Any) -> Name:
     trades, forms, joined, is_foreign, is_mixed, ends = others
     number = _numbers.setdefault((key, is_foreign), next(_next_number))
     spelling = _spellings.setdefault((key, is_foreign, joined, is_mixed), next(_next_number))
-    return Name(key, core, trades, forms, joined, is_foreign, is_mixed, ends, number, spelling)
+    rank = -len(forms), tuple(sorted(forms)), joined, is_mixed
+    return Name(key, core, trades, forms, joined, is_foreign, is_mixed, ends, number, spelling, rank)
 
 
 def name_key(text: str | None) -> str | None:

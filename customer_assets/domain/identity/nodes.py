@@ -48,7 +48,12 @@ class Nodes:
             if number == len(self.profiles):
                 self.profiles.append(one)
                 self.records.append([])
-            elif (name := one.traits.name) and (first := self.profiles[number].traits.name) and name.rank < first.rank:
+            elif (
+                (name := one.traits.name) is not (first := self.profiles[number].traits.name)
+                and name is not None
+                and first is not None
+                and name.rank < first.rank
+            ):
                 self.profiles[number] = replace(one, key=self.profiles[number].key)  # equal, and its name says more
             self.records[number].append(one.key)
             self.number_of[one.key] = number

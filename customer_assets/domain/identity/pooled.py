@@ -62,7 +62,7 @@ class Pooled:
             if traits.name is not None:
                 names[traits.name] += rows
                 known = spelled.setdefault(traits.name, traits.name)
-                if traits.name.rank < known.rank:
+                if traits.name is not known and traits.name.rank < known.rank:
                     spelled[traits.name] = traits.name
             if traits.address is not None:
                 addresses[traits.address] += rows
