@@ -30,6 +30,16 @@ def pairs_by_place(pooled: Sequence[Pooled]) -> set[tuple[int, int]]:
     return pairs_of(pooled, blocks)
 
 
+def names_of_several(pooled: Sequence[Pooled]) -> list[Name]:
+    """One name of each key that several clusters have."""
+    seen: set[str] = set()
+    found: dict[str, Name] = {}
+    for one in pooled:
+        found |= {name.key: name for name in one.names if name.key in seen}
+        seen |= one.name_keys
+    return list(found.values())
+
+
 def only_of_their_names(
     pooled: Sequence[Pooled], union: UnionFind, shared: Shared, thresholds: Thresholds
 ) -> list[Weighed]:

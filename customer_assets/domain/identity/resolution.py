@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from customer_assets.domain.identity.engine import IN_PROCESS, Engine, parts_of
 from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Evidence, Key, Profile
 from customer_assets.domain.identity.joining import Joining, Thresholds, Weighed, weigh_pairs
 from customer_assets.domain.identity.lone_names import Everybody, likeliest
-from customer_assets.domain.identity.namesakes import only_of_their_names, pairs_by_place
+from customer_assets.domain.identity.namesakes import names_of_several, only_of_their_names, pairs_by_place
 from customer_assets.domain.identity.nodes import Nodes
 from customer_assets.domain.identity.pooled import Pooled
 from customer_assets.domain.identity.regions import (
@@ -37,7 +37,7 @@ from customer_assets.domain.identity.regions import (
     join_regions,
     witnesses,
 )
-from customer_assets.domain.identity.shared import Shared
+from customer_assets.domain.identity.shared import CountWords, Shared, words_of
 from customer_assets.domain.identity.union_find import contradict
 
 __all__ = ["NEW_CUSTOMER", "Clusters", "Decisions", "Edge", "Review", "resolve"]
@@ -115,6 +115,7 @@ def resolve(
     decisions: Decisions | None = None,
     settled: Sequence[Sequence[Key]] = (),
     is_all: bool = False,
+    counts: CountWords | None = None,
     engine: Engine = IN_PROCESS,
 ) -> Clusters:
     """Join records.
@@ -126,6 +127,7 @@ def resolve(
         decisions: what people said of pairs.
         settled: clusters that are known already: their records stay together, and are not compared with each other again.
         is_all: nobody else has records: what nothing but a name ties may go to the likeliest of that name.
+        counts: how common some words are, where these profiles are not everybody's; None: they are.
         engine: where the work is done; the result is the same.
     """
     decisions = decisions or Decisions()
@@ -133,7 +135,7 @@ def resolve(
     nodes = Nodes(profiles, decided, settled)
     rules = Rules(Thresholds(accept, review), crowded_addresses(nodes))
     regions = find_regions(nodes, decisions, settled)
-    resolution = _Resolution(nodes, regions, rules, engine)
+    resolution = _Resolution(nodes, regions, rules, engine, counts)
     resolution.join_by_contact()
     resolution.join_by_place()
     if is_all:
@@ -150,7 +152,10 @@ class _Resolution:
         edges, doubtful: evidence between nodes that was accepted, or is for a person to decide.
     """
 
-    def __init__(self, nodes: Nodes, regions: Sequence[Region], rules: Rules, engine: Engine) -> None:
+    def __init__(
+        self, nodes: Nodes, regions: Sequence[Region], rules: Rules, engine: Engine, counts: CountWords | None
+    ) -> None:
+        self.counts = counts
         self.nodes, self.regions, self.rules, self.engine = nodes, regions, rules, engine
         self.groups: list[list[int]] = []
         self.pooled: list[Pooled] = []
@@ -177,6 +182,9 @@ class _Resolution:
         joining = self._joining()
         pooled, thresholds = self.pooled, self.rules.thresholds
         shared = Shared.of(pooled)
+        if self.counts is not None:
+            found = self.counts({word for name in names_of_several(pooled) for word in words_of(name)})
+            shared = replace(shared, words=found.words, customers=found.customers)
         pairs = joining.open_pairs(pairs_by_place(pooled))
         weighed = [
             found

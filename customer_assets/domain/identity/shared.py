@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import TypeVar
@@ -24,7 +24,7 @@ class Shared:
 
     Attributes:
         words: in how many different names each word is.
-        names: how many different names there are.
+        customers: how many there are.
     """
 
     phones: Mapping[str, int] = field(default_factory=dict)
@@ -32,12 +32,12 @@ class Shared:
     domains: Mapping[str, int] = field(default_factory=dict)
     addresses: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     words: Mapping[str, int] = field(default_factory=dict)
-    names: int = 1
+    customers: int = 1
 
     def is_rare(self, name: Name) -> bool:
         """Whether so few names have its words that one would not expect a namesake."""
-        shares = (max(0, self.words.get(word, 0) - 1) / self.names for word in words_of(name))  # besides its own
-        return self.names * prod(shares) < MOST_NAMESAKES
+        shares = (max(0, self.words.get(word, 0) - 1) / self.customers for word in words_of(name))  # besides its own
+        return self.customers * prod(shares) < MOST_NAMESAKES
 
     @classmethod
     def of(cls, clusters: Iterable[Pooled], addresses: Mapping[tuple[str, str, str], int] | None = None) -> Shared:
@@ -51,12 +51,18 @@ class Shared:
         mails: dict[str, set[Name]] = defaultdict(set)
         domains: dict[str, set[Name]] = defaultdict(set)
         places: dict[tuple[str, str, str], set[Name]] = defaultdict(set)
-        spelled: set[Name] = set()
+        words: Counter[str] = Counter()
+        known: set[str] = set()
+        customers = 0
         for one in clusters:
             name = one.known_as
-            spelled.update(one.names)
             if name is None:
                 continue
+            customers += 1
+            for spelled in one.names:
+                if spelled.key not in known:
+                    known.add(spelled.key)
+                    words.update(words_of(spelled))
             for phone in one.phones:
                 phones[phone_tail(phone)].add(name)
             for mail in one.mails:
@@ -71,11 +77,25 @@ class Shared:
             counted(mails),
             counted(domains),
             counted(places) if addresses is None else addresses,
-            Counter(word for name in spelled for word in words_of(name)),
-            len(spelled) or 1,
+            words,
+            customers or 1,
         )
 
 
+@dataclass(frozen=True)
+class WordCounts:
+    """Words of names over everything, for a resolution that sees a part.
+
+    Attributes:
+        words: in how many different names each word is.
+        customers: how many there are.
+    """
+
+    words: Mapping[str, int]
+    customers: int
+
+
+CountWords = Callable[[Collection[str]], WordCounts]
 NOT_SHARED = Shared()
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from customer_assets.domain.identity.blocking import ANY_SCRIPT, blocking_keys
 from customer_assets.domain.identity.evidence import Profile
 from customer_assets.domain.identity.joining import LARGEST_BLOCK
+from customer_assets.domain.identity.shared import WordCounts, words_of
 from customer_assets.pipeline.identity.profiles import ref_of, row_key, row_profile
 from customer_assets.store.database import Connection
 from customer_assets.store.identity import golden, index
 
-SAMPLE = 12  # customers of a value or a word that many share: enough to see that they are many
+SAMPLE = 12  # customers of a value that many share: enough to see that they are many
 LARGEST_SHARE = 0.3  # of all rows: with more than that to look at, everything is resolved
 
 
@@ -24,8 +25,8 @@ class Affected:
     Attributes:
         looked_at: rows that are resolved anew: those that changed, all that share something with them, and the other rows of
             their customers.
-        settled: rows of the customers around these: they stay together, and are there to be joined with, or, of values and
-            words that very many share, to show that.
+        settled: rows of the customers around these: they stay together, and are there to be joined with, or, of values
+            that very many share, to show that.
         fingerprints: row -> hash of what it said when this was found; a row that says something else by now was changed
             meanwhile, and is looked at again by the next resolution.
         removed_refs: (account, name) of rows that are no more.
@@ -60,9 +61,7 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
     near |= changes.rows | index.rows_of_customers(connection, {one.golden_id for one in changes.removed})
     looked_at = index.with_their_customers(connection, near)
     around = index.keys_of(connection, looked_at) | affected
-    few, some_of_many = index.found_by(
-        connection, _spreading(around) | _words(around), at_most=LARGEST_BLOCK, sample=SAMPLE
-    )
+    few, some_of_many = index.found_by(connection, _spreading(around), at_most=LARGEST_BLOCK, sample=SAMPLE)
     settled = index.with_their_customers(connection, few | some_of_many) - looked_at
     if len(looked_at | settled) > most:
         return Affected(index.all_rows(connection), set(), removed_refs=removed, is_all=True)
@@ -90,8 +89,15 @@ def index_keys(account: str, profile: Profile) -> list[str]:
         else:
             found |= {key, (*key, f"~{beginning}")} if beginning else {key}
     if traits.name is not None:
-        found |= {(WORD, word) for word in traits.name.core}
+        found |= {(WORD, word) for word in words_of(traits.name)}
     return sorted("\t".join((account, *key)) for key in found)
+
+
+def words_over_everything(connection: Connection, account: str, words: Collection[str]) -> WordCounts:
+    """How common some words are in the names of an account's customers, as they were resolved last."""
+    of_key = {f"{account}\t{WORD}\t{word}": word for word in words}
+    counts, customers = index.counts_beside(connection, list(of_key), beside=f"{account}\tname\t", account=account)
+    return WordCounts({of_key[key]: count for key, count in counts.items()}, customers or 1)
 
 
 def _spreading(keys: Iterable[str]) -> set[str]:
@@ -106,7 +112,3 @@ def _spreading(keys: Iterable[str]) -> set[str]:
         elif kind != WORD:
             found.add(key)
     return found
-
-
-def _words(keys: Iterable[str]) -> set[str]:
-    return {key for key in keys if key.split("\t")[1] == WORD}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from customer_assets.domain.identity.evidence import Key, Profile, engine_version
 from customer_assets.domain.identity.resolution import Clusters, Decisions, Edge, Review, resolve
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.identity.affected import Affected, find_affected, index_keys
+from customer_assets.pipeline.identity.affected import Affected, find_affected, index_keys, words_over_everything
 from customer_assets.pipeline.identity.collector import collector_held
 from customer_assets.pipeline.identity.engines import engine_of
 from customer_assets.pipeline.identity.profiles import key_of, ref_of, row_key, row_profiles
@@ -85,7 +86,7 @@ def _resolve_affected(
     ids_looked_at = None if affected.is_all else affected.looked_at | affected.settled
     rows = golden.rows_to_resolve(connection, ids_looked_at, engine=engine)
     by_key = {(row["account"], *row_key(row)): row for row in rows}
-    profiles, clusters = _resolved(connection, context, rows, affected.settled)
+    profiles, clusters = _resolved(connection, context, rows, None if affected.is_all else affected.settled)
     everybody = [
         [by_key[account, *key] for key in keys]
         for account, found in clusters.items()
@@ -154,9 +155,9 @@ def as_edge(edge: Edge) -> dict[str, Any]:
 
 
 def _resolved(
-    connection: Connection, context: Context, rows: Sequence[dict[str, Any]], settled: Collection[int] = ()
+    connection: Connection, context: Context, rows: Sequence[dict[str, Any]], settled: Collection[int] | None = None
 ) -> tuple[dict[int, Profile], dict[str, Clusters]]:
-    """What rows say, and the customers of each account; rows that are settled stay with theirs."""
+    """What rows say, and the customers of each account; rows that are settled stay with theirs. None: these are all rows."""
     settings = context.settings
     with engine_of(settings, records=len(rows)) as engine:
         profiles = row_profiles(rows, engine)
@@ -164,7 +165,7 @@ def _resolved(
         known: dict[str, dict[int, list[Key]]] = defaultdict(lambda: defaultdict(list))
         for row in rows:
             of_account[row["account"]].append(profiles[row["id"]])
-            if row["id"] in settled:
+            if settled and row["id"] in settled:
                 known[row["account"]][row["golden_id"]].append(row_key(row))
         clusters = {
             account: resolve(
@@ -173,6 +174,7 @@ def _resolved(
                 review=settings.identity_review,
                 decisions=decisions_of(connection, account),
                 settled=list(known[account].values()),
+                counts=None if settled is None else partial(words_over_everything, connection, account),
                 engine=engine,
             )
             for account, found in sorted(of_account.items())

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from customer_assets.store.database import Connection
+from customer_assets.store.database import Connection, scalar
 from customer_assets.store.identity.golden import FINGERPRINT
 from customer_assets.store.lines import copy_rows
 
+MOST_COUNTED = 5_000  # rows of a word; one that more have is common, however many
 MOST_UNCOUNTED = 0.01  # share of the index that may be new before it is looked through for statistics
 _BETWEEN = "\x1f"  # keys, while they are one text
 _KINDS = {"row_id": "number", "account": "text", "ref": "text", "said": "text", "golden_id": "number", "keys": "text"}
@@ -140,6 +141,41 @@ def found_by(
     ).fetchall()
     few = {row["row_id"] for row in rows if not row["is_crowded"]}
     return few, {row["row_id"] for row in rows} - few
+
+
+def counts_beside(
+    connection: Connection, keys: Collection[str], *, beside: str, account: str
+) -> tuple[dict[str, int], int]:
+    """How many different keys of one kind stand beside each of some keys, as rows of an account were resolved last.
+
+    Args:
+        connection: database.
+        keys: what to look for.
+        beside: how the keys that are counted begin.
+        account: whose.
+
+    Returns:
+        The counts, and how many customers there are.
+    """
+    rows = connection.execute(
+        """
+        select w.key, count(distinct k.key) as beside
+        from unnest(%(keys)s::text[]) as w (key)
+        cross join lateral (
+            select i.keys
+            from ops.identity_index i
+            where i.keys @> array[w.key]
+            limit %(most)s
+        ) i
+        cross join lateral unnest(i.keys) as k (key)
+        where starts_with(k.key, %(beside)s)
+            and position(E'\t~' in k.key) = 0
+        group by w.key
+        """,
+        {"keys": sorted(keys), "most": MOST_COUNTED, "beside": beside},
+    )
+    total = scalar(connection, "select count(*) from customers where account = %s", [account])
+    return {row["key"]: row["beside"] for row in rows}, int(total or 0)
 
 
 def fingerprints_of(connection: Connection, row_ids: Collection[int]) -> dict[int, str]:
