@@ -250,8 +250,6 @@ def _served(stage: Stage) -> Iterator[str]:
 def _answers(address: str) -> bool:
     try:
         return bool(_http().get(f"{address}/healthz", timeout=2).is_success)
-    except OSError:
-        return False
     except _http().HTTPError:
         return False
 

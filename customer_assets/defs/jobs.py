@@ -8,7 +8,7 @@ import dagster as dg
 from customer_assets.defs.assets.push import SENDING_JOB, SUMIT
 from customer_assets.pipeline.prune import prune
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
-from customer_assets.runtime.dagster_runs import prune_dagster_runs
+from customer_assets.runtime.dagster_runs import location_of, prune_dagster_runs
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 
@@ -102,6 +102,7 @@ def prune_old_data(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Run
         context.instance,
         keep_days=runtime.configuration.settings.run_keep_days,
         jobs=JOB_NAMES if runtime.is_guest else None,
+        location=location_of(context.run),
     )
     context.log.info(f"pruned {pruned.raw_pages} raw pages, {pruned.deliveries} deliveries, {old_runs} runs")
 

@@ -46,6 +46,7 @@ def erase(context: Context, account: Account, source_id: str, *, by: str, dry_ru
         connection.transaction(force_rollback=dry_run),
     ):
         whose = {"account": account.account, "source": account.system, "source_id": source_id}
+        erasures.hold_writers(connection)
         others, invoices = erasures.around(connection, **whose)
         erasures.note(connection, **whose, by=by)
         counts = erasures.erase_rows(connection, **whose)

@@ -153,13 +153,16 @@ def reap_runs(instance: dg.DagsterInstance, url: str) -> list[str]:
     return closed
 
 
-def prune_dagster_runs(instance: dg.DagsterInstance, *, keep_days: float, jobs: Sequence[str] | None = None) -> int:
+def prune_dagster_runs(
+    instance: dg.DagsterInstance, *, keep_days: float, jobs: Sequence[str] | None = None, location: str | None = None
+) -> int:
     """Delete finished Dagster runs older than that; returns how many.
 
     Args:
         instance: where they are recorded.
         keep_days: age.
         jobs: only runs of these; None: of all.
+        location: and of them only those of this code location, where jobs are given: another may have jobs of that name.
     """
     import dagster as dg
 
@@ -172,6 +175,12 @@ def prune_dagster_runs(instance: dg.DagsterInstance, *, keep_days: float, jobs: 
             filters=dg.RunsFilter(job_name=job, statuses=finished, created_before=before), limit=1000
         )
     ]
-    for run in old:
+    ours = [run for run in old if jobs is None or location_of(run) == location]
+    for run in ours:
         instance.delete_run(run.run_id)
-    return len(old)
+    return len(ours)
+
+
+def location_of(run: dg.DagsterRun) -> str | None:
+    """The code location that a run was launched from; None for one that no workspace launched."""
+    return run.remote_job_origin.location_name if run.remote_job_origin is not None else None

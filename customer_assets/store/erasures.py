@@ -63,8 +63,15 @@ def around(connection: Connection, *, account: str, source: str, source_id: str)
     return tuple(row["ref"] for row in rows), int(invoices or 0)
 
 
+def hold_writers(connection: Connection) -> None:
+    """Wait until nobody writes rows, and let nobody begin before this transaction ends: what it erases stays erased."""
+    connection.execute("select pg_advisory_xact_lock(hashtext('customer_assets erase'))")
+
+
 def erased_among(connection: Connection, *, account: str, source: str, ids: Sequence[str]) -> frozenset[str]:
-    """Those of some records that were erased."""
+    """Those of some records that were erased; none of the others is, until the caller's transaction ends."""
+    # by itself: a statement that waits for a lock sees what was there before it waited
+    connection.execute("select pg_advisory_xact_lock_shared(hashtext('customer_assets erase'))")
     rows = connection.execute(
         "select source_id from ops.erasures where account = %s and source = %s and source_id = any(%s)",
         [account, source, list(ids)],
@@ -122,24 +129,46 @@ def forget_deliveries(connection: Connection, delivery_ids: Sequence[str]) -> No
     connection.execute("update ops.webhook_deliveries set body = '' where id = any(%s)", [list(delivery_ids)])
 
 
-def pages_with(connection: Connection, key: StreamKey, ids: Collection[str]) -> Iterator[StoredPage]:
-    """Pages of a stream that hold one of some records, or may, since it is not noted which they hold."""
-    rows = connection.execute(
-        f"""
-        select p.id, {bodies.COLUMNS}
+def pages_with(
+    connection: Connection, key: StreamKey, ids: Collection[str], *, known_alone: bool
+) -> Iterator[StoredPage]:
+    """Pages of a stream that hold one of some records: as is noted, or as the last answer for one of them.
+
+    Args:
+        connection: database.
+        key: the stream.
+        ids: of the records.
+        known_alone: without those that may hold one, since it is not noted what they hold.
+    """
+    found = connection.execute(
+        """
+        select p.id
         from ops.raw_pages p
-        {bodies.JOIN}
         where p.account = %(account)s
             and p.source = %(source)s
             and p.stream = %(stream)s
-            and (p.ids is null or p.ids && %(ids)s)
+            and (
+                p.ids && %(ids)s
+                or (p.ids is null and not %(known_alone)s)
+                or p.id in (
+                    select d.page_id
+                    from ops.raw_details d
+                    where d.account = %(account)s
+                        and d.source = %(source)s
+                        and d.stream = %(stream)s
+                        and d.source_id = any(%(ids)s)
+                )
+            )
         order by p.id
         """,
-        {**key.parameters(), "ids": list(ids)},
-        binary=True,
+        {**key.parameters(), "ids": list(ids), "known_alone": known_alone},
     ).fetchall()
-    for row in rows:
-        yield StoredPage(row["id"], bodies.unpacked(row))
+    for page in found:
+        row = connection.execute(
+            f"select {bodies.COLUMNS} from ops.raw_pages p {bodies.JOIN} where p.id = %s", [page["id"]], binary=True
+        ).fetchone()
+        if row is not None:
+            yield StoredPage(page["id"], bodies.unpacked(row))
 
 
 def replace_body(connection: Connection, page: StoredPage) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import customer_assets as ca
 from customer_assets.accounts import Account, Configuration, build_settings
+from customer_assets.definitions import own_defs
 from customer_assets.errors import ConfigurationError
 from customer_assets.runtime.dagster_runs import prune_dagster_runs
 from customer_assets.runtime.runtime import Runtime
@@ -40,6 +41,27 @@ def test_our_jobs_select_our_assets_alone_and_theirs_are_untouched() -> None:
         *(f"crm_{system}" for system in SYSTEMS),
     }
     assert dg.AssetKey(["crm", "customers_cache"]) in graph.get(dg.AssetKey(["crm", "customers"])).parent_keys
+
+
+def test_a_guest_brings_all_that_is_ours() -> None:
+    """What is added to `defs/` is in the folder's definitions by itself; here it is named."""
+    own, guest = own_defs().get_repository_def(), ca.build_defs().get_repository_def()
+    assert guest.asset_graph.get_all_asset_keys() == own.asset_graph.get_all_asset_keys()
+    assert guest.asset_graph.asset_check_keys == own.asset_graph.asset_check_keys
+    assert {one.name for one in guest.get_all_jobs()} == {one.name for one in own.get_all_jobs()}
+    assert {one.name for one in guest.sensor_defs} == {one.name for one in own.sensor_defs}
+    assert {one.name for one in guest.schedule_defs} == {one.name for one in own.schedule_defs}
+
+
+def test_every_asset_runs_in_a_job() -> None:
+    repository = own_defs().get_repository_def()
+    in_jobs = {
+        key
+        for job in repository.get_all_jobs()
+        if job.name != "__ASSET_JOB"
+        for key in job.asset_layer.selected_asset_keys
+    }
+    assert in_jobs == repository.asset_graph.materializable_asset_keys
 
 
 def test_without_push_nothing_writes_to_a_system() -> None:

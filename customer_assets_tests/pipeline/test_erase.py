@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +13,8 @@ from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.pipeline.sync.prove import prove
 from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
+from customer_assets.store.database import connect
+from customer_assets.store.erasures import erased_among
 from customer_assets.store.raw import bodies
 from customer_assets_tests.conftest import Company
 
@@ -159,3 +162,17 @@ def test_the_other_records_and_the_invoices_of_the_customer_are_named(company: C
     assert done.same_customer == ("zoho:8",)
     assert company.value("select name from customers") == "Noord BV"
     assert company.value("select count(*) from ops.audit_log where action = 'erase' and target = 'robaws:9'") == 1
+
+
+def test_whoever_writes_meanwhile_is_waited_for_and_brings_nobody_back(company: Company) -> None:
+    source_id = somebody(company, "robaws")
+    company.pull("robaws")
+    with connect(company.url) as writing, ThreadPoolExecutor(1) as beside:
+        with writing.transaction():
+            assert not erased_among(writing, account="default", source="robaws", ids=[source_id])
+            erasing = beside.submit(erased, company, "robaws", source_id)
+            with pytest.raises(TimeoutError):
+                erasing.result(timeout=1)
+            writing.execute("update customer_rows set phone = '+3235550102' where source_customer_id = %s", [source_id])
+        assert erasing.result(timeout=60).counts["rows"] == 1
+    assert mentions(company) == {}

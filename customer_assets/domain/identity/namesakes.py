@@ -10,7 +10,7 @@ from customer_assets.domain.identity.evidence import Evidence
 from customer_assets.domain.identity.joining import Thresholds, Weighed, pairs_of
 from customer_assets.domain.identity.names import Name
 from customer_assets.domain.identity.pooled import Pooled
-from customer_assets.domain.identity.shared import Shared
+from customer_assets.domain.identity.shared import NOT_SHARED, WordCounts
 from customer_assets.domain.identity.union_find import UnionFind
 from customer_assets.domain.identity.weighing import weigh
 
@@ -41,14 +41,14 @@ def names_of_several(pooled: Sequence[Pooled]) -> list[Name]:
 
 
 def only_of_their_names(
-    pooled: Sequence[Pooled], union: UnionFind, shared: Shared, thresholds: Thresholds
+    pooled: Sequence[Pooled], union: UnionFind, counts: WordCounts, thresholds: Thresholds
 ) -> list[Weighed]:
     """Clusters of one name that nothing but their place, or nothing at all, ties together, and nothing tells apart.
 
     Args:
         pooled: all clusters, by number.
         union: which of them may come together.
-        shared: how many names each word is in.
+        counts: how common words are.
         thresholds: weights.
     """
     by_name: dict[str, dict[int, Name]] = defaultdict(dict)
@@ -64,7 +64,7 @@ def only_of_their_names(
             continue
 
         def weighed(one: int, other: int, names: dict[int, Name] = names) -> Weighed:
-            return Weighed(_weigh_namesakes(pooled[one], pooled[other], names[one], shared), one, other)
+            return Weighed(_weigh_namesakes(pooled[one], pooled[other], names[one], counts), one, other)
 
         if len(names) == 2:
             first, second = names
@@ -75,11 +75,12 @@ def only_of_their_names(
     return found
 
 
-def _weigh_namesakes(one: Pooled, other: Pooled, name: Name, shared: Shared) -> Evidence:
+def _weigh_namesakes(one: Pooled, other: Pooled, name: Name, counts: WordCounts) -> Evidence:
     is_company = one.is_company or other.is_company
     is_told_apart = not is_company and any(part.endswith("_differs") for part, _ in weigh(one, other).parts)
-    is_sure = shared.is_rare(name) and not is_told_apart
-    return weigh(one, other, shared, "only_of_its_name" if is_sure else "only_person_of_its_name")
+    is_sure = counts.is_rare(name) and not is_told_apart
+    # they have one name, against which it does not speak that others share what they have
+    return weigh(one, other, NOT_SHARED, "only_of_its_name" if is_sure else "only_person_of_its_name")
 
 
 def _fragments(

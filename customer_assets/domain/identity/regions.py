@@ -26,9 +26,11 @@ from customer_assets.domain.identity.union_find import UnionFind
 OPERATOR = Evidence("operator", 100.0)
 NEW_CUSTOMER = Evidence("new_customer", 0.0)  # the weakest: said only where nothing else ties a record
 
-Link = tuple[
-    Evidence | None, tuple[int, ...]
-]  # nodes that are one, and why; no reason is needed where it is known already
+MOST_TRIED = 50  # customers of one id, or of one name with one contact, that a record may be of
+MOST_WITNESSES = 50  # nodes of a cluster that are looked at
+
+Edges = list[tuple[int, int, Evidence]]  # two nodes, and what says that they are one
+Link = tuple[Evidence | None, Sequence[int]]  # nodes that are one, and why; None: it is known already
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ class Joined:
     """
 
     clusters: list[list[int]]
-    edges: list[tuple[int, int, Evidence]]
-    doubtful: list[tuple[int, int, Evidence]]
+    edges: Edges
+    doubtful: Edges
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,7 @@ class Rules:
 def find_regions(nodes: Nodes, decisions: Decisions, settled: Sequence[Sequence[Key]]) -> list[Region]:
     """The regions of all nodes, by their first ones."""
     number_of = nodes.number_of
-    links: list[tuple[Evidence | None, Sequence[int]]] = [
-        (None, sorted({number_of[key] for key in group})) for group in settled
-    ]
+    links: list[Link] = [(None, sorted({number_of[key] for key in group})) for group in settled]
     links += [
         (OPERATOR, (number_of[one], number_of[other]))
         for one, other in sorted(decisions.same)
@@ -122,7 +122,7 @@ def find_regions(nodes: Nodes, decisions: Decisions, settled: Sequence[Sequence[
 def _regions(
     nodes: Nodes,
     tied: DisjointSets,
-    links: Iterable[tuple[Evidence | None, Sequence[int]]],
+    links: Iterable[Link],
     apart: Iterable[tuple[int, int]],
     known: set[Key],
 ) -> list[Region]:
@@ -171,6 +171,7 @@ def crowded_addresses(nodes: Nodes) -> dict[tuple[str, str, str], int]:
         traits = node.traits
         if traits.address is not None and traits.name is not None and (key := traits.address.key) is not None:
             names[key].add(traits.name)
+    # many spellings may be few names
     return {key: count for key, count in counted(names).items() if count > MOST_SHARING}
 
 
@@ -184,7 +185,7 @@ def _join_region(region: Region, rules: Rules) -> Joined:
     if len(numbers) == 1:
         return Joined([numbers], [], [])
     clusters, edges = _joined_nodes(region, rules.thresholds)
-    doubtful: list[tuple[int, int, Evidence]] = []
+    doubtful: Edges = []
     if len(clusters) > 1:
         clusters, more, doubtful = _joined_clusters(region, clusters, rules)
         edges += more
@@ -193,9 +194,6 @@ def _join_region(region: Region, rules: Rules) -> Joined:
         [(numbers[one], numbers[other], evidence) for one, other, evidence in edges],
         [(numbers[one], numbers[other], evidence) for one, other, evidence in doubtful],
     )
-
-
-Edges = list[tuple[int, int, Evidence]]
 
 
 def _joined_nodes(region: Region, thresholds: Thresholds) -> tuple[list[list[int]], Edges]:
@@ -313,10 +311,6 @@ def _joined_clusters(region: Region, groups: list[list[int]], rules: Rules) -> t
 
     clusters = [sorted(at for number in numbers for at in groups[number]) for numbers in joining.union.groups()]
     return clusters, seen(joining.joined), seen(joining.doubtful(weighed))
-
-
-MOST_TRIED = 50  # customers of one id, or of one name with one contact, that a record may be of
-MOST_WITNESSES = 50  # nodes of a cluster that are looked at
 
 
 def witnesses(profiles: Sequence[Profile], here: Sequence[int], there: Sequence[int]) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from customer_assets.domain.identity.engine import IN_PROCESS, Engine, parts_of
 from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Evidence, Key, Profile
@@ -37,7 +37,7 @@ from customer_assets.domain.identity.regions import (
     join_regions,
     witnesses,
 )
-from customer_assets.domain.identity.shared import CountWords, Shared, words_of
+from customer_assets.domain.identity.shared import CountWords, Shared, WordCounts, words_of
 from customer_assets.domain.identity.union_find import contradict
 
 __all__ = ["NEW_CUSTOMER", "Clusters", "Decisions", "Edge", "Review", "resolve"]
@@ -182,9 +182,6 @@ class _Resolution:
         joining = self._joining()
         pooled, thresholds = self.pooled, self.rules.thresholds
         shared = Shared.of(pooled)
-        if self.counts is not None:
-            found = self.counts({word for name in names_of_several(pooled) for word in words_of(name)})
-            shared = replace(shared, words=found.words, customers=found.customers)
         pairs = joining.open_pairs(pairs_by_place(pooled))
         weighed = [
             found
@@ -194,9 +191,14 @@ class _Resolution:
         joining.join_all(weighed)
         self._take(joining, weighed)
         joining = self._joining()
-        weighed = only_of_their_names(self.pooled, joining.union, shared, thresholds)
+        weighed = only_of_their_names(self.pooled, joining.union, self._word_counts(), thresholds)
         joining.join_all(weighed)
         self._take(joining, weighed)
+
+    def _word_counts(self) -> WordCounts:
+        if self.counts is None:
+            return WordCounts.of(self.pooled)
+        return self.counts({word for name in names_of_several(self.pooled) for word in words_of(name)})
 
     def join_likeliest(self) -> None:
         """Join clusters that nothing but a name, or a place, ties to one of several customers."""

@@ -21,23 +21,12 @@ class Shared:
     """How many different names stand behind a value: a switchboard, an accountant's mailbox, a business centre.
 
     Only values of several clusters are counted; others are one customer's own.
-
-    Attributes:
-        words: in how many different names each word is.
-        customers: how many there are.
     """
 
     phones: Mapping[str, int] = field(default_factory=dict)
     mails: Mapping[str, int] = field(default_factory=dict)
     domains: Mapping[str, int] = field(default_factory=dict)
     addresses: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
-    words: Mapping[str, int] = field(default_factory=dict)
-    customers: int = 1
-
-    def is_rare(self, name: Name) -> bool:
-        """Whether so few names have its words that one would not expect a namesake."""
-        shares = (max(0, self.words.get(word, 0) - 1) / self.customers for word in words_of(name))  # besides its own
-        return self.customers * prod(shares) < MOST_NAMESAKES
 
     @classmethod
     def of(cls, clusters: Iterable[Pooled], addresses: Mapping[tuple[str, str, str], int] | None = None) -> Shared:
@@ -51,18 +40,10 @@ class Shared:
         mails: dict[str, set[Name]] = defaultdict(set)
         domains: dict[str, set[Name]] = defaultdict(set)
         places: dict[tuple[str, str, str], set[Name]] = defaultdict(set)
-        words: Counter[str] = Counter()
-        known: set[str] = set()
-        customers = 0
         for one in clusters:
             name = one.known_as
             if name is None:
                 continue
-            customers += 1
-            for spelled in one.names:
-                if spelled.key not in known:
-                    known.add(spelled.key)
-                    words.update(words_of(spelled))
             for phone in one.phones:
                 phones[phone_tail(phone)].add(name)
             for mail in one.mails:
@@ -77,14 +58,12 @@ class Shared:
             counted(mails),
             counted(domains),
             counted(places) if addresses is None else addresses,
-            words,
-            customers or 1,
         )
 
 
 @dataclass(frozen=True)
 class WordCounts:
-    """Words of names over everything, for a resolution that sees a part.
+    """How common the words of names are.
 
     Attributes:
         words: in how many different names each word is.
@@ -93,6 +72,22 @@ class WordCounts:
 
     words: Mapping[str, int]
     customers: int
+
+    @classmethod
+    def of(cls, clusters: Iterable[Pooled]) -> WordCounts:
+        """Count the words of the names of some clusters."""
+        names: dict[str, Name] = {}
+        customers = 0
+        for one in clusters:
+            customers += bool(one.names)
+            for name in one.names:
+                names.setdefault(name.key, name)
+        return cls(Counter(word for name in names.values() for word in words_of(name)), customers or 1)
+
+    def is_rare(self, name: Name) -> bool:
+        """Whether so few names have its words that one would not expect a namesake."""
+        shares = (max(0, self.words.get(word, 0) - 1) / self.customers for word in words_of(name))  # besides its own
+        return self.customers * prod(shares) < MOST_NAMESAKES
 
 
 CountWords = Callable[[Collection[str]], WordCounts]

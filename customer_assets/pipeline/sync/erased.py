@@ -24,11 +24,17 @@ def erase_again(connection: Connection, account: Account) -> int:
     if not ids:
         return 0
     with connection.transaction():
-        return erase_raw(connection, account, ids)
+        return erase_raw(connection, account, ids, known_alone=True)
 
 
-def erase_raw(connection: Connection, account: Account, ids: Collection[str]) -> int:
-    """Leave of some records in stored answers nothing but the id; returns in how many answers they stood."""
+def erase_raw(connection: Connection, account: Account, ids: Collection[str], *, known_alone: bool = False) -> int:
+    """Leave of some records in stored answers nothing but the id; returns in how many answers they stood.
+
+    Args:
+        connection, account: where they stand.
+        ids: of the records.
+        known_alone: without opening every answer of which it is not noted what it holds.
+    """
     stream = SYSTEMS[account.system].stream("customers")
     mapper = Mapper(stream.mapping(account.settings))
     erased = 0
@@ -36,7 +42,7 @@ def erase_raw(connection: Connection, account: Account, ids: Collection[str]) ->
         if name is None:
             continue
         key = StreamKey(account.account, account.system, name)
-        for page in erasures.pages_with(connection, key, ids):
+        for page in erasures.pages_with(connection, key, ids, known_alone=known_alone):
             body = page.body
             for record in _records(opens, page.body):
                 if (source_id := mapper.source_id(record)) in ids and source_id is not None:

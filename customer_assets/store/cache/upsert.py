@@ -78,11 +78,11 @@ def apply_batch(connection: Connection, table: CacheTable, batch: Batch, sightin
     Raises:
         psycopg.Error: the database refused for another reason.
     """
-    newest, duplicates = newest_of_each(batch, sightings)
-    newest, erased = _not_erased(connection, table, batch, newest)
+    sightings, duplicates = newest_of_each(batch, sightings)
     for attempt in range(1, MOST_TRIES + 1):
         try:
             with connection.transaction():
+                newest, erased = _not_erased(connection, table, batch, sightings)
                 applied = _apply(connection, table, batch, newest, looks=attempt > 1 or not batch.is_first)
                 applied.counts.duplicate += duplicates
                 applied.counts.skipped += len(erased)
