@@ -72,7 +72,7 @@ WEIGHTS = {
 }
 
 
-ENGINE = 7  # to be raised with the code of normalization and weighing: everything is resolved anew then
+ENGINE = 8  # to be raised with the code of normalization and weighing: everything is resolved anew then
 
 
 def engine_version() -> str:
