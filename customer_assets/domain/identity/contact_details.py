@@ -308,3 +308,9 @@ def _roles() -> frozenset[str]:
 @cache
 def _street_types() -> frozenset[str]:
     return frozenset(entries("street_types"))
+
+
+def forget() -> None:
+    """Forget what was remembered of values; lists of words stay."""
+    for remembered in (phone_keys, mail_keys, _spelled, vat_key, birth_date, parse_address):
+        remembered.cache_clear()

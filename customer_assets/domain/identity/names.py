@@ -503,3 +503,11 @@ def _words_of_trades() -> dict[str, list[str]]:
         if word[0] != _OTHER:
             words.setdefault(trade, []).append(word)
     return words
+
+
+def forget() -> None:
+    """Forget what was remembered of names and words; names from before are not to be compared with names from after."""
+    for remembered in (parse_name, numbers_of, _sound, bones, _trade):
+        remembered.cache_clear()
+    for numbered in (_agreements, _numbers, _spellings):
+        numbered.clear()

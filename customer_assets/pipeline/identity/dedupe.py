@@ -22,8 +22,8 @@ from customer_assets.domain.identity.taking import profiles_of
 from customer_assets.domain.identity.weighing import weigh_profiles
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.files import open_sheet, write_sheet
-from customer_assets.pipeline.identity.collector import collector_held
-from customer_assets.pipeline.identity.engines import engine_of
+from customer_assets.pipeline.identity.bulk import bulk
+from customer_assets.pipeline.identity.engines import engines_of
 from customer_assets.settings import Settings
 
 # What a column may be called, besides the names of legacy_invoices.
@@ -116,10 +116,11 @@ def dedupe(path: Path, options: Options | None = None, *, progress: Callable[[st
     """
     options, tell = options or Options(), progress or (lambda _: None)
     started = time.monotonic()
-    with collector_held():
+    with bulk():
         cells, problems = _read(path, options)
         tell(f"{len(cells['id']):,} rows read in {time.monotonic() - started:.1f} s")
-        with engine_of(options.settings, records=len(cells["id"])) as engine:
+        with engines_of(options.settings) as engine_for:
+            engine = engine_for(len(cells["id"]))
             profiles = _profiles(cells, options.keys, engine)
             tell(f"taken apart in {time.monotonic() - started:.1f} s; now they are compared")
             decisions = _decisions(options.decisions, cells["id"], profiles) if options.decisions else Decisions()

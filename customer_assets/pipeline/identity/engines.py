@@ -107,8 +107,8 @@ def _spark_session(master: str) -> Any:
 
 
 @contextmanager
-def engine_of(settings: Settings, *, records: int) -> Iterator[Engine]:
-    """The engine that is set, for so many records.
+def engines_of(settings: Settings) -> Iterator[Callable[[int], Engine]]:
+    """What gives the engine that is set for so many records; of several accounts, each may have another.
 
     Raises:
         ConfigurationError: the engine is not there.
@@ -116,9 +116,10 @@ def engine_of(settings: Settings, *, records: int) -> Iterator[Engine]:
     name = settings.identity_engine
     processes = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
     if name == "spark":
-        with spark(settings.spark_master) as engine:
-            yield engine
-    elif name == "process" or processes < 2 or (name == "auto" and records < WORTH_A_POOL):
-        yield IN_PROCESS
+        with spark(settings.spark_master) as cluster:
+            yield lambda _records: cluster
+    elif name == "process" or processes < 2:
+        yield lambda _records: IN_PROCESS
     else:
-        yield pool(processes)
+        several = pool(processes)
+        yield lambda records: several if name == "pool" or records >= WORTH_A_POOL else IN_PROCESS

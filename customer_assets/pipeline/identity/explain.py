@@ -10,6 +10,7 @@ from customer_assets.domain.identity.resolution import Clusters, resolve
 from customer_assets.domain.identity.weighing import weigh_profiles
 from customer_assets.errors import NotFoundError
 from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.identity.bulk import bulk
 from customer_assets.pipeline.identity.profiles import (
     INVOICE,
     invoice_profile,
@@ -54,22 +55,23 @@ def explain(context: Context, one: str, other: str) -> Explanation:
     Raises:
         NotFoundError: there is no such record.
     """
-    with connect(context.url, name="customer_assets explain") as connection:
-        (account, first), (other_account, second) = find_pair(connection, one, other)
-        if account != other_account:
-            return Explanation(ref_of(first), ref_of(second), False, veto="they are of different accounts")
-        with_invoices = INVOICE in (first[0], second[0])
-        profiles = {p.key: p for p in _profiles(connection, account, with_invoices=with_invoices)}
-        decisions = decisions_of(connection, account)
-    settings = context.settings
-    clusters = resolve(
-        profiles.values(),
-        accept=settings.identity_accept,
-        review=settings.identity_review,
-        decisions=decisions,
-        is_all=with_invoices,
-    )
-    evidence = weigh_profiles(profiles[first], profiles[second], profiles.values())
+    with bulk():
+        with connect(context.url, name="customer_assets explain") as connection:
+            (account, first), (other_account, second) = find_pair(connection, one, other)
+            if account != other_account:
+                return Explanation(ref_of(first), ref_of(second), False, veto="they are of different accounts")
+            with_invoices = INVOICE in (first[0], second[0])
+            profiles = {p.key: p for p in _profiles(connection, account, with_invoices=with_invoices)}
+            decisions = decisions_of(connection, account)
+        settings = context.settings
+        clusters = resolve(
+            profiles.values(),
+            accept=settings.identity_accept,
+            review=settings.identity_review,
+            decisions=decisions,
+            is_all=with_invoices,
+        )
+        evidence = weigh_profiles(profiles[first], profiles[second], profiles.values())
     return Explanation(
         ref_of(first),
         ref_of(second),
@@ -112,9 +114,9 @@ def find_records(connection: Connection, name: str) -> list[Record]:
 
 def _profiles(connection: Connection, account: str, *, with_invoices: bool) -> list[Profile]:
     of_row = migrating_profile if with_invoices else row_profile
-    found = [of_row(row) for row in golden.rows_to_resolve(connection) if row["account"] == account]
+    found = [of_row(row) for row in golden.rows_to_resolve(connection, account=account)]
     if with_invoices:
-        found += [invoice_profile(i) for i in legacy.all_invoices(connection) if i["account"] == account]
+        found += [invoice_profile(i) for i in legacy.all_invoices(connection, account)]
     return found
 
 

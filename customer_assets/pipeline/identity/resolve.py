@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,8 +13,8 @@ from customer_assets.domain.identity.evidence import Key, Profile, engine_versio
 from customer_assets.domain.identity.resolution import Clusters, Decisions, Edge, Review, resolve
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.affected import Affected, find_affected, index_keys, words_over_everything
-from customer_assets.pipeline.identity.collector import collector_held
-from customer_assets.pipeline.identity.engines import engine_of
+from customer_assets.pipeline.identity.bulk import bulk
+from customer_assets.pipeline.identity.engines import engines_of
 from customer_assets.pipeline.identity.profiles import key_of, ref_of, row_key, row_profiles
 from customer_assets.pipeline.identity.survivorship import contacts_of, golden_record, shared_values
 from customer_assets.store.database import Connection, connect
@@ -47,11 +48,7 @@ def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
         full: resolve everything.
     """
     engine = _engine(context)
-    with (
-        collector_held(),
-        connect(context.url, name="customer_assets customers") as connection,
-        connection.transaction(),
-    ):
+    with connect(context.url, name="customer_assets customers") as connection, connection.transaction():
         index.wait_for_turn(connection)
         changes = index.changes(connection, engine=engine)
         affected = find_affected(connection, changes, engine=engine, full=full)
@@ -64,38 +61,59 @@ def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
 
 def disagreeing_rows(context: Context) -> tuple[int, int]:
     """(rows whose customer has other rows than a full resolution would give it, all rows). Nothing is written."""
-    with connect(context.url, name="customer_assets identity check") as connection:
-        rows = golden.rows_to_resolve(connection)
-        _, clusters = _resolved(connection, context, rows)
-    stored: dict[int | None, set[int]] = defaultdict(set)
-    for row in rows:
-        stored[row["golden_id"]].add(row["id"])
-    ids = {(row["account"], *row_key(row)): row["id"] for row in rows}
-    differing = 0
-    of_row = {row["id"]: row["golden_id"] for row in rows}
-    for account, found in clusters.items():
-        for keys in found.members.values():
-            wanted = {ids[account, *key] for key in keys}
-            differing += sum(stored[of_row[row_id]] != wanted for row_id in wanted)
-    return differing, len(rows)
+    differing = total = 0
+    with connect(context.url, name="customer_assets identity check") as connection, _resolver(context) as resolved:
+        for account in golden.accounts(connection):
+            with bulk():
+                rows = golden.rows_to_resolve(connection, account=account)
+                _, found = resolved(connection, account, rows, None)
+            stored: dict[int | None, set[int]] = defaultdict(set)
+            for row in rows:
+                stored[row["golden_id"]].add(row["id"])
+            by_key = {row_key(row): row for row in rows}
+            for keys in found.members.values():
+                wanted = {by_key[key]["id"] for key in keys}
+                differing += sum(stored[by_key[key]["golden_id"]] != wanted for key in keys)
+            total += len(rows)
+    return differing, total
 
 
 def _resolve_affected(
     connection: Connection, context: Context, affected: Affected, engine: str, total: int
 ) -> golden.GoldenCounts:
-    ids_looked_at = None if affected.is_all else affected.looked_at | affected.settled
-    rows = golden.rows_to_resolve(connection, ids_looked_at, engine=engine)
-    by_key = {(row["account"], *row_key(row)): row for row in rows}
-    profiles, clusters = _resolved(connection, context, rows, None if affected.is_all else affected.settled)
-    everybody = [
-        [by_key[account, *key] for key in keys]
-        for account, found in clusters.items()
-        for keys in found.members.values()
-    ]
+    """Resolve one account after another: memory is that of the largest."""
+    ids = None if affected.is_all else affected.looked_at | affected.settled
+    accounts = {*golden.accounts(connection, ids), *(owner for owner, _ in affected.removed_refs)}
+    counts = NOTHING
+    with _resolver(context) as resolved:
+        for account in sorted(accounts):
+            with bulk():
+                rows = golden.rows_to_resolve(connection, ids, account=account, engine=engine)
+                profiles, found = resolved(connection, account, rows, None if affected.is_all else affected.settled)
+                counts += _store(connection, account, Found(rows, profiles, found), affected, total)
+    index.forget_removed(connection)
+    removed = golden.remove_unused(connection)
+    reviews.remove_answered(connection)
+    return replace(counts, removed=removed)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Cache rows of an account, what each says, and the customers that they are of."""
+
+    rows: Sequence[dict[str, Any]]
+    profiles: Mapping[int, Profile]
+    clusters: Clusters
+
+
+def _store(connection: Connection, account: str, found: Found, affected: Affected, total: int) -> golden.GoldenCounts:
+    """Bring what is stored of an account in line with what was found."""
+    by_key = {row_key(row): row for row in found.rows}
+    everybody = [[by_key[key] for key in keys] for keys in found.clusters.members.values()]
     parts = [part for part in everybody if any(row["id"] in affected.looked_at for row in part)]
     ids, merged, given_back = stable_ids(parts, aliases.aliases(connection))
     fresh = iter(golden.new_ids(connection, ids.count(None)))
-    shared = shared_values([[profiles[row["id"]] for row in part] for part in everybody])
+    shared = shared_values([[found.profiles[row["id"]] for row in part] for part in everybody])
     records, assignments, reached_at = [], [], []
     for part, kept in zip(parts, ids, strict=True):
         golden_id = kept if kept is not None else next(fresh)
@@ -104,18 +122,13 @@ def _resolve_affected(
         reached_at += list(contacts_of(golden_id, part, shared))
     counts = golden.store(connection, records, assignments)
     aliases.store_aliases(connection, merged, given_back)
-    removed = golden.remove_unused(connection)
     contacts.store_contacts(connection, reached_at, of=[record["id"] for record in records])
-    for account in sorted({*clusters, *(owner for owner, _ in affected.removed_refs)}):
-        found = clusters.get(account, Clusters())
-        of = None if affected.is_all else affected.refs(rows, account)
-        reviews.store_reviews(
-            connection, [as_review(r) for r in found.reviews], account=account, scope="customers", of=of
-        )
-        edges.store_edges(connection, [as_edge(e) for e in found.edges], account=account, of=of)
-    index.store(connection, _indexed(rows, profiles, dict(assignments), affected.fingerprints), total=total)
-    reviews.remove_answered(connection)
-    return replace(counts, removed=removed)
+    of = None if affected.is_all else affected.refs(found.rows, account)
+    doubtful = [as_review(r) for r in found.clusters.reviews]
+    reviews.store_reviews(connection, doubtful, account=account, scope="customers", of=of)
+    edges.store_edges(connection, [as_edge(e) for e in found.clusters.edges], account=account, of=of)
+    index.store(connection, _indexed(found, dict(assignments), affected.fingerprints), total=total)
+    return counts
 
 
 def decisions_of(connection: Connection, account: str) -> Decisions:
@@ -154,45 +167,41 @@ def as_edge(edge: Edge) -> dict[str, Any]:
     }
 
 
-def _resolved(
-    connection: Connection, context: Context, rows: Sequence[dict[str, Any]], settled: Collection[int] | None = None
-) -> tuple[dict[int, Profile], dict[str, Clusters]]:
-    """What rows say, and the customers of each account; rows that are settled stay with theirs. None: these are all rows."""
+@contextmanager
+def _resolver(context: Context) -> Iterator[Callable[..., tuple[dict[int, Profile], Clusters]]]:
+    """What says of rows of an account what they say, and whose they are; the engine lives as long."""
     settings = context.settings
-    with engine_of(settings, records=len(rows)) as engine:
-        profiles = row_profiles(rows, engine)
-        of_account: dict[str, list[Profile]] = defaultdict(list)
-        known: dict[str, dict[int, list[Key]]] = defaultdict(lambda: defaultdict(list))
-        for row in rows:
-            of_account[row["account"]].append(profiles[row["id"]])
-            if settled and row["id"] in settled:
-                known[row["account"]][row["golden_id"]].append(row_key(row))
-        clusters = {
-            account: resolve(
-                found,
+    with engines_of(settings) as engine_for:
+
+        def resolved(
+            connection: Connection, account: str, rows: Sequence[dict[str, Any]], settled: Collection[int] | None
+        ) -> tuple[dict[int, Profile], Clusters]:
+            """Rows that are settled stay with their customers. None: these are all rows of the account."""
+            engine = engine_for(len(rows))
+            profiles = row_profiles(rows, engine)
+            known: dict[int, list[Key]] = defaultdict(list)
+            for row in rows:
+                if settled and row["id"] in settled:
+                    known[row["golden_id"]].append(row_key(row))
+            return profiles, resolve(
+                profiles.values(),
                 accept=settings.identity_accept,
                 review=settings.identity_review,
                 decisions=decisions_of(connection, account),
-                settled=list(known[account].values()),
+                settled=list(known.values()),
                 counts=None if settled is None else partial(words_over_everything, connection, account),
                 engine=engine,
             )
-            for account, found in sorted(of_account.items())
-        }
-    return profiles, clusters
+
+        yield resolved
 
 
 def _engine(context: Context) -> str:
     return f"{engine_version()} {context.settings.identity_accept} {context.settings.identity_review}"
 
 
-def _indexed(
-    rows: Iterable[Mapping[str, Any]],
-    said: Mapping[int, Profile],
-    customers: Mapping[int, int],
-    expected: Mapping[int, str],
-) -> Iterator[index.Indexed]:
-    for row in rows:
+def _indexed(found: Found, customers: Mapping[int, int], expected: Mapping[int, str]) -> Iterator[index.Indexed]:
+    for row in found.rows:
         if (golden_id := customers.get(row["id"])) is not None:
             # what changed since the region was found is to be looked at again, with its new neighbours
             fingerprint = (
@@ -202,7 +211,12 @@ def _indexed(
             )
             ref = ref_of(row_key(row))
             yield index.Indexed(
-                row["id"], row["account"], ref, golden_id, fingerprint, index_keys(row["account"], said[row["id"]])
+                row["id"],
+                row["account"],
+                ref,
+                golden_id,
+                fingerprint,
+                index_keys(row["account"], found.profiles[row["id"]]),
             )
 
 

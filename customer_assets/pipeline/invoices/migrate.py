@@ -6,8 +6,7 @@ neither the order of backfills nor their repetition changes what comes out.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -18,11 +17,13 @@ from customer_assets.domain.cache.mapping import MappedRecord
 from customer_assets.domain.cache.row import Batch, Counts, Sighting
 from customer_assets.domain.clock import now_utc
 from customer_assets.domain.identity.certain import SOURCE_ID
-from customer_assets.domain.identity.evidence import Key, Profile, engine_version
-from customer_assets.domain.identity.resolution import NEW_CUSTOMER, Clusters, resolve
+from customer_assets.domain.identity.engine import Engine
+from customer_assets.domain.identity.evidence import Key, engine_version
+from customer_assets.domain.identity.resolution import NEW_CUSTOMER, resolve
 from customer_assets.domain.identity.taking import profiles_of
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.identity.engines import engine_of
+from customer_assets.pipeline.identity.bulk import bulk
+from customer_assets.pipeline.identity.engines import engines_of
 from customer_assets.pipeline.identity.profiles import INVOICE as INVOICE_KEY
 from customer_assets.pipeline.identity.profiles import (
     invoice_key,
@@ -102,43 +103,55 @@ def migrate(context: Context, months: Sequence[str] | None = None, *, dry_run: b
 
 def migrate_customers(context: Context, connection: Connection, months: Sequence[str] | None) -> Migration:
     """Write the customers that only old invoices know, for clusters with an invoice of the chosen months."""
-    resolution = MigrationPlan(connection, context.settings)
-    chosen = resolution.chosen(months)
-    result = Migration(sorted({invoice["month"] for invoice in chosen}), invoices=len(chosen))
-    by_account: dict[str, dict[str, MappedRecord]] = {}
-    for invoice in chosen:
-        cluster = resolution.cluster(invoice)
-        if cluster.row is None and cluster.name is not None and cluster.has_evidence:
-            born = by_account.setdefault(invoice["account"], {})
-            born.setdefault(cluster.origin, cluster.record())
-    for account, records in sorted(by_account.items()):
-        overlay = overlays.load_overlays(
-            connection, account=account, source=INVOICE, regions=context.regions(account, INVOICE)
-        )
-        batch = Batch.of_migration(account, INVOICE, overlay)
-        overlays.derive_anew(connection, batch, rules_of(overlay.regions))
-        sightings = [Sighting(record, now_utc()) for record in records.values()]
-        result.customers.add(upsert.apply_batch(connection, tables.CUSTOMERS, batch, sightings).counts)
+    result = Migration([])
+    for plan in _plans(connection, context.settings):
+        born: dict[str, MappedRecord] = {}
+        for invoice in _chosen(plan, months, result):
+            cluster = plan.cluster(invoice)
+            if cluster.row is None and cluster.name is not None and cluster.has_evidence:
+                born.setdefault(cluster.origin, cluster.record())
+        if born:
+            regions = context.regions(plan.account, INVOICE)
+            overlay = overlays.load_overlays(connection, account=plan.account, source=INVOICE, regions=regions)
+            batch = Batch.of_migration(plan.account, INVOICE, overlay)
+            overlays.derive_anew(connection, batch, rules_of(overlay.regions))
+            sightings = [Sighting(record, now_utc()) for record in born.values()]
+            result.customers.add(upsert.apply_batch(connection, tables.CUSTOMERS, batch, sightings).counts)
     return result
 
 
 def relink_invoices(context: Context, connection: Connection, months: Sequence[str] | None) -> Migration:
     """Write the links of the chosen months' invoices, and fill empty links of the invoice cache."""
-    resolution = MigrationPlan(connection, context.settings)
-    chosen = resolution.chosen(months)
-    result = Migration(sorted({invoice["month"] for invoice in chosen}), invoices=len(chosen))
-    links = [resolution.link(invoice) for invoice in chosen]
-    for account, clusters in resolution.clusters.items():
+    result = Migration([])
+    for plan in _plans(connection, context.settings):
+        links = [plan.link(invoice) for invoice in _chosen(plan, months, result)]
         # pairs of cache rows are the resolution of customers' to ask about
-        doubtful = [r for r in clusters.reviews if INVOICE_KEY in (r.one[0], r.other[0])]
-        reviews.store_reviews(connection, [as_review(r) for r in doubtful], account=account, scope="invoices")
-    result.links_changed = invoice_links.write_links(connection, links)
-    for link in links:
-        tally = result.linked if link.rule else result.unlinked
-        name = link.rule or link.unlinked_reason or ""
-        tally[name] = tally.get(name, 0) + 1
+        doubtful = [r for r in plan.clusters.reviews if INVOICE_KEY in (r.one[0], r.other[0])]
+        reviews.store_reviews(connection, [as_review(r) for r in doubtful], account=plan.account, scope="invoices")
+        result.links_changed += invoice_links.write_links(connection, links)
+        for link in links:
+            tally = result.linked if link.rule else result.unlinked
+            name = link.rule or link.unlinked_reason or ""
+            tally[name] = tally.get(name, 0) + 1
     overlays.link_all_invoices(connection)
     return result
+
+
+def _plans(connection: Connection, settings: Settings) -> Iterator[MigrationPlan]:
+    """One account after another: the same id in two of them is two customers, and memory is that of the largest."""
+    with engines_of(settings) as engine_for:
+        for account in legacy.accounts(connection):
+            with bulk():
+                plan = MigrationPlan(connection, settings, account, engine_for)
+            yield plan
+
+
+def _chosen(plan: MigrationPlan, months: Sequence[str] | None, result: Migration) -> list[dict[str, Any]]:
+    """The plan's invoices of some months, counted into the result."""
+    chosen = plan.chosen(months)
+    result.months = sorted({*result.months, *(invoice["month"] for invoice in chosen)})
+    result.invoices += len(chosen)
+    return chosen
 
 
 @dataclass
@@ -178,32 +191,26 @@ class MigratedCluster:
 
 
 class MigrationPlan:
-    """All invoices and cache rows, resolved."""
+    """All invoices and cache rows of an account, resolved."""
 
-    def __init__(self, connection: Connection, settings: Settings) -> None:
-        self.invoices = legacy.all_invoices(connection)
-        self.rows = legacy.cached_customers(connection)
-        self.by_source = {(r["account"], r["source"], r["source_customer_id"]): r for r in self.rows}
-        # accounts stay apart: the same id in two organizations is two customers
-        with engine_of(settings, records=len(self.invoices) + len(self.rows)) as engine:
-            said = profiles_of(self.invoices, invoice_record, engine)
-            profiles: dict[str, list[Profile]] = defaultdict(list)
-            for invoice, one in zip(self.invoices, said, strict=True):
-                profiles[invoice["account"]].append(one)
-            for row in self.rows:
-                profiles[row["account"]].append(migrating_profile(row))
-            self.decisions = {account: decisions_of(connection, account) for account in profiles}
-            self.clusters: dict[str, Clusters] = {
-                account: resolve(
-                    found,
-                    accept=settings.identity_accept,
-                    review=settings.identity_review,
-                    decisions=self.decisions[account],
-                    is_all=True,
-                    engine=engine,
-                )
-                for account, found in profiles.items()
-            }
+    def __init__(
+        self, connection: Connection, settings: Settings, account: str, engine_for: Callable[[int], Engine]
+    ) -> None:
+        self.account = account
+        self.invoices = legacy.all_invoices(connection, account)
+        self.rows = legacy.cached_customers(connection, account)
+        self.by_source = {(r["source"], r["source_customer_id"]): r for r in self.rows}
+        self.decisions = decisions_of(connection, account)
+        engine = engine_for(len(self.invoices) + len(self.rows))
+        said = profiles_of(self.invoices, invoice_record, engine)
+        self.clusters = resolve(
+            [*said, *map(migrating_profile, self.rows)],
+            accept=settings.identity_accept,
+            review=settings.identity_review,
+            decisions=self.decisions,
+            is_all=True,
+            engine=engine,
+        )
         self.has_evidence = {i["id"]: one.has_evidence for i, one in zip(self.invoices, said, strict=True)}
         self._gathered = self._gather()
 
@@ -215,31 +222,29 @@ class MigrationPlan:
         return [invoice for invoice in self.invoices if invoice["month"] in wanted]
 
     def cluster(self, invoice: dict[str, Any]) -> MigratedCluster:
-        account = invoice["account"]
-        return self._gathered[account, self.clusters[account].of[invoice_key(invoice)]]
+        return self._gathered[self.clusters.of[invoice_key(invoice)]]
 
     def link(self, invoice: dict[str, Any]) -> invoice_links.InvoiceLink:
         """The row of the invoice's own system and source id, else its cluster's row by rank; else why there is none."""
-        account = invoice["account"]
-        own = self.by_source.get((account, invoice["source_system"], invoice["source_customer_id"]))
-        if own is not None and (row_key(own), invoice_key(invoice)) not in self.decisions[account].different:
+        own = self.by_source.get((invoice["source_system"], invoice["source_customer_id"]))
+        if own is not None and (row_key(own), invoice_key(invoice)) not in self.decisions.different:
             return invoice_links.InvoiceLink(invoice["id"], own["id"], SOURCE_ID.rule, SOURCE_ID.score, None)
         cluster = self.cluster(invoice)
         if cluster.row is None:
             return invoice_links.InvoiceLink(invoice["id"], None, None, None, _why_unlinked(invoice, cluster))
-        rule = self.clusters[invoice["account"]].rule.get(invoice_key(invoice), NEW_CUSTOMER)
+        rule = self.clusters.rule.get(invoice_key(invoice), NEW_CUSTOMER)
         return invoice_links.InvoiceLink(invoice["id"], cluster.row["id"], rule.rule, rule.score, None)
 
-    def _gather(self) -> dict[tuple[str, Key], MigratedCluster]:
-        gathered: dict[tuple[str, Key], MigratedCluster] = {}
+    def _gather(self) -> dict[Key, MigratedCluster]:
+        gathered: dict[Key, MigratedCluster] = {}
         for invoice in sorted(self.invoices, key=_newest_first):
-            at = (invoice["account"], self.clusters[invoice["account"]].of[invoice_key(invoice)])
+            at = self.clusters.of[invoice_key(invoice)]
             cluster = gathered.setdefault(at, MigratedCluster(None, [], invoice["source_invoice_id"]))
             cluster.invoices.append(invoice)
             cluster.origin = min(cluster.origin, invoice["source_invoice_id"])
             cluster.has_evidence |= self.has_evidence[invoice["id"]]
         for row in sorted(self.rows, key=lambda r: (r["deleted_at"] is not None, rank_of(r["source"]), r["id"])):
-            at = (row["account"], self.clusters[row["account"]].of[row_key(row)])
+            at = self.clusters.of[row_key(row)]
             if at in gathered and gathered[at].row is None:
                 gathered[at].row = row
         for cluster in gathered.values():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add
 from typing import Any
 
 import msgspec
@@ -26,6 +27,9 @@ class GoldenCounts:
     removed: int
     assigned: int
 
+    def __add__(self, other: GoldenCounts) -> GoldenCounts:
+        return GoldenCounts(*map(add, astuple(self), astuple(other)))
+
 
 EDITED = """(
     select array_agg(e.field order by e.field)
@@ -39,20 +43,42 @@ LOOKED_AT = ", ".join(f"r.{column}" for column in (*RESOLVED, "deleted_at", "sou
 FINGERPRINT = f"hash_record_extended(row({LOOKED_AT}, {EDITED}), hashtextextended(%(engine)s, 0))::text"
 
 
+def accounts(connection: Connection, ids: Collection[int] | None = None) -> list[str]:
+    """Accounts of these cache rows, of all of them for None, in order."""
+    rows = connection.execute(
+        """
+        select distinct r.account
+        from customer_rows r
+        where %(ids)s::bigint[] is null
+            or r.id = any(%(ids)s)
+        order by r.account
+        """,
+        {"ids": None if ids is None else sorted(ids)},
+    )
+    return [row["account"] for row in rows]
+
+
 def rows_to_resolve(
-    connection: Connection, ids: Collection[int] | None = None, *, engine: str = ""
+    connection: Connection, ids: Collection[int] | None = None, *, account: str | None = None, engine: str = ""
 ) -> list[dict[str, Any]]:
-    """Cache rows, all of them for None, with what identity and survivorship need, and the hash of it for this engine."""
+    """Cache rows with what identity and survivorship need.
+
+    Args:
+        connection: database.
+        ids: which; None: all.
+        account: whose; None: anybody's.
+        engine: what the hash of all that is to tell apart, too.
+    """
     return connection.execute(
         f"""
         select
             r.id, r.account, r.source, r.source_customer_id, r.golden_id, {LOOKED_AT}, {EDITED} as edited,
             {FINGERPRINT} as fingerprint
         from customer_rows r
-        where %(ids)s::bigint[] is null
-            or r.id = any(%(ids)s)
+        where (%(ids)s::bigint[] is null or r.id = any(%(ids)s))
+            and (%(account)s::text is null or r.account = %(account)s)
         """,
-        {"ids": None if ids is None else sorted(ids), "engine": engine},
+        {"ids": None if ids is None else sorted(ids), "account": account, "engine": engine},
     ).fetchall()
 
 

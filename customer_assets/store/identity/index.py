@@ -205,7 +205,7 @@ def rows_of_customers(connection: Connection, golden_ids: Collection[int]) -> se
 
 
 def store(connection: Connection, indexed: Iterable[Indexed], *, total: int) -> None:
-    """Keep how some of so many rows were resolved; forget rows that are no more. What did not change is not written."""
+    """Keep how some of so many rows were resolved. What did not change is not written."""
     connection.execute(
         """
         create temporary table if not exists staged_index
@@ -235,6 +235,10 @@ def store(connection: Connection, indexed: Iterable[Indexed], *, total: int) -> 
     if written > total * MOST_UNCOUNTED:
         connection.execute("analyze ops.identity_index")
     connection.execute("select gin_clean_pending_list('ops.identity_index_keys_idx')")
+
+
+def forget_removed(connection: Connection) -> None:
+    """Forget rows that are no more."""
     connection.execute(
         "delete from ops.identity_index i where not exists (select from customer_rows r where r.id = i.row_id)"
     )

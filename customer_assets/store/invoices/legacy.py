@@ -104,27 +104,37 @@ def months(connection: Connection) -> list[str]:
     return [row["month"] for row in rows]
 
 
-def all_invoices(connection: Connection) -> list[dict[str, Any]]:
-    """What the resolution reads of every old invoice."""
+def accounts(connection: Connection) -> list[str]:
+    """Accounts that have old invoices, in order."""
+    rows = connection.execute("select distinct account from legacy_invoices order by account")
+    return [row["account"] for row in rows]
+
+
+def all_invoices(connection: Connection, account: str) -> list[dict[str, Any]]:
+    """What the resolution reads of every old invoice of an account."""
     return connection.execute(
         """
         select
             id, account, source_invoice_id, source_system, source_customer_id, customer_name, customer_phone,
             customer_email, customer_vat_number, customer_address, customer_country, invoice_date, month
         from legacy_invoices
-        """
+        where account = %s
+        """,
+        [account],
     ).fetchall()
 
 
-def cached_customers(connection: Connection) -> list[dict[str, Any]]:
-    """What the resolution reads of every cache row, deleted ones too: old invoices are theirs all the same."""
+def cached_customers(connection: Connection, account: str) -> list[dict[str, Any]]:
+    """What the resolution reads of every cache row of an account, deleted ones too: old invoices are theirs all the same."""
     return connection.execute(
         """
         select
             id, account, source, source_customer_id, name, company_name, vat_number, primary_phone, phone, mobile,
             general_email, billing_email, contact_persons, street, zipcode, city, country, deleted_at
         from customer_rows
-        """
+        where account = %s
+        """,
+        [account],
     ).fetchall()
 
 
