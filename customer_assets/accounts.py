@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
-
 from customer_assets.errors import ConfigurationError
-from customer_assets.settings import Settings, SystemSettings, build, project_root, read_toml
+from customer_assets.settings import (
+    Settings,
+    SystemSettings,
+    build,
+    known_environment,
+    project_root,
+    read_toml,
+    secret_in_file,
+)
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import PushSettings
 
@@ -132,7 +137,9 @@ def _from_environment(system: str, key: str, value: Any, where: str) -> Any:
     """The environment variable (or line of `.env`) that a value names; other values stand for themselves."""
     if not isinstance(value, str):
         return value
-    known = {**dotenv_values(project_root() / ".env"), **os.environ}
+    known = known_environment()
+    if (secret := secret_in_file(value, known)) is not None:
+        return secret
     if value in known:
         return known[value]
     field = SYSTEMS[system].settings.model_fields.get(key.lower().removeprefix(f"{system}_"))

@@ -7,12 +7,16 @@ the environment. docs/settings.md is tested against the classes here.
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -32,6 +36,45 @@ def project_root() -> Path:
     """The project's folder: where this package is installed from, else the working directory."""
     root = Path(__file__).resolve().parent.parent
     return root if (root / "workspace.yaml").exists() else Path.cwd()
+
+
+def secret_in_file(name: str, environment: Mapping[str, str | None]) -> str | None:
+    """What the file holds that `NAME_FILE` names, or that systemd put into its folder of credentials; None for neither.
+
+    Args:
+        name: of the setting.
+        environment: the process's, with the lines of `.env` beneath.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or the setting is given itself, too.
+    """
+    path, folder = environment.get(f"{name}_FILE"), environment.get("CREDENTIALS_DIRECTORY")
+    if not path:
+        if not folder or not (Path(folder) / name).is_file():
+            return None
+        path = str(Path(folder) / name)
+    elif environment.get(name):
+        raise ConfigurationError(f"{name} and {name}_FILE are both set: keep one of them")
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigurationError(f"{name}_FILE: {path} cannot be read: {why}") from None
+
+
+def known_environment() -> dict[str, str | None]:
+    """The process's environment, with the lines of `.env` beneath."""
+    return {**dotenv_values(project_root() / ".env"), **os.environ}
+
+
+def _secrets_in_files(cls: type[BaseSettings]) -> dict[str, str]:
+    environment = known_environment()
+    found: dict[str, str] = {}
+    for field, info in cls.model_fields.items():
+        name = info.alias or f"{cls.model_config.get('env_prefix', '')}{field}".upper()
+        if "SecretStr" in str(info.annotation) and (secret := secret_in_file(name, environment)) is not None:
+            found[info.alias or field] = secret
+    return found
 
 
 class SystemSettings(BaseSettings):
@@ -57,7 +100,8 @@ class SystemSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         table = read_toml(project_root() / "settings.toml").get(cls.toml_table, {})
-        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, table)
+        files = InitSettingsSource(settings_cls, _secrets_in_files(settings_cls))
+        return init_settings, files, env_settings, dotenv_settings, InitSettingsSource(settings_cls, table)
 
 
 class Settings(SystemSettings, toml_table="general"):
@@ -70,6 +114,19 @@ class Settings(SystemSettings, toml_table="general"):
         None,
         alias="DAGSTER_DATABASE_URL",
         description="Database of Dagster's own history; unset: `dagster` on the server of DATABASE_URL. Give each installation its own",
+    )
+    database_migrate: Literal["auto", "check"] = Field(
+        "auto",
+        alias="DATABASE_MIGRATE",
+        description="auto: whatever starts brings the schema up to date; check: it only looks whether it is, and `db upgrade` does it",
+    )
+    migration_database_url: SecretStr | None = Field(
+        None,
+        alias="MIGRATION_DATABASE_URL",
+        description="The same database as its owner, for `db upgrade`; unset: DATABASE_URL",
+    )
+    database_pool: int = Field(
+        8, ge=1, alias="DATABASE_POOL", description="Connections that the web app keeps open for its pages"
     )
     home: Path = Field(
         Path(".customer_assets"),
@@ -141,6 +198,17 @@ class Settings(SystemSettings, toml_table="general"):
     report_to_dagster: Literal["on", "off"] = Field(
         "on", alias="REPORT_TO_DAGSTER", description="Tell Dagster of syncs that it did not start"
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", alias="LOG_FORMAT", description="How the web app logs: lines for people, or one JSON object a line"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "warning", alias="LOG_LEVEL", description="From which level the web app logs"
+    )
+    heartbeat_url: SecretStr | None = Field(
+        None,
+        alias="HEARTBEAT_URL",
+        description="Called by Dagster's daemon every minute, so that somebody notices when it is not",
+    )
     alert_url: SecretStr | None = Field(None, alias="ALERT_URL", description="Where failures are posted as JSON")
     legacy_invoices: str | None = Field(
         None,
@@ -160,6 +228,17 @@ class Settings(SystemSettings, toml_table="general"):
         alias="CONSOLE_HOSTS",
         description="Host names that the web app answers to (JSON list; * for all)",
     )
+    public_url: str | None = Field(
+        None,
+        alias="PUBLIC_URL",
+        description="Where people reach the web app (https://customers.example.com): that host is answered to, and its cookies "
+        "stay on TLS",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        alias="TRUSTED_PROXIES",
+        description="Addresses and networks, comma-separated, whose word on a caller's address and scheme is taken",
+    )
     session_hours: float = Field(12.0, gt=0, alias="SESSION_HOURS", description="A login of the console lasts so long")
     api_token: SecretStr | None = Field(
         None,
@@ -173,6 +252,12 @@ class Settings(SystemSettings, toml_table="general"):
         alias="DAGSTER_URL",
         description="Dagster's web server, to run the console's syncs there (`dev` sets it); unset: the web app runs them itself",
     )
+    dagster_public_url: str | None = Field(
+        None, alias="DAGSTER_PUBLIC_URL", description="Where people reach Dagster's UI; unset: DAGSTER_URL"
+    )
+    dagster_location: str = Field(
+        "customer_assets", alias="DAGSTER_LOCATION", description="Name of our code location in that Dagster"
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -182,6 +267,31 @@ class Settings(SystemSettings, toml_table="general"):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"no such time zone: {value}") from error
         return value
+
+    @field_validator("public_url", "dagster_public_url", "dagster_url")
+    @classmethod
+    def _known_address(cls, value: str | None) -> str | None:
+        if value is not None and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).hostname):
+            raise ValueError(f"{value!r} is no address such as https://customers.example.com")
+        return value.rstrip("/") if value else None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _known_networks(cls, value: str) -> str:
+        for network in filter(None, map(str.strip, value.split(","))):
+            ip_network(network, strict=False)
+        return value
+
+    @property
+    def web_hosts(self) -> list[str]:
+        """Host names that the web app answers to."""
+        public = urlsplit(self.public_url or "").hostname
+        return [*self.console_hosts, *([public] if public else [])]
+
+    @property
+    def is_behind_tls(self) -> bool:
+        """Whether people reach the web app by https, whatever the last proxy speaks."""
+        return (self.public_url or "").startswith("https://")
 
     @property
     def home_path(self) -> Path:

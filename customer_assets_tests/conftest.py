@@ -24,7 +24,7 @@ from customer_assets.sandbox.server import build_app, environment
 from customer_assets.sandbox.world import Fault, Limits, Sizes, World
 from customer_assets.settings import Settings
 from customer_assets.sources.registry import SYSTEMS
-from customer_assets.store import database, embedded
+from customer_assets.store import database, embedded, upgrade
 
 # the first draw of text builds tables for a second or two, which says nothing of our code
 hypothesis.settings.register_profile(
@@ -87,6 +87,13 @@ def discard(home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only `.ci/run` takes the time for."""
+    if not os.environ.get("TEST_CI"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("ci")])
+        items[:] = [item for item in items if not item.get_closest_marker("ci")]
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
@@ -112,7 +119,7 @@ def server() -> Iterator[embedded.EmbeddedServer]:
 def migrated(server: embedded.EmbeddedServer) -> str:
     """URL of a database with our schema, which the tests of this process take turns in."""
     database.ensure_database(server.url("postgres"), "customers")
-    database.upgrade(server.url("customers"))
+    upgrade.upgrade(server.url("customers"))
     return server.url("customers")
 
 

@@ -204,7 +204,8 @@ def test_doctor_names_the_mend(command: Command) -> None:
 
 
 def test_the_database_commands(command: Command, company: Company) -> None:
-    assert command("db", "upgrade", "--json").json == {"status": "ok"}
+    assert command("db", "upgrade", "--json").json["status"] == "ok"
+    assert command("db", "status", "--json").json["ok"] is True
     assert command("db", "url").stdout.strip() == company.url
     assert command("db", "grant-analyst", "cli_analyst", "--json").json["created"] is True
     company.connection.execute("drop owned by cli_analyst")

@@ -121,3 +121,45 @@ def test_a_wrong_accounts_file_is_explained(root: Path, text: str, said: str) ->
     (root / "accounts.toml").write_text(text)
     with pytest.raises(ConfigurationError, match=said):
         load_configuration()
+
+
+def test_secrets_come_from_files(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "key").write_text("from a file\n")
+    monkeypatch.setenv("ROBAWS_API_KEY_FILE", str(root / "key"))
+    credentials = root / "credentials"
+    credentials.mkdir()
+    (credentials / "ROBAWS_API_SECRET").write_text("from systemd")
+    (credentials / "DATABASE_URL").write_text("postgresql:///x")
+    (credentials / "ROBAWS_BURST").write_text("3")  # no secret: such a file is somebody else's
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    configuration = load_configuration()
+    (account,) = configuration.of("robaws")
+    assert account.settings.api_key.get_secret_value() == "from a file"
+    assert account.settings.api_secret.get_secret_value() == "from systemd"
+    assert account.settings.burst == 19
+    assert configuration.settings.database_url is not None
+
+
+def test_a_secret_in_two_places_or_nowhere_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_TOKEN_FILE", str(root / "absent"))
+    with pytest.raises(ConfigurationError, match=r"API_TOKEN_FILE: .*absent cannot be read: No such file"):
+        load_configuration()
+    (root / "absent").write_text("here now")
+    monkeypatch.setenv("API_TOKEN", "hunter2")
+    with pytest.raises(ConfigurationError, match="API_TOKEN and API_TOKEN_FILE are both set") as caught:
+        load_configuration()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_accounts_name_files(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "accounts.toml").write_text(ACCOUNTS)
+    for name in ("NORTH_ID", "NORTH_TOKEN", "NORTH_ORG", "SOUTH_ORG"):
+        monkeypatch.setenv(name, name.lower())
+    (root / "secret").write_text("from a file\n")
+    monkeypatch.setenv("NORTH_SECRET_FILE", str(root / "secret"))
+    north, south = load_configuration().of("zoho")
+    assert (
+        north.settings.client_secret.get_secret_value()
+        == south.settings.client_secret.get_secret_value()
+        == "from a file"
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from customer_assets.benchmarks.serving import served
-from customer_assets.store import database, embedded
+from customer_assets.store import database, embedded, upgrade
 from customer_assets.store.reads import console
 
 PASSWORD = "a password of the bench"  # noqa: S105 (of a server that lives for the bench alone)
@@ -39,7 +39,7 @@ def bench_console(server: embedded.EmbeddedServer, customers: int) -> list[Row]:
     name = f"console_{customers}"
     database.ensure_database(server.url("postgres"), name)
     url = server.url(name)
-    database.upgrade(url)
+    upgrade.upgrade(url)
     with database.connect(url) as connection:
         connection.execute(FILL, [customers])
         console.ensure_search_index(connection)

@@ -23,7 +23,7 @@ from typing import Any
 from customer_assets.benchmarks.serving import served
 from customer_assets.runtime.processes import end_family
 from customer_assets.settings import project_root
-from customer_assets.store import database, embedded
+from customer_assets.store import database, embedded, upgrade
 from customer_assets.web.webhooks.receiver import PATH
 
 SECRET = "bench-secret"  # noqa: S105 (of a server that lives for the bench alone)
@@ -53,7 +53,7 @@ def bench_webhooks(server: embedded.EmbeddedServer) -> list[tuple[str, str, str,
     """All measurements: (scenario, measure, ours, beside it, ratio), as text."""
     database.ensure_database(server.url("postgres"), "webhooks")
     url = server.url("webhooks")
-    database.upgrade(url)
+    upgrade.upgrade(url)
     with served(_BARE) as address:
         bare = _load(address, "/", 20_000)
     commits = _pgbench(server)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from customer_assets.cli.output import JsonOption, finish, opened_runtime, print_json, say
+from customer_assets.cli.output import JsonOption, finish, print_json, say
 
 
 def backup(
@@ -16,8 +16,9 @@ def backup(
 ) -> None:
     """Write both databases, each as of one moment, with a manifest of versions, checksums and row counts."""
     from customer_assets.runtime.backup import backup as write
+    from customer_assets.runtime.runtime import open_runtime
 
-    manifest = write(opened_runtime(), folder)
+    manifest = write(open_runtime(schema="leave"), folder)
     for name, saved in manifest["databases"].items():
         say(
             f"{name}: {saved['bytes'] / 1e6:.1f} MB, {sum(saved['rows'].values()):,} rows in {len(saved['rows'])} tables"
@@ -37,7 +38,7 @@ def restore(
     from customer_assets.store.database import connect
     from customer_assets.store.reads import integrity
 
-    runtime = open_runtime(migrate=False)
+    runtime = open_runtime(schema="leave")
     manifest = bring_back(runtime, folder)
     say(f"restored what was backed up at {manifest['taken_at'][:16]} UTC by version {manifest['version']}")
     violations = []

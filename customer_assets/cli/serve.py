@@ -15,6 +15,8 @@ from customer_assets.cli.output import (
     show_table,
 )
 
+DRAIN_SECONDS = 3  # for requests under way; with what follows it stays below the ten seconds that containers are given
+
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -23,9 +25,20 @@ def serve(
     """The web app alone: console, webhook receiver, JSON API, health."""
     import uvicorn
 
+    from customer_assets.runtime.logs import set_up_logging
     from customer_assets.web.app import build_app
 
-    uvicorn.run(build_app(opened_runtime()), host=host, port=port, log_level="warning")
+    runtime = opened_runtime()
+    set_up_logging(runtime.configuration.settings)
+    uvicorn.run(
+        build_app(runtime),
+        host=host,
+        port=port,
+        log_config=None,  # as all of this process logs
+        access_log=False,
+        forwarded_allow_ips=runtime.configuration.settings.trusted_proxies,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
 
 
 def sandbox(

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from customer_assets.defs.jobs import JOB_NAMES, NIGHTLY, PARTITIONED, PUSH, apply_webhooks
-from customer_assets.runtime.alerts import post_alert
+from customer_assets.runtime.alerts import call_heartbeat, post_alert
 from customer_assets.runtime.dagster_reports import send_reports
 from customer_assets.runtime.dagster_runs import reap_runs
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.store import runs
+from customer_assets.store import marks, runs
 from customer_assets.store.database import connect
+from customer_assets.store.reads.metrics import DAEMON_SEEN
 from customer_assets.store.webhooks.deliveries import count_left
 
 LOST_AFTER_MINUTES = 5
@@ -68,11 +69,15 @@ def report_sensor(context: dg.SensorEvaluationContext, runtime: dg.ResourceParam
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Closes runs that were lost: killed, or on a host that vanished. The database knows which ones live.",
+    description="Closes runs that were lost: killed, or on a host that vanished. The database knows which ones live. "
+    "Says that the daemon is at work, to /metrics and to HEARTBEAT_URL where one is set.",
 )
 def reap_sensor(context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[Runtime]) -> dg.SkipReason:
     """Look at the locks; it starts no run."""
     closed = reap_runs(context.instance, runtime.url)
+    with connect(runtime.url, name="customer_assets reap_sensor") as connection:
+        marks.keep_now(connection, DAEMON_SEEN)
+    call_heartbeat(runtime.configuration.settings)
     return dg.SkipReason(f"closed {', '.join(closed)}" if closed else "all runs live")
 
 

@@ -1,10 +1,23 @@
 """Telling people who look at no console: one JSON object to the operator's own address."""
 
 import json
+import logging
 import urllib.request
 from typing import Any
 
 from customer_assets.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def call_heartbeat(settings: Settings) -> None:
+    """Say at HEARTBEAT_URL, where one is set, that the daemon is at work; that nobody listens there is logged."""
+    if settings.heartbeat_url is not None:
+        try:
+            with urllib.request.urlopen(settings.heartbeat_url.get_secret_value(), timeout=5):  # noqa: S310
+                pass
+        except OSError as error:
+            log.warning("HEARTBEAT_URL does not answer: %s", type(error).__name__)
 
 
 def post_alert(settings: Settings, alert: dict[str, Any]) -> bool:

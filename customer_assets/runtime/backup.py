@@ -7,16 +7,19 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+
+import psycopg
 
 from customer_assets.domain.clock import now_utc
 from customer_assets.errors import ConfigurationError, DatabaseError
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.store import counting, database
+from customer_assets.store import counting, database, marks, upgrade
 from customer_assets.store.embedded import binary
+from customer_assets.store.reads.metrics import BACKED_UP
 
 MANIFEST = "manifest.json"
 
@@ -63,6 +66,12 @@ def backup(runtime: Runtime, folder: Path) -> dict[str, Any]:
         }
     manifest = {"version": version("customer-assets"), "taken_at": now_utc().isoformat(), "databases": databases}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    # a role that only reads cannot note it; then the manifest alone tells
+    with (
+        suppress(psycopg.errors.InsufficientPrivilege),
+        database.connect(runtime.url, name="customer_assets backup") as connection,
+    ):
+        marks.keep_now(connection, BACKED_UP)
     return manifest
 
 
@@ -102,7 +111,7 @@ def restore(runtime: Runtime, folder: Path) -> dict[str, Any]:
         if found != saved["rows"]:
             other = sorted(table for table in saved["rows"] if found.get(table) != saved["rows"][table])
             raise DatabaseError(f"{name}: other rows than were backed up in {', '.join(other)}")
-    database.upgrade(runtime.url)
+    upgrade.upgrade(runtime.url)
     return manifest
 
 
@@ -115,12 +124,8 @@ def _databases(runtime: Runtime) -> dict[str, str]:
 
 def _run(program: str, url: str, *arguments: str) -> None:
     """Run one of PostgreSQL's programs; the password is in its environment, not on its command line."""
-    parts = urlsplit(url)
-    environment = dict(os.environ)
-    if parts.password:
-        environment["PGPASSWORD"] = unquote(parts.password)
-        user, _, host = parts.netloc.rpartition("@")
-        url = urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}"))
+    url, password = database.without_password(url)
+    environment = dict(os.environ) | ({"PGPASSWORD": password} if password else {})
     done = subprocess.run(  # noqa: S603
         [binary(program), f"--dbname={url}", *arguments], env=environment, capture_output=True, text=True, check=False
     )

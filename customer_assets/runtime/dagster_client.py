@@ -33,10 +33,14 @@ class Dagster:
 
     Args:
         address: where it answers, e.g. http://127.0.0.1:3000.
+        public_address: where people reach it; None: the same.
+        location: name of our code location there.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, public_address: str | None = None, location: str = "customer_assets") -> None:
         self.address = address.rstrip("/")
+        self._public_address = (public_address or address).rstrip("/")
+        self._location = location
 
     def launch(self, job: str, *, assets: Sequence[str] = (), by: str) -> str | None:
         """Start a job and return the run's id; None where no Dagster answers, or it refuses.
@@ -50,7 +54,7 @@ class Dagster:
             TransientError: it was asked, and did not answer.
         """
         selector: dict[str, Any] = {
-            "repositoryLocationName": "customer_assets",
+            "repositoryLocationName": self._location,
             "repositoryName": "__repository__",
             "jobName": job,
         }
@@ -98,7 +102,7 @@ class Dagster:
 
     def page_of(self, run_id: str) -> str:
         """Where Dagster shows a run."""
-        return f"{self.address}/runs/{run_id}"
+        return f"{self._public_address}/runs/{run_id}"
 
     def _ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         answer = httpx.post(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from customer_assets.accounts import (
@@ -24,7 +24,9 @@ from customer_assets.pipeline.context import Context, Progress
 from customer_assets.runtime.sandbox import ensure_sandbox, sandbox_configuration
 from customer_assets.settings import Settings
 from customer_assets.sources.registry import SYSTEMS
-from customer_assets.store import database, embedded, marks, outbox
+from customer_assets.store import database, embedded, marks, outbox, upgrade
+from customer_assets.store.pool import Pool
+from customer_assets.store.reads.console import ensure_search_index
 from customer_assets.store.webhooks import endpoints
 
 PREFIXES = ", ".join(f"{name.upper()}_" for name in SYSTEMS)
@@ -77,6 +79,11 @@ class Runtime:
         if not self.configuration.sandbox:
             return self.configuration
         return sandbox_configuration(self.configuration.settings, ensure_sandbox(self.home))
+
+    @cached_property
+    def pool(self) -> Pool:
+        """Connections for the web app's short questions."""
+        return Pool(self.url, size=self.configuration.settings.database_pool, name="customer_assets web")
 
     def account_without_calls(self, system: str, account: str) -> Account:
         """An account for work that makes no call, such as applying deliveries: it needs no credentials and no sandbox."""
@@ -153,15 +160,17 @@ def secrets_of(account: Account) -> list[str]:
     return webhooks.secrets(account.settings) if webhooks is not None else []
 
 
-def open_runtime(*, sandbox: bool = False, migrate: bool = True) -> Runtime:
-    """Read the settings, start or join the database, bring its schema up to date.
+def open_runtime(*, sandbox: bool = False, schema: Literal["as set", "upgrade", "leave"] = "as set") -> Runtime:
+    """Read the settings, start or join the database, see to its schema.
 
     Args:
         sandbox: force made-up data; only into an empty database.
-        migrate: whether the schema is brought up to date.
+        schema: `upgrade` brings it up to date, as its owner where MIGRATION_DATABASE_URL is set; `leave` does not look at it;
+            `as set` does what DATABASE_MIGRATE says.
 
     Raises:
         ConfigurationError: a setting is missing or wrong.
+        DatabaseError: the schema is of another version, and is not to be, or cannot be, brought up to date.
     """
     configuration = load_configuration()
     if sandbox:
@@ -177,10 +186,10 @@ def open_runtime(*, sandbox: bool = False, migrate: bool = True) -> Runtime:
     else:
         url = _plain(given.get_secret_value())
         runtime = Runtime(configuration, url, _dagster_url(configuration.settings, url, names[1]))
-    if migrate:
+    if schema != "leave":
         if configuration.sandbox:
             _refuse_real_data(runtime.url)
-        database.upgrade(runtime.url)
+        _see_to_schema(runtime, given is not None, by_hand=schema == "upgrade")
         _mark(
             runtime.url,
             "sandbox" if configuration.sandbox else "real",
@@ -189,9 +198,26 @@ def open_runtime(*, sandbox: bool = False, migrate: bool = True) -> Runtime:
     return runtime
 
 
+def _see_to_schema(runtime: Runtime, is_given: bool, *, by_hand: bool) -> None:
+    settings = runtime.configuration.settings
+    owner = settings.migration_database_url
+    if by_hand:
+        url = _plain(owner.get_secret_value()) if owner else runtime.url
+        upgrade.upgrade(url)
+        if owner:
+            upgrade.check(runtime.url)  # that it was the same database
+        if settings.database_migrate == "check":  # who starts the web app may not make it
+            with database.connect(url, name="customer_assets search index") as connection:
+                ensure_search_index(connection)
+    elif is_given and settings.database_migrate == "check":
+        upgrade.check(runtime.url)
+    else:
+        upgrade.upgrade(runtime.url)
+
+
 def dagster_storage_url() -> str:
     """URL of Dagster's own database; starts or joins the embedded server, and migrates nothing of ours."""
-    return open_runtime(migrate=False).dagster_url
+    return open_runtime(schema="leave").dagster_url
 
 
 def _dagster_url(settings: Settings, url: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Connections, migrations, advisory locks. Every connection speaks UTC and returns rows as dictionaries."""
+"""Connections, advisory locks, what errors mean. Every connection speaks UTC and returns rows as dictionaries."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
@@ -18,7 +17,6 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 from customer_assets.errors import BusyError, ConfigurationError, DatabaseError
 
 Connection = psycopg.Connection[DictRow]
-MIGRATION_LOCK = 0x6375_7374_6D69_6772
 GONE_TRIES = 20  # to take the lock of a session that is ending, a tenth of a second apart
 OLDEST_SERVER = 150000  # PostgreSQL 15
 
@@ -39,7 +37,7 @@ def connect(
     """
     try:
         connection = psycopg.connect(url, autocommit=True, row_factory=dict_row, **tuned(name, timeout=timeout))
-        _pin(connection, url, statement_seconds)
+        pin(connection, url, statement_seconds)
     except (psycopg.ProgrammingError, UnicodeError):
         raise ConfigurationError(
             "DATABASE_URL is no valid address: write postgresql://user:password@host:port/database, with special "
@@ -83,8 +81,17 @@ PINNED = {
 }
 
 
-def _pin(connection: Connection, url: str, statement_seconds: float | None) -> None:
-    """Make the session one that we know, and refuse a database or a pooler that we cannot work with."""
+def pin(connection: Connection, url: str, statement_seconds: float | None = None) -> None:
+    """Make the session one that we know, and refuse a database or a pooler that we cannot work with.
+
+    Args:
+        connection: newly made, in autocommit mode.
+        url: that it was made with.
+        statement_seconds: statements that take longer are given up; None: never.
+
+    Raises:
+        ConfigurationError: the database or the pooler is none to work with.
+    """
     pinned = PINNED | ({"statement_timeout": str(int(statement_seconds * 1000))} if statement_seconds else {})
     calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in pinned.items())
     query = f"select pg_backend_pid(), current_setting('server_encoding'), {calls}"
@@ -128,6 +135,15 @@ def redacted(url: str) -> str:
         return "the database"
     user = f"{parts.username}@" if parts.username else ""
     return f"{user}{parts.hostname or 'local socket'}{port}{parts.path}"
+
+
+def without_password(url: str) -> tuple[str, str | None]:
+    """A URL fit for a command line, and the password that it had."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url, None
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}")), unquote(parts.password)
 
 
 def with_database(url: str, database: str, *, driver: str | None = None) -> str:
@@ -178,70 +194,6 @@ def relax_durability(server_url: str, database: str) -> None:
             connection.execute(
                 sql.SQL("alter database {} set synchronous_commit = off").format(sql.Identifier(database))
             )
-
-
-def upgrade(url: str) -> None:
-    """Bring the schema to this version. Concurrent callers wait for one another; nothing to do costs one query."""
-    with connect(url, name="customer_assets db upgrade") as connection:
-        if _revision(connection) == _newest_revision():
-            return
-        connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
-        if _revision(connection) != _newest_revision():
-            _migrate(url)
-
-
-def _revision(connection: Connection) -> str | None:
-    row = connection.execute("select to_regclass('public.alembic_version') is not null as known").fetchone()
-    if not row or not row["known"]:
-        return None
-    row = connection.execute("select version_num from public.alembic_version").fetchone()
-    return str(row["version_num"]) if row else None
-
-
-def _newest_revision() -> str:
-    """Highest number among the migrations; read from file names, so that a run worker need not load Alembic."""
-    return max(path.name.split("_")[0] for path in (Path(__file__).parent / "migrations/versions").glob("[0-9]*.py"))
-
-
-def _migrate(url: str) -> None:
-    from alembic import command
-    from alembic.config import Config
-    from sqlalchemy import create_engine
-
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        for statement in _view_comments(connection):
-            connection.exec_driver_sql(statement)
-    engine.dispose()
-
-
-def _view_comments(connection: Any) -> list[str]:
-    """Statements that say of each view and column what they are; the texts stand in `store/schema`."""
-    from customer_assets.store.schema.views import VIEWS, said_of
-
-    found = connection.exec_driver_sql(
-        """
-        select c.relname, a.attname
-        from pg_class c
-        join pg_namespace n on n.oid = c.relnamespace
-        join pg_attribute a on a.attrelid = c.oid
-        where n.nspname = 'public'
-            and c.relkind = 'v'
-            and a.attnum > 0
-        order by c.relname, a.attnum
-        """
-    ).fetchall()
-    texts = {f"view {view.name}": view.comment for view in VIEWS.values()}
-    texts |= {f"column {name}.{column}": said_of(VIEWS[name], column) for name, column in found if name in VIEWS}
-    return [f"comment on {what} is {_quoted(text)}" for what, text in texts.items()]
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
 def hold_presence(connection: Connection, key: int) -> None:
@@ -327,29 +279,6 @@ def _holder(connection: Connection, key: int) -> str | None:
         {"key": key},
     ).fetchone()
     return f"{row['application_name']}, since {row['backend_start']:%H:%M:%S} UTC" if row else None
-
-
-def grant_reading(connection: Connection, role: str) -> bool:
-    """Let a role read schema public, now and later; it is created when there is none. Returns whether it was.
-
-    Raises:
-        ConfigurationError: this role may not grant or create roles.
-    """
-    name = sql.Identifier(role)
-    created = scalar(connection, "select 1 from pg_roles where rolname = %s", [role]) is None
-    statements = [
-        *([sql.SQL("create role {} login")] if created else []),
-        sql.SQL("grant usage on schema public to {}"),
-        sql.SQL("grant select on all tables in schema public to {}"),
-        sql.SQL("alter default privileges in schema public grant select on tables to {}"),
-    ]
-    try:
-        with connection.transaction():
-            for statement in statements:
-                connection.execute(statement.format(name))
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise ConfigurationError(f"role {role}: {_first_line(error)}") from None
-    return created
 
 
 def scalar(connection: Connection, query: str, parameters: Any = None) -> Any:

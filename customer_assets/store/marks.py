@@ -39,3 +39,8 @@ def keep(connection: Connection, mark: str, value: str) -> None:
         """,
         [mark, value],
     )
+
+
+def keep_now(connection: Connection, mark: str) -> None:
+    """Note that it was done just now, in seconds since 1970."""
+    keep(connection, mark, str(scalar(connection, "select extract(epoch from now())")))

@@ -142,6 +142,11 @@ def ensure_admin(connection: Connection, password: str | None) -> str | None:
     return made_up
 
 
+def exists(connection: Connection, name: str) -> bool:
+    """Whether there is a user of this name."""
+    return connection.execute("select from ops.users where name = %s", [name]).fetchone() is not None
+
+
 def log_in(connection: Connection, name: str, password: str, *, hours: float) -> tuple[str, Session] | None:
     """A new session: (cookie, session); None where name or password is wrong, in the same time."""
     from argon2 import PasswordHasher

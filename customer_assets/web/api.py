@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from importlib.metadata import version
 from typing import Any, Literal
 
 import msgspec
@@ -12,9 +14,12 @@ from starlette.routing import Route
 
 from customer_assets.errors import NotFoundError, NotInStateError
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.store.database import Connection, connect
-from customer_assets.store.reads import api, console
+from customer_assets.store.database import Connection
+from customer_assets.store.reads import api
+from customer_assets.store.reads.metrics import numbers
+from customer_assets.store.upgrade import revision
 from customer_assets.web.console.guard import Guard
+from customer_assets.web.metrics import exposition
 
 MOST_ROWS = 500
 READ_SECONDS = 5.0  # a query that takes longer is given up
@@ -105,13 +110,12 @@ async def _mark(request: Request, runtime: Runtime) -> Response:
 
 
 def _metrics(runtime: Runtime) -> Response:
-    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+    from prometheus_client import CONTENT_TYPE_LATEST
 
-    registry = CollectorRegistry()
     with connect_to_read(runtime) as connection:
-        for name, value in console.metrics(connection).items():
-            Gauge(f"customer_assets_{name}", name.replace("_", " "), registry=registry).set(value)
-    return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        told = list(numbers(connection))
+        build = {"version": version("customer-assets"), "schema": revision(connection) or ""}
+    return Response(exposition(told, build), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def _openapi(request: Request) -> Response:  # noqa: ARG001
@@ -169,9 +173,9 @@ async def _openapi(request: Request) -> Response:  # noqa: ARG001
     )
 
 
-def connect_to_read(runtime: Runtime) -> Connection:
+def connect_to_read(runtime: Runtime) -> AbstractContextManager[Connection]:
     """A connection for short questions."""
-    return connect(runtime.url, name="customer_assets web", timeout=2, statement_seconds=READ_SECONDS)
+    return runtime.pool.connection(statement_seconds=READ_SECONDS)
 
 
 def _read(runtime: Runtime, name: str, filters: dict[str, Any], after: int, limit: int) -> list[dict[str, Any]]:

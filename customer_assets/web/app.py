@@ -15,7 +15,6 @@ import psycopg
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -27,13 +26,15 @@ from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.system import WebhookSettings
 from customer_assets.store import users
 from customer_assets.store.database import connect, ping
+from customer_assets.store.owned import owns
 from customer_assets.store.reads import api, console
 from customer_assets.store.webhooks import endpoints
 from customer_assets.store.webhooks.inbox import store_new, store_refusals
 from customer_assets.web.api import api_routes, as_json, connect_to_read
-from customer_assets.web.console.guard import Guard, SecureHeaders
+from customer_assets.web.console.guard import Guard, KnownHosts, SecureHeaders
 from customer_assets.web.console.jobs import Worker
 from customer_assets.web.console.pages import console_routes
+from customer_assets.web.metrics import Timed
 from customer_assets.web.webhooks.applier import Applier
 from customer_assets.web.webhooks.group_writer import GroupWriter
 from customer_assets.web.webhooks.receiver import PATH, SOURCE, Receiver
@@ -93,12 +94,14 @@ def build_app(runtime: Runtime) -> App:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.to_thread(runtime.pool.close)
 
     app = Starlette(
         lifespan=lifespan,
         middleware=[
-            Middleware(SecureHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=runtime.configuration.settings.console_hosts),
+            Middleware(Timed),
+            Middleware(SecureHeaders, is_behind_tls=runtime.configuration.settings.is_behind_tls),
+            Middleware(KnownHosts, allowed_hosts=runtime.configuration.settings.web_hosts),
         ],
         exception_handlers={
             psycopg.OperationalError: _unavailable,
@@ -106,7 +109,7 @@ def build_app(runtime: Runtime) -> App:
             psycopg.DataError: _unusable,
         },
         routes=[
-            *_health_routes(runtime, secrets, applier),
+            *_health_routes(runtime, guard, secrets, applier),
             *api_routes(runtime, guard),
             *console_routes(runtime, guard, worker),
         ],
@@ -118,11 +121,16 @@ def _report(runtime: Runtime, batch: AppliedDeliveries) -> None:
     runtime.tell_dagster(batch.by_asset(), "webhook deliveries, applied as they landed")
 
 
-def _health_routes(runtime: Runtime, secrets: Secrets, applier: Applier) -> list[Route]:
-    async def health(request: Request) -> Response:  # noqa: ARG001
+def _health_routes(runtime: Runtime, guard: Guard, secrets: Secrets, applier: Applier) -> list[Route]:
+    async def health(request: Request) -> Response:
+        """That it works, and, for those who may read the API, of each account how."""
         state = await run_in_threadpool(_health, runtime)
         state["webhooks"] |= {"secrets": len(secrets.known.values), "applier": applier.is_alive}
-        return as_json({"status": "ok", **state})
+        return as_json({"status": "ok", **(state if await guard.may_read(request) else {})})
+
+    async def live(request: Request) -> Response:  # noqa: ARG001
+        """Whether this process answers at all."""
+        return JSONResponse({"status": "ok"})
 
     async def ready(request: Request) -> Response:  # noqa: ARG001
         """Whether deliveries can be taken and pages shown: the database answers, and the applier runs."""
@@ -130,7 +138,7 @@ def _health_routes(runtime: Runtime, secrets: Secrets, applier: Applier) -> list
         is_ready = applier.is_alive
         return JSONResponse({"status": "ok" if is_ready else "starting"}, status_code=200 if is_ready else 503)
 
-    return [Route("/healthz", health), Route("/readyz", ready)]
+    return [Route("/healthz", health), Route("/readyz", ready), Route("/livez", live)]
 
 
 def _ensure_admin(runtime: Runtime) -> None:
@@ -148,7 +156,8 @@ def _ensure_search(runtime: Runtime) -> None:
     """The first start makes the index of the search; until it is there, searching takes longer."""
     try:
         with connect(runtime.url, name="customer_assets search index", timeout=2) as connection:
-            console.ensure_search_index(connection)
+            if owns(connection, "customer_rows"):  # else `db upgrade` made it
+                console.ensure_search_index(connection)
     except (psycopg.Error, CustomerAssetsError) as error:
         log.warning("no index for the search yet: %s", str(error).splitlines()[0] if str(error) else error)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ci
 
 
 def test_an_eventful_day_ends_well_and_touches_nothing_of_the_users(tmp_path: Path) -> None:

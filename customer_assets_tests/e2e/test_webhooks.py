@@ -22,7 +22,7 @@ import pytest
 from customer_assets.defs.jobs import apply_webhooks
 from customer_assets.defs.resources import RuntimeResource
 from customer_assets.defs.sensors import webhook_sensor
-from customer_assets.store import database, embedded
+from customer_assets.store import database, embedded, upgrade
 from customer_assets_tests.conftest import Company, discard
 from customer_assets_tests.web.conftest import SECRET, Web, until
 
@@ -116,7 +116,7 @@ def test_the_database_stopped_and_started_under_load(tmp_path: Path) -> None:
     server = embedded.start_server(home)
     try:
         database.ensure_database(server.url("postgres"), "customers")
-        database.upgrade(server.url("customers"))
+        upgrade.upgrade(server.url("customers"))
         with served(server.url("customers"), tmp_path) as (_, address), Load(address) as load:
             until(lambda: len(load.taken()) > 100)
             embedded.stop_server(home)

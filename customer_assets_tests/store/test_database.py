@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from customer_assets.errors import BusyError, ConfigurationError
-from customer_assets.store import database, embedded
+from customer_assets.store import database, embedded, roles
 from customer_assets.store.schema import metadata
 from customer_assets_tests.conftest import discard
 
@@ -38,28 +38,6 @@ def test_the_migrations_build_what_the_metadata_says(url: str) -> None:
         options["include_object"] = lambda _object, name, *_: name != "customer_rows_search_idx"
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
     engine.dispose()
-
-
-def test_concurrent_upgrades_do_not_race(server: embedded.EmbeddedServer) -> None:
-    database.ensure_database(server.url("postgres"), "race")
-    url, errors = server.url("race"), []
-
-    def upgrade() -> None:
-        try:
-            database.upgrade(url)
-        except Exception as error:  # noqa: BLE001 (whatever it is, the test shows it)
-            errors.append(error)
-
-    threads = [threading.Thread(target=upgrade) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    with database.connect(url) as connection:
-        assert database.scalar(connection, "select count(*) from alembic_version") == 1
-    with database.connect(server.url("postgres")) as connection:
-        connection.execute("drop database race with (force)")
 
 
 def test_the_cache_views_take_writes_and_conflicts(connection: database.Connection) -> None:
@@ -144,8 +122,8 @@ def test_an_unreachable_database_is_named_without_its_password(given: str) -> No
 
 
 def test_an_analyst_reads_public_and_nothing_else(connection: database.Connection, url: str) -> None:
-    assert database.grant_reading(connection, "test_analyst") is True
-    assert database.grant_reading(connection, "test_analyst") is False
+    assert roles.grant_reading(connection, "test_analyst") is True
+    assert roles.grant_reading(connection, "test_analyst") is False
     connection.execute("set role test_analyst")
     assert connection.execute("select * from customers_cache").fetchall() == []
     with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -166,11 +166,23 @@ def test_wrong_logins_are_throttled(site: Web, visitors: dict[str, Visitor]) -> 
     stranger.client.close()
     now = [0.0]
     throttle = LoginThrottle(clock=lambda: now[0])
+    at_home, elsewhere = throttle.keys("boss", "192.0.2.1"), throttle.keys("boss", "192.0.2.2")
+    colleague = throttle.keys("clerk", "192.0.2.1")
     for _ in range(5):
-        throttle.failed("a")
-    assert throttle.is_held("a", "b")
+        throttle.failed(elsewhere)
+    assert throttle.is_held(elsewhere)
+    assert not throttle.is_held(at_home)  # others' tries on a name shut nobody out
+    for _ in range(5):
+        throttle.failed(at_home)
+    assert not throttle.is_held(colleague)  # nor does who sits behind the same address
+    for number in range(20):
+        throttle.failed(throttle.keys(f"guess {number}", "192.0.2.1"))
+    assert throttle.is_held(colleague)  # but an address that tries one name after another is held
     now[0] = 61
-    assert not throttle.is_held("a", "b")
+    assert not throttle.is_held(elsewhere)
+    assert not throttle.is_held(colleague)
+    details = site.company.rows("select who, details from ops.audit_log where action = 'failed to log in'")
+    assert {(row["who"], row["details"]["from"]) for row in details} == {("admin", "127.0.0.1")}
 
 
 @pytest.mark.parametrize(
@@ -479,7 +491,29 @@ def test_the_api_describes_itself(site: Web) -> None:
         "/api/reminders/due",
         "/api/reminders/{id}",
     }
-    assert "customer_assets_customers 0.0" in site.client.get("/metrics").text
+
+
+def test_numbers_for_monitoring_are_of_each_account(company: Company, site: Web) -> None:
+    company.pull("robaws")
+    customer(company, source="zoho", source_customer_id="1", account="north", name="Haven BV")
+    site.client.post("/api/webhooks/robaws/customers", content=b"{}")
+    told = site.client.get("/metrics").text
+    lines = dict(line.rsplit(" ", 1) for line in told.splitlines() if not line.startswith("#"))
+    robaws = '{account="default",system="robaws"}'
+    of_stream = '{account="default",entity="customers",system="robaws"}'
+    pulled = company.value("select count(*) from customer_rows where source = 'robaws'")
+    assert float(lines[f"customer_assets_records{robaws}"]) == pulled
+    assert float(lines['customer_assets_records{account="north",system="zoho"}']) == 1
+    assert float(lines["customer_assets_customers"]) == pulled + 1
+    assert float(lines[f"customer_assets_sync_last_status{of_stream}"]) == 1
+    assert float(lines[f"customer_assets_sync_rows{of_stream}"]) == pulled
+    assert abs(float(lines[f"customer_assets_sync_last_success_timestamp_seconds{of_stream}"]) - time.time()) < 60
+    assert f"customer_assets_quota_left{robaws}" in lines
+    assert any(name.startswith("customer_assets_scan_complete") and value == "1.0" for name, value in lines.items())
+    assert any(name.startswith("customer_assets_deliveries_refused_total") for name in lines)
+    assert any(name.startswith("customer_assets_build_info{") for name in lines)
+    assert any(name.startswith("customer_assets_http_request_seconds_bucket{") for name in lines)
+    assert told.count("# TYPE customer_assets_customers ") == 1
 
 
 def test_the_api_tells_records_from_customers(company: Company, site: Web) -> None:

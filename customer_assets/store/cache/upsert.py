@@ -31,6 +31,7 @@ from customer_assets.domain.cache.tables import CacheTable
 from customer_assets.store.database import Connection
 from customer_assets.store.erasures import erased_among
 from customer_assets.store.lines import line_of
+from customer_assets.store.owned import gather_statistics
 
 ERASED = "erased"  # what becomes of a customer who was erased: nothing
 MOST_TRIES = 5  # of one batch, against deadlocks and rows that somebody else inserted meanwhile
@@ -281,4 +282,4 @@ def _touch(connection: Connection, table: CacheTable, batch: Batch, sightings: S
 def refresh_statistics(connection: Connection, table: CacheTable) -> None:
     """Statistics of the columns that queries look rows up by; autovacuum's come a minute later, and plans are bad until then."""
     keys = ["account", "source", table.id_column, *(column.name for column in table.declared if column.indexed)]
-    connection.execute(f"analyze {table.name} ({', '.join(keys)})")
+    gather_statistics(connection, table.name, keys)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from customer_assets.store.database import Connection, scalar
 from customer_assets.store.identity.golden import FINGERPRINT
 from customer_assets.store.lines import copy_rows
+from customer_assets.store.owned import gather_statistics, owns
 
 MOST_COUNTED = 5_000  # rows of a word; one that more have is common, however many
 MOST_UNCOUNTED = 0.01  # share of the index that may be new before it is looked through for statistics
@@ -233,8 +234,11 @@ def store(connection: Connection, indexed: Iterable[Indexed], *, total: int) -> 
     ).rowcount
     # `found_by` is planned with what is there now, and must not read through keys that wait to be sorted in
     if written > total * MOST_UNCOUNTED:
-        connection.execute("analyze ops.identity_index")
-    connection.execute("select gin_clean_pending_list('ops.identity_index_keys_idx')")
+        gather_statistics(connection, "ops.identity_index")
+    if owns(connection, "ops.identity_index"):
+        connection.execute("select gin_clean_pending_list('ops.identity_index_keys_idx')")
+    else:
+        connection.execute("select ops.settle_identity_index()")
 
 
 def forget_removed(connection: Connection) -> None:

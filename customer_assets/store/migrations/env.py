@@ -1,4 +1,4 @@
-"""Alembic's environment: one connection, given by `store.database.upgrade`."""
+"""Alembic's environment: one connection, given by `store.upgrade`."""
 
 from __future__ import annotations
 

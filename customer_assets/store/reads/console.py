@@ -571,22 +571,3 @@ def failed_syncs(connection: Connection) -> list[dict[str, Any]]:
         order by l.source, l.account
         """
     ).fetchall()
-
-
-def metrics(connection: Connection) -> dict[str, float]:
-    """Numbers for /metrics."""
-    row = connection.execute(
-        """
-        select
-            (select count(*) from customer_rows where deleted_at is null) as customers,
-            (select count(*) from ops.webhook_deliveries where status = 'waiting') as deliveries_waiting,
-            (select count(*) from ops.webhook_deliveries where status = 'failed' and next_attempt_at is null)
-                as deliveries_parked,
-            (select count(*) from ops.rejected_records where resolved_at is null) as rejected_records,
-            (select count(*) from ops.sumit_conflicts where status = 'open') as sumit_conflicts,
-            (select count(*) from match_reviews where status = 'open') as match_reviews,
-            (select coalesce(extract(epoch from now() - max(finished_at)), -1) from sync_runs where status = 'ok')
-                as seconds_since_last_good_sync
-        """
-    ).fetchone()
-    return {name: float(value) for name, value in (row or {}).items()}

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import access_tokens, users
-from customer_assets.store.database import connect
 from customer_assets.store.users import Session
 
 COOKIE = "customer_assets_session"
-LOGIN_TRIES = 5  # of one address or name, then one a minute
+LOGIN_TRIES = 5  # of one name at one address, then one a minute
+ADDRESS_TRIES = 25  # of one address, where an office may sit behind
+NAME_TRIES = 100  # of one name, from wherever
+PROBES, METRICS = ("/livez", "/readyz"), "/metrics"
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -36,14 +39,15 @@ FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "v
 class SecureHeaders:
     """Sets the headers on every answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, is_behind_tls: bool = False) -> None:
         self.app = app
+        self._headers = HEADERS | ({"strict-transport-security": "max-age=31536000"} if is_behind_tls else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 if not scope["path"].startswith("/static/"):
                     headers.setdefault("cache-control", "no-store")
@@ -52,22 +56,43 @@ class SecureHeaders:
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
+class KnownHosts(TrustedHostMiddleware):
+    """Answers to the host names that are ours; probes, and scrapes that bring a token, come by any address of the machine."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        path = scope.get("path")
+        if path in PROBES or (path == METRICS and any(name == b"authorization" for name, _ in scope["headers"])):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 class LoginThrottle:
-    """So many wrong logins of one address and of one name, then one a minute."""
+    """So many wrong logins of one kind, then one a minute."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures: dict[str, tuple[int, float]] = {}
 
-    def is_held(self, *keys: str) -> bool:
+    @staticmethod
+    def keys(name: str, address: str) -> dict[str, int]:
+        """What a login counts for, and how many wrong ones that may have.
+
+        A name at an address comes first: nobody is shut out by what others do to their name elsewhere, or by colleagues whose
+        requests come from the same address.
+        """
+        return {f"{name} at {address}": LOGIN_TRIES, f"address {address}": ADDRESS_TRIES, f"name {name}": NAME_TRIES}
+
+    def is_held(self, keys: Mapping[str, int]) -> bool:
         """Whether one of them must wait."""
-        return any(self._held(key) for key in keys)
+        return any(self._held(key, tries) for key, tries in keys.items())
 
-    def _held(self, key: str) -> bool:
+    def _held(self, key: str, tries: int) -> bool:
         failures, last = self._failures.get(key, (0, 0.0))
-        return failures >= LOGIN_TRIES and self._clock() - last < 60
+        return failures >= tries and self._clock() - last < 60
 
-    def failed(self, *keys: str) -> None:
+    def failed(self, keys: Iterable[str]) -> None:
         """One more wrong login."""
         for key in keys:
             failures, _ = self._failures.get(key, (0, 0.0))
@@ -75,7 +100,7 @@ class LoginThrottle:
             if len(self._failures) > 10_000:
                 del self._failures[next(iter(self._failures))]
 
-    def succeeded(self, *keys: str) -> None:
+    def succeeded(self, keys: Iterable[str]) -> None:
         """Forget what was before."""
         for key in keys:
             self._failures.pop(key, None)
@@ -88,11 +113,11 @@ class Guard:
     """Opens doors: wraps handlers of pages by the role that they need."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._url = runtime.url
+        self._pool = runtime.pool
         token = runtime.configuration.settings.api_token
         self._api_token = token.get_secret_value() if token else None
         # once other host names are allowed, a proxy is to be expected, and this machine is no longer a recommendation
-        self._is_local = set(runtime.configuration.settings.console_hosts) <= {
+        self._is_local = set(runtime.configuration.settings.web_hosts) <= {
             "127.0.0.1",
             "localhost",
             "[::1]",
@@ -104,7 +129,7 @@ class Guard:
         return await run_in_threadpool(self._session, token) if token else None
 
     def _session(self, token: str) -> Session | None:
-        with connect(self._url, name="customer_assets web", timeout=2, statement_seconds=5) as connection:
+        with self._pool.connection(statement_seconds=5) as connection:
             return users.session_of(connection, token)
 
     def page(self, role: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -130,7 +155,7 @@ class Guard:
         """An address of the JSON API: a token, a login, or, where no token is set, this machine."""
 
         async def guarded(request: Request) -> Response:
-            if await self._may_read(request):
+            if await self.may_read(request):
                 return await handler(request)
             return JSONResponse(
                 {"error": "Authorization: Bearer <API_TOKEN> is needed, or a login"},
@@ -168,7 +193,8 @@ class Guard:
         is_local = self._is_local and request.client is not None and request.client.host in LOOPBACK
         return is_local and not any(name in request.headers for name in FORWARDED)
 
-    async def _may_read(self, request: Request) -> bool:
+    async def may_read(self, request: Request) -> bool:
+        """Whether a request may read the JSON API."""
         if self._is_trusted(request) or await self._token_role(request) is not None:
             return True
         return await self.session(request) is not None
@@ -179,11 +205,11 @@ class Guard:
         return await run_in_threadpool(self._role_of, given) if given else None
 
     def _role_of(self, token: str) -> str | None:
-        with connect(self._url, name="customer_assets web", timeout=2, statement_seconds=5) as connection:
+        with self._pool.connection(statement_seconds=5) as connection:
             return access_tokens.role_of(connection, token)
 
 
-def set_cookie(response: Response, token: str, request: Request, *, hours: float) -> None:
+def set_cookie(response: Response, token: str, request: Request, *, hours: float, is_behind_tls: bool = False) -> None:
     """The session's cookie: not for scripts, not for other sites, and only over TLS where there is TLS."""
     response.set_cookie(
         COOKIE,
@@ -191,7 +217,7 @@ def set_cookie(response: Response, token: str, request: Request, *, hours: float
         max_age=int(hours * 3600),
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=is_behind_tls or request.url.scheme == "https",
         path="/",
     )
 
@@ -202,9 +228,9 @@ def allowed_next(target: Any) -> str:
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
 
 
-def is_foreign(request: Request) -> bool:
+def is_foreign(request: Request, public_url: str | None = None) -> bool:
     """Whether a browser says that another site sent this form."""
     origin = request.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+    if origin is not None and origin != public_url and origin.partition("://")[2] != request.headers.get("host"):
         return True
     return request.headers.get("sec-fetch-site") in ("cross-site", "same-site")

@@ -114,8 +114,12 @@ class Worker:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        address = runtime.configuration.settings.dagster_url
-        self._dagster = Dagster(address) if address else None
+        own = runtime.configuration.settings
+        self._dagster = (
+            Dagster(own.dagster_url, public_address=own.dagster_public_url, location=own.dagster_location)
+            if own.dagster_url
+            else None
+        )
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 

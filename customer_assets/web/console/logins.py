@@ -27,14 +27,15 @@ class Logins(Screen):
         """A form; five wrong ones, and it is one a minute."""
         if request.method != "POST":
             return await self._show(request, None, "login.html", next=allowed_next(request.query_params.get("next")))
-        if is_foreign(request):
+        own = self._runtime.configuration.settings
+        if is_foreign(request, own.public_url):
             return PlainTextResponse("this form is not of this site", status_code=403)
 
         form = await request.form()
         name, target = str(form.get("name", "")), allowed_next(form.get("next"))
         address = request.client.host if request.client else "unknown"
-        keys = (f"address {address}", f"name {name.strip().lower()}")
-        if self._throttle.is_held(*keys):
+        keys = self._throttle.keys(name.strip().lower(), address)
+        if self._throttle.is_held(keys):
             return await self._show(
                 request,
                 None,
@@ -43,23 +44,28 @@ class Logins(Screen):
                 next=target,
                 failed="Too many wrong logins. Wait a minute.",
             )
-        hours = self._runtime.configuration.settings.session_hours
-        self._throttle.failed(*keys)  # until it is known to be right, so that many at once are no way round
+        self._throttle.failed(keys)  # until it is known to be right, so that many at once are no way round
         async with self._verifying:  # each takes 64 MiB
-            found = await run_in_threadpool(self._log_in, name, str(form.get("password", "")), hours)
+            found = await run_in_threadpool(self._log_in, name, str(form.get("password", "")), address)
         if found is None:
             return await self._show(
                 request, None, "login.html", status=401, next=target, failed="Name or password is wrong."
             )
-        self._throttle.succeeded(*keys)
+        self._throttle.succeeded(keys)
         response = RedirectResponse(target, status_code=303)
-        set_cookie(response, found, request, hours=hours)
+        set_cookie(response, found, request, hours=own.session_hours, is_behind_tls=own.is_behind_tls)
         return response
 
-    def _log_in(self, name: str, password: str, hours: float) -> str | None:
+    def _log_in(self, name: str, password: str, address: str) -> str | None:
         with self._connect() as connection:
+            hours = self._runtime.configuration.settings.session_hours
             found = users.log_in(connection, name, password, hours=hours)
             if found is None:
+                # of a name that is nobody's no trace is kept: it may be a password in the wrong field
+                who = name.strip().lower() if users.exists(connection, name.strip().lower()) else "nobody we know"
+                audit.record(
+                    connection, who=who, action="failed to log in", target="console", details={"from": address}
+                )
                 return None
             audit.record(connection, who=found[1].user, action="log in", target="console")
             return found[0]

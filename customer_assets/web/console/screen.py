@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import audit
-from customer_assets.store.database import Connection, connect
+from customer_assets.store.database import Connection
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
 from customer_assets.web.console.flash import FLASH, flashed, flashing
@@ -76,8 +77,8 @@ class Screen:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    def _connect(self) -> Connection:
-        return connect(self._runtime.url, name="customer_assets console", timeout=2, statement_seconds=20)
+    def _connect(self) -> AbstractContextManager[Connection]:
+        return self._runtime.pool.connection(statement_seconds=20)
 
     async def _show(
         self, request: Request, session: Session | None, template: str, *, status: int = 200, **values: Any

@@ -15,9 +15,11 @@ from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.webhooks.apply import AppliedDeliveries, apply_waiting
 from customer_assets.store.database import Connection, connect, hold_presence
 from customer_assets.store.webhooks.deliveries import APPLIER
+from customer_assets.web.metrics import APPLIED
 
 POLL_SECONDS = 1.0  # failed ones whose time has come, and those that others put back
 QUIET_SECONDS = 1.0  # a batch is reported when nothing followed for so long,
+STOP_SECONDS = 4.0  # what is not applied by then waits in the table for the next start
 LONGEST_BATCH_SECONDS = 10.0  # or when it goes on for so long
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class Applier:
         """End after the set at hand, and report it."""
         self._stopping = True
         self._wake.set()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=STOP_SECONDS)
 
     @property
     def is_alive(self) -> bool:
@@ -78,6 +80,7 @@ class Applier:
                 apply_waiting(connection, self._context, self._accounts, applied)
             finally:
                 if applied.total:
+                    APPLIED.inc(applied.total)
                     self._batch_until = time.monotonic()
                     self._batch_from = self._batch_from or self._batch_until
                     self._batch.add(applied)

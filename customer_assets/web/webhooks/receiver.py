@@ -24,6 +24,7 @@ from customer_assets.domain.webhooks.signature import (
     verify,
 )
 from customer_assets.store.webhooks.inbox import NewDelivery, Refusal
+from customer_assets.web.metrics import RECEIVED, REFUSED
 from customer_assets.web.webhooks.group_writer import GroupWriter, NotStoredError
 from customer_assets.web.webhooks.secrets import Secrets
 
@@ -139,6 +140,7 @@ class Receiver:
         except NotStoredError:
             await _answer(send, 503, b'{"error":"could not be stored; send it again"}', (b"retry-after", b"5"))
             return
+        RECEIVED.inc()
         if delivery.status == "waiting":
             self._landed()
         await _answer(send, 202, b'{"status":"stored"}')
@@ -189,6 +191,7 @@ class Receiver:
         return verify(signature, body, secrets, now=datetime.now(UTC), tolerance_seconds=self._tolerance)
 
     async def _refuse(self, send: Send, address: str, refused: _Refused) -> None:
+        REFUSED.labels(refused.reason).inc()
         close = (b"connection", b"close")  # there may be a body that nobody reads
         if not self._allowance.take(address):
             if self._allowance.is_news(address):

@@ -1,0 +1,101 @@
+"""Bringing the schema to this version, beside others that do so, that hold its tables, or that are of another version."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from customer_assets.errors import DatabaseError
+from customer_assets.store import database, embedded, marks, upgrade
+
+
+@pytest.fixture
+def fresh(server: embedded.EmbeddedServer) -> Iterator[str]:
+    """An empty database."""
+    database.ensure_database(server.url("postgres"), "fresh")
+    yield server.url("fresh")
+    with database.connect(server.url("postgres")) as connection:
+        connection.execute("drop database fresh with (force)")
+
+
+def test_concurrent_upgrades_do_not_race(fresh: str) -> None:
+    errors: list[Exception] = []
+
+    def bring_up() -> None:
+        try:
+            upgrade.upgrade(fresh)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the test shows it)
+            errors.append(error)
+
+    threads = [threading.Thread(target=bring_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with database.connect(fresh) as connection:
+        assert database.scalar(connection, "select count(*) from alembic_version") == 1
+
+
+def test_no_schema_is_said_with_its_mend(fresh: str) -> None:
+    with pytest.raises(DatabaseError, match=r"not there yet.*customer-assets db upgrade"):
+        upgrade.check(fresh)
+    upgrade.upgrade(fresh)
+    upgrade.check(fresh)
+    assert upgrade.state(fresh).is_newest
+
+
+@pytest.mark.parametrize("serves", ["0013", "0014", None, "9998"])
+def test_a_newer_schema_is_worked_with_where_it_says_so(fresh: str, serves: str | None) -> None:
+    upgrade.upgrade(fresh)
+    known = upgrade.state(fresh).known
+    with database.connect(fresh) as connection:
+        connection.execute("update alembic_version set version_num = '9999'")
+        if serves is None:
+            connection.execute("delete from ops.database_marks where mark = %s", [upgrade.SERVES])
+        else:
+            marks.keep(connection, upgrade.SERVES, serves)
+    if serves is not None and serves <= known:
+        upgrade.check(fresh)
+        upgrade.upgrade(fresh)  # leaves it as it is
+        assert upgrade.state(fresh).revision == "9999"
+    else:
+        for look in (upgrade.check, upgrade.upgrade):
+            with pytest.raises(DatabaseError, match=f"made by a newer version; this one knows {known}"):
+                look(fresh)
+
+
+def test_an_older_schema_is_worked_with_from_the_one_that_is_needed(fresh: str) -> None:
+    upgrade.upgrade(fresh)
+    with database.connect(fresh) as connection:
+        connection.execute("update alembic_version set version_num = %s", [upgrade.OLDEST_SCHEMA])
+        upgrade.check(fresh)
+        connection.execute("update alembic_version set version_num = '0001'")
+    with pytest.raises(DatabaseError, match=f"0001, and this version needs {upgrade.OLDEST_SCHEMA}"):
+        upgrade.check(fresh)
+
+
+def test_a_migration_gives_way_to_who_holds_a_table(fresh: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade.upgrade(fresh)
+    monkeypatch.setattr(upgrade, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(upgrade, "LOCK_TRIES", 2)
+    naps: list[float] = []
+    with database.connect(fresh) as writer, database.connect(fresh) as holder:
+        holder.execute("drop function ops.settle_identity_index, ops.gather_statistics")
+        holder.execute("update alembic_version set version_num = '0013'")
+        with holder.transaction():
+            holder.execute("lock table customer_rows in access share mode")
+            holder.execute("comment on view customers_cache is 'held'")
+            monkeypatch.setattr(upgrade.time, "sleep", naps.append)
+            with pytest.raises(DatabaseError, match="a table stayed locked by others"):
+                upgrade.upgrade(fresh)
+            writer.execute(
+                "insert into customer_rows (source, source_customer_id, name, content_hash) values ('x', '1', 'x', '')"
+            )
+        assert naps == [1]
+        assert upgrade.state(fresh).revision == "0013"
+    monkeypatch.setattr(upgrade, "LOCK_SECONDS", 4)
+    upgrade.upgrade(fresh)
+    assert upgrade.state(fresh).is_newest
