@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install run test dev check lint format docs bench lock clean
+.PHONY: install run test dev check check-deploy lint format docs bench lock clean
 .DEFAULT_GOAL := run
 
 install: $(STAMP)
@@ -53,9 +53,24 @@ bench: install .venv-bench/.installed
 	$(BIN)/uv pip install --quiet --python .venv-bench/bin/python --require-hashes --requirements bench/requirements.lock
 	@touch .venv-bench/.installed
 
+# The files of deploy/, by the tools that know them.
+check-deploy: install .venv-deploy/.installed
+	.venv-deploy/bin/python deploy/check.py
+
+.venv-deploy/.installed: deploy/check-requirements.lock
+	$(PYTHON) -m venv .venv-deploy
+	$(BIN)/uv pip install --quiet --python .venv-deploy/bin/python --require-hashes --requirements deploy/check-requirements.lock
+	@touch .venv-deploy/.installed
+
 lock: install
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --group dev --output-file requirements.lock pyproject.toml
+		--custom-compile-command "make lock" --group dev --extra embedded --extra files --extra dev \
+		--output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --constraints requirements.lock \
+		--output-file deploy/requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --output-file deploy/check-requirements.lock deploy/check-requirements.in
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --extra spark --constraints requirements.lock \
 		--output-file requirements-spark.lock pyproject.toml
@@ -63,4 +78,4 @@ lock: install
 		--custom-compile-command "make lock" --output-file bench/requirements.lock bench/requirements.in
 
 clean:
-	rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-bench .venv-deploy .pytest_cache .mypy_cache .ruff_cache

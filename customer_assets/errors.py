@@ -49,13 +49,14 @@ class BusyError(CustomerAssetsError):
 
 
 class SourceError(CustomerAssetsError):
-    """An API could not do what was asked. `system` names it, so that the others can go on."""
+    """An API could not do what was asked. `system` names it, so that the others can go on; `host` one that did not answer."""
 
     exit_code = 3
 
-    def __init__(self, message: str, *, system: str = "") -> None:
+    def __init__(self, message: str, *, system: str = "", host: str = "") -> None:
         super().__init__(message)
         self.system = system
+        self.host = host
 
 
 class PermanentError(SourceError):

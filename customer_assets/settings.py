@@ -104,7 +104,77 @@ class SystemSettings(BaseSettings):
         return init_settings, files, env_settings, dotenv_settings, InitSettingsSource(settings_cls, table)
 
 
-class Settings(SystemSettings, toml_table="general"):
+class WebSettings(SystemSettings, toml_table="general"):
+    """The web app, and where it and Dagster find one another."""
+
+    console_admin_password: SecretStr | None = Field(
+        None,
+        alias="CONSOLE_ADMIN_PASSWORD",
+        description="Password of the first administrator; unset: made up, and shown once",
+    )
+    console_hosts: list[str] = Field(
+        ["127.0.0.1", "localhost", "[::1]"],
+        alias="CONSOLE_HOSTS",
+        description="Host names that the web app answers to (JSON list; * for all)",
+    )
+    public_url: str | None = Field(
+        None,
+        alias="PUBLIC_URL",
+        description="Where people reach the web app (https://customers.example.com): that host is answered to, and its cookies "
+        "stay on TLS",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        alias="TRUSTED_PROXIES",
+        description="Addresses and networks, comma-separated, whose word on a caller's address and scheme is taken",
+    )
+    session_hours: float = Field(12.0, gt=0, alias="SESSION_HOURS", description="A login of the console lasts so long")
+    api_token: SecretStr | None = Field(
+        None,
+        alias="API_TOKEN",
+        description="Bearer token of the JSON API; unset: it answers to this machine, and to logged-in users",
+    )
+    web_port: int = Field(8080, alias="WEB_PORT", description="Port of the web app under `dev`")
+    dagster_port: int = Field(3000, alias="DAGSTER_PORT", description="Port of the Dagster UI under `dev`")
+    dagster_url: str | None = Field(
+        None,
+        alias="DAGSTER_URL",
+        description="Dagster's web server, to run the console's syncs there (`dev` sets it); unset: the web app runs them itself",
+    )
+    dagster_public_url: str | None = Field(
+        None, alias="DAGSTER_PUBLIC_URL", description="Where people reach Dagster's UI; unset: DAGSTER_URL"
+    )
+    dagster_location: str = Field(
+        "customer_assets", alias="DAGSTER_LOCATION", description="Name of our code location in that Dagster"
+    )
+
+    @field_validator("public_url", "dagster_public_url", "dagster_url")
+    @classmethod
+    def _known_address(cls, value: str | None) -> str | None:
+        if value is not None and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).hostname):
+            raise ValueError(f"{value!r} is no address such as https://customers.example.com")
+        return value.rstrip("/") if value else None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _known_networks(cls, value: str) -> str:
+        for network in filter(None, map(str.strip, value.split(","))):
+            ip_network(network, strict=False)
+        return value
+
+    @property
+    def web_hosts(self) -> list[str]:
+        """Host names that the web app answers to."""
+        public = urlsplit(self.public_url or "").hostname
+        return [*self.console_hosts, *([public] if public else [])]
+
+    @property
+    def is_behind_tls(self) -> bool:
+        """Whether people reach the web app by https, whatever the last proxy speaks."""
+        return (self.public_url or "").startswith("https://")
+
+
+class Settings(WebSettings, toml_table="general"):
     """What belongs to no single system."""
 
     database_url: SecretStr | None = Field(
@@ -191,6 +261,28 @@ class Settings(SystemSettings, toml_table="general"):
         alias="RESUME_HOURS",
         description="A cut scan younger than this is resumed, not begun anew",
     )
+    account_concurrency: int = Field(
+        8, ge=1, alias="ACCOUNT_CONCURRENCY", description="Accounts that are synced at once"
+    )
+    account_minutes: float = Field(
+        60.0,
+        gt=0,
+        alias="ACCOUNT_MINUTES",
+        description="One account's share of a Dagster run; its calls are broken off then, and the next run goes on from there",
+    )
+    lock_wait_minutes: float = Field(
+        30.0,
+        ge=0,
+        alias="LOCK_WAIT_MINUTES",
+        description="How long a scheduled run waits for somebody who syncs the same account",
+    )
+    fail_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        alias="FAIL_SHARE",
+        description="Share of accounts that may fail before a run is red; an alert names them all the same",
+    )
     raw_keep_days: float = Field(30.0, ge=0, alias="RAW_KEEP_DAYS", description="Raw pages older than this are pruned")
     run_keep_days: float = Field(
         90.0, ge=0, alias="RUN_KEEP_DAYS", description="Dagster runs older than this are pruned"
@@ -218,46 +310,6 @@ class Settings(SystemSettings, toml_table="general"):
     legacy_invoices_table: str | None = Field(
         None, alias="LEGACY_INVOICES_TABLE", description="Table, when LEGACY_INVOICES is a database"
     )
-    console_admin_password: SecretStr | None = Field(
-        None,
-        alias="CONSOLE_ADMIN_PASSWORD",
-        description="Password of the first administrator; unset: made up, and shown once",
-    )
-    console_hosts: list[str] = Field(
-        ["127.0.0.1", "localhost", "[::1]"],
-        alias="CONSOLE_HOSTS",
-        description="Host names that the web app answers to (JSON list; * for all)",
-    )
-    public_url: str | None = Field(
-        None,
-        alias="PUBLIC_URL",
-        description="Where people reach the web app (https://customers.example.com): that host is answered to, and its cookies "
-        "stay on TLS",
-    )
-    trusted_proxies: str = Field(
-        "127.0.0.1,::1",
-        alias="TRUSTED_PROXIES",
-        description="Addresses and networks, comma-separated, whose word on a caller's address and scheme is taken",
-    )
-    session_hours: float = Field(12.0, gt=0, alias="SESSION_HOURS", description="A login of the console lasts so long")
-    api_token: SecretStr | None = Field(
-        None,
-        alias="API_TOKEN",
-        description="Bearer token of the JSON API; unset: it answers to this machine, and to logged-in users",
-    )
-    web_port: int = Field(8080, alias="WEB_PORT", description="Port of the web app under `dev`")
-    dagster_port: int = Field(3000, alias="DAGSTER_PORT", description="Port of the Dagster UI under `dev`")
-    dagster_url: str | None = Field(
-        None,
-        alias="DAGSTER_URL",
-        description="Dagster's web server, to run the console's syncs there (`dev` sets it); unset: the web app runs them itself",
-    )
-    dagster_public_url: str | None = Field(
-        None, alias="DAGSTER_PUBLIC_URL", description="Where people reach Dagster's UI; unset: DAGSTER_URL"
-    )
-    dagster_location: str = Field(
-        "customer_assets", alias="DAGSTER_LOCATION", description="Name of our code location in that Dagster"
-    )
 
     @field_validator("timezone")
     @classmethod
@@ -267,31 +319,6 @@ class Settings(SystemSettings, toml_table="general"):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"no such time zone: {value}") from error
         return value
-
-    @field_validator("public_url", "dagster_public_url", "dagster_url")
-    @classmethod
-    def _known_address(cls, value: str | None) -> str | None:
-        if value is not None and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).hostname):
-            raise ValueError(f"{value!r} is no address such as https://customers.example.com")
-        return value.rstrip("/") if value else None
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _known_networks(cls, value: str) -> str:
-        for network in filter(None, map(str.strip, value.split(","))):
-            ip_network(network, strict=False)
-        return value
-
-    @property
-    def web_hosts(self) -> list[str]:
-        """Host names that the web app answers to."""
-        public = urlsplit(self.public_url or "").hostname
-        return [*self.console_hosts, *([public] if public else [])]
-
-    @property
-    def is_behind_tls(self) -> bool:
-        """Whether people reach the web app by https, whatever the last proxy speaks."""
-        return (self.public_url or "").startswith("https://")
 
     @property
     def home_path(self) -> Path:

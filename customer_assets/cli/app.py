@@ -5,6 +5,7 @@ With `--json` the last line of stdout is one JSON object, and everything else go
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
@@ -21,6 +22,7 @@ from customer_assets.cli import (
     erase,
     identity,
     invoices,
+    processes,
     reminders,
     run,
     runs,
@@ -66,6 +68,11 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "erase": erase.erase,
     "prune": doctor.prune,
     "serve": serve.serve,
+    "web": serve.web,
+    "code-server": processes.code_server,
+    "daemon": processes.daemon,
+    "dagster-web": processes.dagster_web,
+    "healthcheck": processes.healthcheck,
     "sandbox": serve.sandbox,
     "bench": serve.bench,
 }
@@ -113,7 +120,10 @@ def main() -> None:
     except CustomerAssetsError as error:
         _end(error)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.stderr.flush()
+        os._exit(
+            130
+        )  # not waiting for accounts that are read in threads: what landed is kept, and locks end with the process
     except Exception as error:
         # imported here: a command that is only asked for help needs no database
         from customer_assets.store.database import fault_of

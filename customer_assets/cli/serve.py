@@ -41,6 +41,14 @@ def serve(
     )
 
 
+def web(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104 (behind a proxy, in a network of its own)
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
+) -> None:
+    """`serve` for a container: it listens on every address of its network."""
+    serve(host, port)
+
+
 def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0: any.")] = 8900,

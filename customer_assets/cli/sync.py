@@ -21,7 +21,6 @@ from customer_assets.cli.output import (
 from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, GoneError
 
 if TYPE_CHECKING:
-    from customer_assets.accounts import Account
     from customer_assets.pipeline.context import Progress
     from customer_assets.pipeline.sync.run import SyncResult
     from customer_assets.runtime.runtime import Runtime
@@ -57,6 +56,7 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Pull one system or all of them into the cache."""
+    from customer_assets.pipeline.sync.pull import pull_accounts
     from customer_assets.pipeline.sync.run import PullOptions
     from customer_assets.sources.registry import SYSTEMS
 
@@ -68,12 +68,11 @@ def sync(
     if account is not None and not any(a.account == account and a.system in systems for a in runtime.working.accounts):
         known = ", ".join(sorted({a.account for a in runtime.working.accounts})) or "none"
         raise ConfigurationError(f"--account {account}: no such account; there are {known}")
-    results: dict[str, list[SyncResult]] = {}
     with _progress() as progress:
         context = runtime.context(progress=progress)
-        for name in systems:
-            chosen = [a for a in runtime.working.of(name) if account in (None, a.account)]
-            results[name] = [_pull(context, a, options, dry_run=dry_run, from_raw=from_raw) for a in chosen]
+        chosen = [a for name in systems for a in runtime.working.of(name) if account in (None, a.account)]
+        found = pull_accounts(context, chosen, options, dry_run=dry_run, from_raw=from_raw)
+    results = {name: [result for result in found if result.system == name] for name in systems}
     _report_sync(results, as_json=as_json, dry_run=dry_run, asked_for_all=system == ALL, runtime=runtime)
 
 
@@ -92,16 +91,6 @@ def sync_customer(
         raise ConfigurationError(f"{system!s} has several accounts: name one with --account")
     results = {str(system): [pull_one(runtime.context(), a, customer_id) for a in accounts]}
     _report_sync(results, as_json=as_json, dry_run=False, asked_for_all=False, runtime=runtime)
-
-
-def _pull(context: Any, account: Account, options: Any, **how: bool) -> SyncResult:
-    from customer_assets.pipeline.sync.pull import pull
-    from customer_assets.pipeline.sync.run import SyncResult
-
-    try:
-        return pull(context, account, options, **how)
-    except BusyError as error:
-        return SyncResult(account.account, account.system, status="failed", error=error)
 
 
 @contextmanager

@@ -19,11 +19,14 @@ from customer_assets.store.database import connect
 from customer_assets.store.reads.integrity import count_rows
 
 OWNERS = ["team:data"]
+SCHEDULE = "dagster/schedule_name"  # Dagster's tag of runs that a schedule began
 PERSONAL = {"personal_data": "yes"}  # who may see it, and for how long, is somebody's duty to say
 # A night and a half: one missed nightly sync is seen the next afternoon.
 FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
 # For what passes by itself: a database that restarts, a lock that took too long. HTTP is retried in the client.
 RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
+# For raw pages, which go on from what landed: a database that is away for five minutes costs time alone.
+PATIENT = dg.RetryPolicy(max_retries=6, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 # Columns of base tables that their views do not show.
 INTERNAL = {"covered", "record_hash", "last_seen_at", "source_time_given"}
 

@@ -34,6 +34,8 @@ class Context:
         trigger: cli, dagster or web; stands in sync_runs.
         dagster_run_id: the run that it is part of.
         progress: told about pages as they land.
+        lock_seconds: how long to wait for somebody who syncs the same account.
+        account_seconds: after so long an account's calls are broken off, and the next run goes on from there; None: never.
     """
 
     url: str
@@ -42,6 +44,8 @@ class Context:
     trigger: str = "cli"
     dagster_run_id: str | None = None
     progress: Callable[[Progress], None] = lambda _progress: None
+    lock_seconds: float = 0
+    account_seconds: float | None = None
 
     def regions(self, account: str, source: str, settings: Any = None) -> Regions:
         """What tells the country of phone numbers of an account, besides its customers.

@@ -44,3 +44,9 @@ def packaged(name: str) -> Path:
     """A file of Dagster's that comes with the package: beside it in a checkout, inside it in a wheel."""
     inside = Path(__file__).resolve().parent.parent / name
     return inside if inside.exists() else inside.parent.parent / name
+
+
+def workspace_of(home: Path) -> Path:
+    """Where Dagster's processes read which code locations there are: the one of this home, else the one of the package."""
+    own = home / "workspace.yaml"
+    return own if own.exists() else packaged("workspace.yaml")

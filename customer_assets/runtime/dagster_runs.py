@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 # By this tag the UI lists a run under its job, in Overview and in the timeline: whoever launches through it sets it, too.
 OF_REPOSITORY, LOCATION = ".dagster/repository", "__repository__@customer_assets"
+LOOK_AGAIN_SECONDS = 3 * run_locks.LOOK_SECONDS
 ALL_SYNCED = "all_systems_synced"  # the check that the last step of a sync makes
 
 
@@ -143,6 +145,9 @@ def reap_runs(instance: dg.DagsterInstance, url: str) -> list[str]:
     """
     with connect(url, name="customer_assets reap") as connection:
         lost = run_locks.lost_runs(connection)
+        if lost:  # a server that was restarted a moment ago gave no run the time to have its lock again
+            time.sleep(LOOK_AGAIN_SECONDS)
+            lost = sorted({*lost} & {*run_locks.lost_runs(connection)})
         closed = []
         for run_id in lost:
             run = instance.get_run_by_id(run_id)

@@ -133,10 +133,22 @@ class Runtime:
         """What the verbs are given that ask how an account's records are mapped; in sandbox mode with the sandbox's accounts."""
         return Context(self.url, self.working.settings, self.working.accounts)
 
-    def context_of_run(self, dagster_run_id: str) -> Context:
-        """What the verbs called by one Dagster run are given; in sandbox mode with the sandbox's own settings."""
+    def context_of_run(self, dagster_run_id: str, *, is_scheduled: bool = False) -> Context:
+        """What the verbs called by one Dagster run are given; in sandbox mode with the sandbox's own settings.
+
+        Args:
+            dagster_run_id: the run.
+            is_scheduled: nobody sits before it: it waits for a lock rather than ending red.
+        """
+        settings = self.working.settings
         return Context(
-            self.url, self.working.settings, self.working.accounts, trigger="dagster", dagster_run_id=dagster_run_id
+            self.url,
+            settings,
+            self.working.accounts,
+            trigger="dagster",
+            dagster_run_id=dagster_run_id,
+            lock_seconds=settings.lock_wait_minutes * 60 if is_scheduled else 0,
+            account_seconds=settings.account_minutes * 60,
         )
 
     def tell_dagster(

@@ -196,6 +196,11 @@ def relax_durability(server_url: str, database: str) -> None:
             )
 
 
+def take_lock(connection: Connection, key: int) -> bool:
+    """Take a lock for as long as this connection lives; returns False where another has it."""
+    return bool(scalar(connection, "select pg_try_advisory_lock(%s)", [key]))
+
+
 def hold_presence(connection: Connection, key: int) -> None:
     """Say, for as long as this connection lives, that somebody does this work; any number may."""
     connection.execute("select pg_advisory_lock_shared(%s)", [key])
@@ -238,24 +243,33 @@ def _is_present(connection: Connection, key: int, *, besides: int) -> bool:
 
 
 @contextmanager
-def system_lock(url: str, *, account: str, system: str, what: str) -> Iterator[None]:
+def system_lock(url: str, *, account: str, system: str, what: str, wait_seconds: float = 0) -> Iterator[None]:
     """Hold the lock of one (account, system): one pull or push at a time, from wherever it starts.
 
     A session advisory lock: it ends with its process, however that dies.
+
+    Args:
+        url: database.
+        account, system: whose.
+        what: what is done, for whoever finds it taken.
+        wait_seconds: how long to wait for somebody who holds it.
 
     Raises:
         BusyError: somebody else holds it; the message says who and since when.
     """
     key = int.from_bytes(hashlib.blake2b(f"{account}/{system}".encode(), digest_size=8).digest(), signed=True)
     with connect(url, name=f"customer_assets {what} {system}/{account}") as connection:
-        for _ in range(GONE_TRIES):
-            if scalar(connection, "select pg_try_advisory_lock(%s)", [key]):
-                break
-            if (holder := _holder(connection, key)) is not None:
+        ending, until = GONE_TRIES, time.monotonic() + wait_seconds
+        while not scalar(connection, "select pg_try_advisory_lock(%s)", [key]):
+            holder = _holder(connection, key)
+            if holder is None and ending:
+                ending -= 1
+                time.sleep(0.1)  # its session is ending: the server frees the lock in a moment
+            elif time.monotonic() < until:
+                time.sleep(1)
+            else:
+                holder = holder or "a session that just ended"
                 raise BusyError(f"{system} (account {account}) is being synced already by {holder}")
-            time.sleep(0.1)  # its session is ending: the server frees the lock in a moment
-        else:
-            raise BusyError(f"{system} (account {account}) is being synced already by a session that just ended")
         try:
             yield
         finally:

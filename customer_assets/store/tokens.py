@@ -1,4 +1,7 @@
-"""Access tokens: one a system and account for all processes, locked while it is renewed."""
+"""Access tokens: one a grant for all processes and all accounts that share it, locked while it is renewed.
+
+A system gives so many tokens per grant and ten minutes, whatever accounts they are for.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,12 @@ class _Slot:
             """
             select access_token, expires_at
             from ops.api_tokens
-            where account = %s
-                and source = %s
+            where source = %s
                 and fingerprint = %s
+            order by expires_at desc
+            limit 1
             """,
-            [account, system, fingerprint],
+            [system, fingerprint],
         ).fetchone()
         self.token: str | None = row["access_token"] if row else None
         self.expires_at: datetime | None = row["expires_at"] if row else None
@@ -67,6 +71,6 @@ class StoredTokens:
         ):
             connection.execute(
                 "select pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                [f"{self._system} token/{self._account}"],
+                [f"{self._system} token/{fingerprint}"],
             )
             yield _Slot(connection, self._account, self._system, fingerprint)

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from customer_assets.defs.resources import RuntimeResource
+from customer_assets.runtime import dagster_runs
 from customer_assets.runtime.dagster_runs import reap_runs
 from customer_assets.store import run_locks
 from customer_assets_tests.conftest import Company
@@ -65,12 +66,23 @@ def test_a_run_lives_as_long_as_its_lock_and_is_closed_without_it(company: Compa
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()
-        for _ in range(50):
-            if closed := reap_runs(instance, company.url):
-                break
-        assert closed == [run_id]
+        assert reap_runs(instance, company.url) == [run_id]
         assert status(instance, run_id) is dg.DagsterRunStatus.FAILURE
         assert status(instance, elsewhere) is dg.DagsterRunStatus.STARTED
+        assert run_locks.living_runs(company.connection) == []
+
+
+def test_a_restart_of_the_server_takes_no_run(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_locks, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(dagster_runs, "LOOK_AGAIN_SECONDS", 2)
+    with dg.DagsterInstance.ephemeral() as instance:
+        run_id = started(instance)
+        with run_locks.living(company.url, run_id):
+            company.do(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'customer_assets run%%'"
+            )
+            assert reap_runs(instance, company.url) == []
+            assert [row["is_lost"] for row in run_locks.living_runs(company.connection)] == [False]
         assert run_locks.living_runs(company.connection) == []
 
 

@@ -10,6 +10,7 @@ from customer_assets.defs.materialization import (
     OWNERS,
     PERSONAL,
     RETRY,
+    SCHEDULE,
     Materialization,
     Materializing,
     counts_metadata,
@@ -17,6 +18,7 @@ from customer_assets.defs.materialization import (
 from customer_assets.domain.cache.row import Counts
 from customer_assets.errors import BusyError
 from customer_assets.pipeline.sync.pull import failed_systems, load_account
+from customer_assets.runtime.alerts import post_alert
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import streams_of, with_webhooks
 
@@ -38,7 +40,7 @@ def _load_all(
     total = Counts()
     by_account: dict[str, Any] = {}
     never_filled: list[str] = []
-    work = runtime.context_of_run(context.run.run_id)
+    work = runtime.context_of_run(context.run.run_id, is_scheduled=SCHEDULE in context.run.tags)
     # materialized alone it is rebuilt; in a job that pulled something it takes just that
     may_rebuild = not _pulls(context)
     for system, stream in streams_of(entity):
@@ -159,12 +161,25 @@ def _columns_filled(never_filled: list[str]) -> dg.AssetCheckResult:
 )
 def sync_outcome(context: dg.AssetCheckExecutionContext, runtime: dg.ResourceParam[Runtime]):  # type: ignore[no-untyped-def]
     """The last step: everything that could be refreshed is; now say what could not."""
-    failed = failed_systems(runtime.url, context.run.run_id)
+    settings = runtime.configuration.settings
+    failed, of_all = failed_systems(runtime.url, context.run.run_id)
+    is_red = bool(failed) and len(failed) > settings.fail_share * of_all
     yield dg.AssetCheckResult(
         check_name="all_systems_synced",
         passed=not failed,
-        metadata={"failed": failed},
+        severity=dg.AssetCheckSeverity.ERROR if is_red else dg.AssetCheckSeverity.WARN,
+        metadata={"failed": failed, "accounts": of_all},
     )
-    if failed:
-        reasons = "; ".join(f"{where}: {why}" for where, why in sorted(failed.items()))
-        raise dg.Failure(f"not synced: {reasons}", metadata={"failed": failed}, allow_retries=False)
+    if not failed:
+        return
+    reasons = "; ".join(f"{where}: {why}" for where, why in sorted(failed.items()))
+    message = f"not synced: {reasons}" if of_all < 2 else f"not synced, {len(failed)} of {of_all}: {reasons}"
+    if is_red:  # the failure sensor posts it
+        raise dg.Failure(message, metadata={"failed": failed}, allow_retries=False)
+    context.log.warning(message)
+    try:
+        post_alert(
+            settings, {"job": context.run.job_name, "run_id": context.run.run_id, "error": message, "systems": failed}
+        )
+    except OSError as error:
+        context.log.warning(f"ALERT_URL: could not be posted to: {error}")

@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
-from customer_assets.defs.materialization import FRESH, OWNERS, Materialization, Materializing
+from customer_assets.defs.materialization import FRESH, OWNERS, SCHEDULE, Materialization, Materializing
 from customer_assets.errors import BusyError
 from customer_assets.pipeline.push.push import push
 from customer_assets.pipeline.push.run import PushResult
@@ -42,10 +42,10 @@ def sumit_push(
     table = Materializing(runtime.url, "ops.sumit_links")
     dry_run = config.dry_run or not (config.send or context.run.job_name == SENDING_JOB)
     run_id = context.run.run_id
-    failed = failed_systems(runtime.url, run_id)
+    failed, _ = failed_systems(runtime.url, run_id)
     with connect(runtime.url) as connection:
         incomplete = runs.incomplete_accounts(connection, dagster_run_id=run_id, source=SUMIT)
-    work = runtime.context_of_run(context.run.run_id)
+    work = runtime.context_of_run(context.run.run_id, is_scheduled=SCHEDULE in context.run.tags)
     results: list[PushResult] = []
     messages: dict[str, str] = {}
     for account in runtime.working.of(SUMIT):

@@ -1,6 +1,8 @@
 """Raw pages: the API's answers, landed before anything is parsed. The only assets that make API calls.
 
-A system that is down stops no other: its step records the failure, fails its `complete_scan` check, and returns.
+A system that is down stops no other: its step records the failure, fails its `complete_scan` check, and ends without a
+materialization, since nothing landed and nothing is fresh. Of several accounts, each that landed is a materialization of
+its own, with the account as partition.
 """
 
 from collections.abc import Sequence
@@ -8,12 +10,24 @@ from collections.abc import Sequence
 import dagster as dg
 from pydantic import Field
 
-from customer_assets.defs.materialization import FRESH, OWNERS, PERSONAL, Materialization, Materializing
-from customer_assets.pipeline.sync.pull import land_account
+from customer_assets.defs.materialization import (
+    FRESH,
+    OWNERS,
+    PATIENT,
+    PERSONAL,
+    SCHEDULE,
+    Materialization,
+    Materializing,
+)
+from customer_assets.pipeline.sync.pull import land_accounts
 from customer_assets.pipeline.sync.run import PullOptions, SyncResult
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.sources.system import Stream, System
+
+# An output with this key is no materialization, in Dagster's own words. Without an output the steps after it would be left out,
+# and with it every other system. `test_one_system_down_stops_no_other_and_the_run_is_red` holds it.
+NOTHING_LANDED = {"__source_asset_observation__": True}
 
 
 class PullConfig(dg.Config):
@@ -36,6 +50,7 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
         freshness_policy=FRESH,
         tags=PERSONAL | {"source": system.name},
         pool=system.name,
+        retry_policy=PATIENT,
         description=stream.description,
         check_specs=[
             dg.AssetCheckSpec(
@@ -50,15 +65,20 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
     ) -> Materialization:
         table = Materializing(runtime.url, "ops.raw_pages", where={"source": system.name, "stream": stream.name})
         options = PullOptions(full=config.full, limit=config.limit, allow_mass_delete=config.allow_mass_delete)
-        work = runtime.context_of_run(context.run.run_id)
+        work = runtime.context_of_run(context.run.run_id, is_scheduled=SCHEDULE in context.run.tags)
         accounts = [a for a in runtime.working.of(system.name) if not config.accounts or a.account in config.accounts]
         if unknown := set(config.accounts) - {a.account for a in runtime.working.accounts}:
             raise dg.Failure(f"no account {', '.join(sorted(unknown))} is configured", allow_retries=False)
-        results = [land_account(work, account, stream, options) for account in accounts]
+        results = land_accounts(work, accounts, stream, options)
         for result in results:
             say = context.log.info if result.status == "ok" else context.log.error
             say(_told(system, stream, result))
         messages = "; ".join(result.message for result in results if result.message)
+        if not any(result.status == "ok" for result in results):
+            return dg.MaterializeResult(metadata=NOTHING_LANDED, check_results=[_complete_scan(results)])
+        if len(results) > 1:
+            for result in results:
+                _tell_apart(context, result)
         return table.result(
             {
                 "accounts": len(results),
@@ -72,6 +92,24 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
         )
 
     return landed
+
+
+def _tell_apart(context: dg.AssetExecutionContext, result: SyncResult) -> None:
+    """Materialization and check of one account, so that the UI shows which landed, when, and what it cost."""
+    if result.status == "ok":
+        counts = {"pages": result.pages, "calls": result.calls, "bytes": result.received}
+        context.log_event(
+            dg.AssetMaterialization(context.asset_key, partition=result.account, metadata={**counts, "message": "ok"})
+        )
+    context.log_event(
+        dg.AssetCheckEvaluation(
+            asset_key=context.asset_key,
+            check_name="complete_scan",
+            passed=result.status == "ok",
+            partition=result.account,
+            description=result.message or None,
+        )
+    )
 
 
 def _told(system: System, stream: Stream, result: SyncResult) -> str:

@@ -6,6 +6,7 @@ in `follow_ups.py`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
@@ -20,7 +21,7 @@ from customer_assets.domain.cache import completeness
 from customer_assets.domain.cache.mapping import Mapper, RecordMapping, plain_text, record_hash
 from customer_assets.domain.cache.values import instant
 from customer_assets.domain.clock import now_utc
-from customer_assets.errors import ConfigurationError, ContractError, GoneError, SourceError
+from customer_assets.errors import ConfigurationError, ContractError, GoneError, SourceError, TransientError
 from customer_assets.pipeline.context import Progress
 from customer_assets.pipeline.sync.follow_ups import follow_up
 from customer_assets.pipeline.sync.run import LandResult, SyncRun
@@ -42,9 +43,9 @@ FLUSH_BYTES = 4_000_000
 
 
 async def land(run: SyncRun, streams: Sequence[Stream]) -> None:
-    """Land streams of the run's account, in order; the first that fails ends it."""
+    """Land streams of the run's account, in order; the first that fails ends it, and so does its share of the run's time."""
     try:
-        async with run.source() as source:
+        async with asyncio.timeout(run.context.account_seconds), run.source() as source:
             for stream in streams:
                 since = _changes_since(run, stream)
                 landed = await land_stream(run, source, stream, since)
@@ -54,6 +55,13 @@ async def land(run: SyncRun, streams: Sequence[Stream]) -> None:
                 run.note_landed(landed)
                 if landed.error is not None:
                     break
+    except TimeoutError:
+        minutes = f"{(run.context.account_seconds or 0) / 60:g} minutes"
+        run.result.fail(
+            TransientError(
+                f"broken off after {minutes} (ACCOUNT_MINUTES): the next run goes on", system=run.system.name
+            )
+        )
     except ConfigurationError as error:
         # a setting that turns out wrong (two folders that may hold the customers) is this system's trouble alone
         run.result.fail(error)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from customer_assets.accounts import Account
 from customer_assets.domain.cache.row import Counts
 from customer_assets.errors import BusyError, ConfigurationError, GoneError
@@ -9,6 +12,7 @@ from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.sync.land import land, land_one
 from customer_assets.pipeline.sync.load import has_pending, load_detail, load_stream
 from customer_assets.pipeline.sync.run import PullOptions, SyncResult, SyncRun, working_connection
+from customer_assets.pipeline.sync.together import together
 from customer_assets.pipeline.waiting import runner
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets.sources.registry import SYSTEMS
@@ -39,7 +43,9 @@ def pull(
     """
     _check_page_size(account, options)
     with (
-        system_lock(context.url, account=account.account, system=account.system, what="sync"),
+        system_lock(
+            context.url, account=account.account, system=account.system, what="sync", wait_seconds=context.lock_seconds
+        ),
         working_connection(context.url, undone=dry_run) as connection,
     ):
         result = pull_locked(context, connection, account, options, from_raw=from_raw)
@@ -79,7 +85,13 @@ def land_account(context: Context, account: Account, stream: Stream, options: Pu
     """
     try:
         with (
-            system_lock(context.url, account=account.account, system=account.system, what="sync"),
+            system_lock(
+                context.url,
+                account=account.account,
+                system=account.system,
+                what="sync",
+                wait_seconds=context.lock_seconds,
+            ),
             connect(context.url, name="customer_assets sync") as connection,
         ):
             run = SyncRun.begin(context, connection, account, "full" if options.full else "incremental", options)
@@ -90,16 +102,61 @@ def land_account(context: Context, account: Account, stream: Stream, options: Pu
     except BusyError as error:
         result = SyncResult(account.account, account.system)
         result.fail(error)
-        with connect(context.url, name="customer_assets sync") as connection:
-            runs.record_refusal(
-                connection,
-                account=account.account,
-                source=account.system,
-                trigger=context.trigger,
-                dagster_run_id=context.dagster_run_id,
-                error=str(error),
-            )
+        _record_refusal(context, result)
         return result
+
+
+def _record_refusal(context: Context, result: SyncResult) -> None:
+    """Note a sync that did not even begin."""
+    with connect(context.url, name="customer_assets sync") as connection:
+        runs.record_refusal(
+            connection,
+            account=result.account,
+            source=result.system,
+            trigger=context.trigger,
+            dagster_run_id=context.dagster_run_id,
+            error=str(result.error),
+        )
+
+
+def pull_accounts(
+    context: Context,
+    accounts: Sequence[Account],
+    options: PullOptions,
+    *,
+    dry_run: bool = False,
+    from_raw: bool = False,
+) -> list[SyncResult]:
+    """`pull` of several accounts, some at once; that somebody else syncs one is in its `error`, not raised.
+
+    Args:
+        context, accounts, options: as there.
+        dry_run, from_raw: as there; dry runs are made one after another, since each is undone as a whole.
+
+    Returns:
+        The results in the order of the accounts.
+    """
+
+    def one(account: Account) -> SyncResult:
+        try:
+            return pull(context, account, options, dry_run=dry_run, from_raw=from_raw)
+        except BusyError as error:
+            return SyncResult(account.account, account.system, status="failed", error=error)
+
+    at_once = 1 if dry_run else context.settings.account_concurrency
+    return together(accounts, one, at_once=at_once, refused=partial(_record_refusal, context))
+
+
+def land_accounts(
+    context: Context, accounts: Sequence[Account], stream: Stream, options: PullOptions
+) -> list[SyncResult]:
+    """`land_account` of several accounts, some at once; the results in their order."""
+    return together(
+        accounts,
+        lambda account: land_account(context, account, stream, options),
+        at_once=context.settings.account_concurrency,
+        refused=partial(_record_refusal, context),
+    )
 
 
 def load_account(context: Context, account: Account, stream: Stream, *, may_rebuild: bool) -> SyncResult:
@@ -113,7 +170,9 @@ def load_account(context: Context, account: Account, stream: Stream, *, may_rebu
         BusyError: another process syncs this account and system.
     """
     with (
-        system_lock(context.url, account=account.account, system=account.system, what="load"),
+        system_lock(
+            context.url, account=account.account, system=account.system, what="load", wait_seconds=context.lock_seconds
+        ),
         connect(context.url, name="customer_assets load") as connection,
     ):
         run = SyncRun.begin(context, connection, account, "rebuild")
@@ -124,10 +183,11 @@ def load_account(context: Context, account: Account, stream: Stream, *, may_rebu
         return run.end()
 
 
-def failed_systems(url: str, dagster_run_id: str) -> dict[str, str]:
-    """Systems that a Dagster run could not sync: system/account -> why."""
+def failed_systems(url: str, dagster_run_id: str) -> tuple[dict[str, str], int]:
+    """Systems that a Dagster run could not sync (system/account -> why), and how many it synced or tried to."""
     with connect(url, name="customer_assets sync_outcome") as connection:
-        return runs.failures_of(connection, dagster_run_id=dagster_run_id)
+        failed = runs.failures_of(connection, dagster_run_id=dagster_run_id)
+        return failed, runs.accounts_of(connection, dagster_run_id=dagster_run_id)
 
 
 def pull_one(context: Context, account: Account, source_id: str) -> SyncResult:

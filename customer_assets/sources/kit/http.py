@@ -194,12 +194,13 @@ class Http:
             ) as answer:
                 response = Response(answer.status, answer.headers, await answer.read())
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-            raise TransientError(self._unreachable(address, error), system=self.system) from None
+            raise TransientError(self._unreachable(address, error), system=self.system, host=host_of(address)) from None
         except TimeoutError:
             _, read_seconds = self._timeouts
             raise TransientError(
-                f"{self._said(method, path)}: no answer within {read_seconds:g} s from {_host(address)}",
+                f"{self._said(method, path)}: no answer within {read_seconds:g} s from {host_of(address)}",
                 system=self.system,
+                host=host_of(address),
             ) from None
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
             raise ConfigurationError(self._no_address(address)) from None
@@ -223,14 +224,14 @@ class Http:
     def _unreachable(self, address: str, error: Exception) -> str:
         said = str(error).partition(" [")[2].rstrip("]")  # "Cannot connect to host ... [what the system says]"
         reason = "no connection" if not said or said.startswith("Connect call failed") else said
-        return f"cannot reach {_host(address)} ({self._setting(address)}): {reason}"
+        return f"cannot reach {host_of(address)} ({self._setting(address)}): {reason}"
 
     def _no_address(self, address: str) -> str:
         lacking = "has no scheme: write https:// before it" if "://" not in address else "is no web address"
         return f'{self._setting(address)}: "{address}" {lacking}'
 
 
-def _host(address: str) -> str:
+def host_of(address: str) -> str:
     """Host and port of a base address, without what stands before them."""
     parts = urlsplit(address)
     try:

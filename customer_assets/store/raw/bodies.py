@@ -6,6 +6,7 @@ others are compressed against is compressed alone, so that reading one takes two
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,16 @@ from customer_assets.store.database import Connection
 
 _LEVEL = 1
 _WORTH = 0.5  # of what the page before takes alone; above that a page is stored alone, too
-_compressor = zstandard.ZstdCompressor(level=_LEVEL)
+
+
+class _OfThread(threading.local):
+    """A compressor is one thread's at a time, and costs something to make."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+
+
+_mine = _OfThread()
 
 # of a query over `ops.raw_pages p`: what `unpacked` reads, and what it joins for that
 COLUMNS = "p.body, b.body as base_body"
@@ -24,7 +34,7 @@ JOIN = "left join ops.raw_pages b on b.id = p.base_id"
 
 def packed(body: bytes) -> bytes:
     """A body to store, alone."""
-    return _compressor.compress(body)
+    return _mine.compressor.compress(body)
 
 
 def packed_against(body: bytes, base: bytes) -> bytes | None:

@@ -211,23 +211,18 @@ def _counted(counts: Mapping[str, Any]) -> str:
 
 
 def _pull(runtime: Runtime, context: Context, *, systems: Sequence[str]) -> Done:
-    """Pull accounts one after another; one that fails stops no other."""
-    from customer_assets.pipeline.sync.pull import pull
+    """Pull accounts, some at once; one that fails stops no other."""
+    from customer_assets.pipeline.sync.pull import pull_accounts
     from customer_assets.pipeline.sync.run import PullOptions
 
     messages: list[str] = []
     metadata: Metadata = {}
     failed = False
-    for account in (a for a in runtime.working.accounts if a.system in systems):
-        try:
-            result = pull(context, account, PullOptions())
-        except CustomerAssetsError as error:
-            failed = True
-            messages.append(f"{account.system}: {error}")
-            continue
+    accounts = [a for a in runtime.working.accounts if a.system in systems]
+    for result in pull_accounts(context, accounts, PullOptions()):
         counts = result.counts.as_dict()
         _add(metadata, counts)
-        name = _named({"source": account.system, "account": account.account})
+        name = _named({"source": result.system, "account": result.account})
         if result.status == "failed":
             failed = True
             changed = _counted(counts) if any(counts[n] for n in ("created", "updated")) else "nothing changed"

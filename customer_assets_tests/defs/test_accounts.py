@@ -1,0 +1,159 @@
+"""Many accounts in one run: each apart from the others, several at once, and the run as red as they are."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from customer_assets import accounts, settings
+from customer_assets.definitions import own_defs
+from customer_assets.runtime.runtime import open_runtime
+from customer_assets.sandbox.server import environment
+from customer_assets.sandbox.world import Sizes
+from customer_assets.store import database
+from customer_assets_tests.conftest import Company
+from customer_assets_tests.defs.test_jobs import checks, run
+
+pytestmark = pytest.mark.slow
+GOOD = [f"c{number:02}" for number in range(1, 9)]
+BROKEN = ["dead", "hanging", "refused"]
+
+
+@pytest.fixture
+def sizes() -> Sizes:
+    """A small company, many times."""
+    return Sizes(robaws_clients=60)
+
+
+@pytest.fixture
+def hanging() -> Iterator[str]:
+    """An address that takes a call and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(64)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.fixture
+def alerts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """What is posted to ALERT_URL."""
+    posted: list[dict[str, Any]] = []
+
+    class Taking(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Taking)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("ALERT_URL", f"http://127.0.0.1:{server.server_port}")
+    yield posted
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def many(
+    company: Company, hanging: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alerts: list[dict[str, Any]]
+) -> dg.Definitions:
+    """Our definitions over good and broken accounts of one system."""
+    assert alerts == []
+    for module in (settings, accounts):
+        monkeypatch.setattr(module, "project_root", lambda: tmp_path)
+    for name, value in environment(company.base).items():
+        monkeypatch.setenv(f"THE_{name}" if "_API_" in name else name, value)
+    monkeypatch.setenv("WRONG", "wrong")
+    monkeypatch.setenv("DATABASE_URL", company.url)
+    monkeypatch.setenv("ROBAWS_RETRY_SECONDS", "1")
+    monkeypatch.setenv("ROBAWS_READ_TIMEOUT", "1")
+    monkeypatch.setenv("ROBAWS_REQUESTS_PER_SECOND", "5000")
+    base = environment(company.base)["ROBAWS_BASE_URL"]
+    where = {"dead": "http://127.0.0.1:9", "hanging": hanging}
+    (tmp_path / "accounts.toml").write_text(
+        "".join(
+            f'[[accounts]]\naccount = "{name}"\nsystem = "robaws"\n'
+            f'api_key = "{"WRONG" if name == "refused" else "THE_ROBAWS_API_KEY"}"\napi_secret = "THE_ROBAWS_API_SECRET"\n'
+            f'base_url = "{where.get(name, base)}"\n'
+            for name in (*GOOD, *BROKEN)
+        )
+    )
+    return own_defs(open_runtime())
+
+
+def test_each_account_is_apart_and_the_run_says_which_failed(
+    company: Company, many: dg.Definitions, monkeypatch: pytest.MonkeyPatch, alerts: list[dict[str, Any]]
+) -> None:
+    raw, key = "raw_robaws_client_pages", dg.AssetKey("raw_robaws_client_pages")
+    with dg.DagsterInstance.ephemeral() as instance:
+        red = run(many, instance)
+        assert not red.success
+        failure = next(e for e in red.all_events if e.is_step_failure).step_failure_data
+        assert failure.user_failure_data is not None
+        said = failure.user_failure_data.description or ""
+        assert "3 of 11" in said
+        for name, why in (
+            ("dead", "cannot reach"),
+            ("hanging", "no answer within"),
+            ("refused", "credentials refused"),
+        ):
+            assert f"robaws/{name}: " in said
+            assert why in said.split(f"robaws/{name}: ")[1].split("; robaws/")[0]
+        assert instance.get_materialized_partitions(key) == set(GOOD)
+        assert not checks(red)["customers_cache.all_systems_synced"]
+        loaded = company.rows("select account, count(*) as n from customers_cache group by account")
+        assert {row["account"]: row["n"] for row in loaded} == dict.fromkeys(GOOD, 60)
+
+        monkeypatch.setenv("FAIL_SHARE", "0.5")
+        green = run(own_defs(open_runtime()), instance)
+        assert green.success
+        assert not checks(green)["customers_cache.all_systems_synced"]
+        assert [sorted(alert["systems"]) for alert in alerts if "systems" in alert] == [
+            [f"robaws/{name}" for name in BROKEN]
+        ]
+        config = {"ops": {raw: {"config": {"accounts": ["c03"]}}}}
+        one = many.resolve_job_def("customer_sync").execute_in_process(
+            run_config=config, instance=instance, asset_selection=[key]
+        )
+        assert one.success
+        assert company.value("select count(*) from sync_runs where dagster_run_id = %s", one.run_id) == 1
+
+
+def test_a_scheduled_run_waits_for_who_syncs_the_account(company: Company, many: dg.Definitions) -> None:
+    with dg.DagsterInstance.ephemeral() as instance, database.connect(company.url, name="customer_assets sync x"):
+        config = {"ops": {"raw_robaws_client_pages": {"config": {"accounts": ["c01"]}}}}
+        freed_at: list[float] = []
+
+        def hold(seconds: float) -> None:
+            with database.system_lock(company.url, account="c01", system="robaws", what="sync"):
+                held.set()
+                time.sleep(seconds)
+                freed_at.append(time.monotonic())
+
+        for tags, is_synced in (({}, False), ({"dagster/schedule_name": "daily_customer_sync"}, True)):
+            held = threading.Event()
+            holder = threading.Thread(target=hold, args=(2.5,))
+            holder.start()
+            held.wait()
+            result = many.resolve_job_def("customer_sync").execute_in_process(
+                run_config=config,
+                instance=instance,
+                asset_selection=[dg.AssetKey("raw_robaws_client_pages")],
+                tags=tags,
+            )
+            assert (time.monotonic() > freed_at[-1] if freed_at else False) is is_synced
+            assert checks(result)["raw_robaws_client_pages.complete_scan"] is is_synced
+            holder.join()
+            freed_at.clear()

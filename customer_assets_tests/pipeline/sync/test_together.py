@@ -1,0 +1,115 @@
+"""Several accounts at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from customer_assets.accounts import Account
+from customer_assets.errors import CredentialsError, TransientError
+from customer_assets.pipeline.sync.run import SyncResult
+from customer_assets.pipeline.sync.together import GIVEN_UP_AFTER, together
+from customer_assets.sandbox.server import environment
+from customer_assets_tests.conftest import Company
+
+
+def _accounts(company: Company, *names: str, system: str = "robaws", **changes: str) -> list[Account]:
+    return [company.account(system, name, **changes) for name in names]
+
+
+def test_results_come_in_order_and_systems_that_take_pushes_last(company: Company) -> None:
+    accounts = [
+        *_accounts(company, "a", system="sumit"),
+        *_accounts(company, "b", "c"),
+        *_accounts(company, "d", system="zoho"),
+    ]
+    done: list[str] = []
+    lock, most, now = threading.Lock(), [0], [0]
+
+    def do(account: Account) -> SyncResult:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.05)
+        with lock:
+            now[0] -= 1
+            done.append(account.account)
+        return SyncResult(account.account, account.system)
+
+    results = together(accounts, do, at_once=2, refused=lambda _: None)
+    assert [result.account for result in results] == ["a", "b", "c", "d"]
+    assert done[-1] == "a"
+    assert most == [2]
+
+
+def test_a_host_that_nobody_reaches_is_given_up_and_others_are_not(company: Company) -> None:
+    down = _accounts(company, *"abcdefgh", base_url="http://down.example")
+    up = _accounts(company, *"uvwxyz")
+    tried: list[str] = []
+    refused: list[str] = []
+
+    def do(account: Account) -> SyncResult:
+        tried.append(account.account)
+        result = SyncResult(account.account, account.system)
+        if account in down:
+            result.fail(TransientError("cannot reach", system=account.system, host="down.example:80"))
+        elif account.account == "u":
+            result.fail(CredentialsError("refused", system=account.system))
+        return result
+
+    mixed = [account for pair in zip(down, up, strict=False) for account in pair] + down[6:]
+    results = together(mixed, do, at_once=1, refused=lambda result: refused.append(result.account))
+    assert [name for name in tried if name in "abcdefgh"] == list("abcdefgh")[:GIVEN_UP_AFTER]
+    assert [name for name in tried if name in "uvwxyz"] == list("uvwxyz")
+    assert refused == list("defgh")
+    assert all("not tried: down.example:80" in r.message for r in results if r.account in refused)
+
+
+def test_what_is_raised_is_seen_when_the_others_are_done(company: Company) -> None:
+    done: list[str] = []
+
+    def do(account: Account) -> SyncResult:
+        if account.account == "a":
+            raise ValueError("broken")
+        time.sleep(0.05)
+        done.append(account.account)
+        return SyncResult(account.account, account.system)
+
+    with pytest.raises(ValueError, match="broken"):
+        together(_accounts(company, "a", "b", "c"), do, at_once=3, refused=lambda _: None)
+    assert sorted(done) == ["b", "c"]
+
+
+def test_accounts_that_share_a_grant_share_its_token(company: Company) -> None:
+    for name in ("north", "south"):
+        assert company.pull("zoho", name=name).status == "ok"
+    assert company.world.calls["zoho token"] == 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_does_not_wait_for_accounts_that_are_read(company: Company, tmp_path: Path) -> None:
+    lines = environment(company.base) | {
+        "DATABASE_URL": company.url,
+        "CUSTOMER_ASSETS_HOME": str(tmp_path),
+        "ROBAWS_REQUESTS_PER_SECOND": "0.2",
+        "ROBAWS_BURST": "1",
+        "ZOHO_CALLS_PER_MINUTE": "2",
+        "ZOHO_BURST": "1",
+    }
+    command = [sys.executable, "-m", "customer_assets", "sync", "all"]
+    process = subprocess.Popen(command, env=os.environ | lines, stderr=subprocess.DEVNULL, start_new_session=True)
+    for _ in range(200):
+        if company.value("select count(*) from sync_runs where status = 'running'") >= 2:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    asked = time.monotonic()
+    assert process.wait(timeout=20) == 130
+    assert time.monotonic() - asked < 5
