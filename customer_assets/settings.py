@@ -284,6 +284,18 @@ class Settings(WebSettings, toml_table="general"):
         description="Share of accounts that may fail before a run is red; an alert names them all the same",
     )
     raw_keep_days: float = Field(30.0, ge=0, alias="RAW_KEEP_DAYS", description="Raw pages older than this are pruned")
+    delivery_keep_days: float | None = Field(
+        None, ge=0, alias="DELIVERY_KEEP_DAYS", description="Settled deliveries and refusals; unset: RAW_KEEP_DAYS"
+    )
+    changes_keep_days: float | None = Field(
+        None,
+        ge=0,
+        alias="CHANGES_KEEP_DAYS",
+        description="History of changes, and so how far customers_as_of looks back; unset: for ever",
+    )
+    audit_keep_days: float | None = Field(
+        None, ge=0, alias="AUDIT_KEEP_DAYS", description="The audit log; unset: for ever"
+    )
     run_keep_days: float = Field(
         90.0, ge=0, alias="RUN_KEEP_DAYS", description="Dagster runs older than this are pruned"
     )

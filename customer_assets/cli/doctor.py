@@ -142,9 +142,18 @@ def _against_raw(runtime: Runtime) -> dict[str, Any]:
     return {"rows": proof.rows, "awaited": proof.awaited, "differences": [asdict(d) for d in proof.differences]}
 
 
-def doctor(as_json: JsonOption = False) -> None:
+def doctor(
+    production: Annotated[
+        bool, typer.Option("--production", help="Look at what production needs, too: privileges, TLS, backups, clocks.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Each system: reachable, credentials right, quota left; the database. One line each, with the mend."""
     findings = examine(opened_runtime)
+    if production and findings[0].ok:
+        from customer_assets.runtime.production import examine as examine_production
+
+        findings += [Finding(what, ok, said, 0 if ok else 1) for what, ok, said in examine_production(opened_runtime())]
     for finding in findings:
         say(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}: {finding.message}")
     if as_json:

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from customer_assets.store.batches import delete_in_batches
 from customer_assets.store.database import Connection
 
 
@@ -18,6 +19,12 @@ def record(
         "insert into ops.audit_log (who, action, target, details) values (%s, %s, %s, %s)",
         [who, action, target, Jsonb(dict(details or {}))],
     )
+
+
+def prune(connection: Connection, *, keep_days: float) -> int:
+    """Delete entries older than that. Returns how many."""
+    condition = "d.at < now() - make_interval(secs => %(seconds)s)"
+    return delete_in_batches(connection, "ops.audit_log", condition, {"seconds": keep_days * 86400})
 
 
 def newest(connection: Connection, *, limit: int) -> list[dict[str, Any]]:

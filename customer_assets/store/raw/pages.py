@@ -10,6 +10,7 @@ from hashlib import blake2b
 from psycopg.types.json import Jsonb
 
 from customer_assets.domain.cache.mapping import RECORD_HASH
+from customer_assets.store.batches import delete_in_batches
 from customer_assets.store.database import Connection
 from customer_assets.store.raw import bodies
 
@@ -279,15 +280,15 @@ def prune(connection: Connection, *, keep_days: float) -> int:
         """,
         {"seconds": keep_days * 86400},
     )
-    deleted = connection.execute(
+    return delete_in_batches(
+        connection,
+        "ops.raw_pages",
         """
-        delete from ops.raw_pages p
-        where p.first_seen_at < now() - make_interval(secs => %(seconds)s)
-            and not exists (select from ops.raw_scan_pages s where s.page_id = p.id)
-            and not exists (select from ops.raw_scan_chunks c where p.id = any(c.page_ids))
-            and not exists (select from ops.raw_details d where d.page_id = p.id)
-            and not exists (select from ops.raw_pages d where d.base_id = p.id)
+        d.first_seen_at < now() - make_interval(secs => %(seconds)s)
+            and not exists (select from ops.raw_scan_pages s where s.page_id = d.id)
+            and not exists (select from ops.raw_scan_chunks c where d.id = any(c.page_ids))
+            and not exists (select from ops.raw_details o where o.page_id = d.id)
+            and not exists (select from ops.raw_pages o where o.base_id = d.id)
         """,
         {"seconds": keep_days * 86400},
     )
-    return deleted.rowcount

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from customer_assets.store.batches import delete_in_batches
 from customer_assets.store.database import Connection, is_present, scalar
 
 
@@ -142,10 +143,11 @@ def wait_again(connection: Connection, *, account: str, source: str) -> int:
 
 def prune(connection: Connection, *, keep_days: float) -> int:
     """Delete deliveries that were settled that long ago and that no rebuild needs. Returns how many."""
-    return connection.execute(
+    return delete_in_batches(
+        connection,
+        "ops.webhook_deliveries",
         """
-        delete from ops.webhook_deliveries d
-        where d.status in ('applied', 'ignored', 'stale')
+        d.status in ('applied', 'ignored', 'stale')
             and d.received_at < now() - make_interval(secs => %(seconds)s)
             and d.signed_at < (
                 select m.last_full_started_at
@@ -156,7 +158,7 @@ def prune(connection: Connection, *, keep_days: float) -> int:
             )
         """,
         {"seconds": keep_days * 86400},
-    ).rowcount
+    )
 
 
 def settle(connection: Connection, settled: Sequence[Settled], *, started_at: datetime, most_attempts: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from customer_assets.store.batches import delete_in_batches
 from customer_assets.store.database import Connection
 
 RETIRED_HOURS = 24  # the sender may still repeat deliveries that it signed with a secret that was replaced
@@ -160,10 +161,8 @@ def delivery_health(connection: Connection) -> dict[str, Any]:
 
 def prune_refusals(connection: Connection, *, keep_days: float) -> int:
     """Delete refusals older than that. Returns how many."""
-    return connection.execute(
-        "delete from ops.webhook_refusals where refused_at < now() - make_interval(secs => %s)",
-        [keep_days * 86400],
-    ).rowcount
+    condition = "d.refused_at < now() - make_interval(secs => %(seconds)s)"
+    return delete_in_batches(connection, "ops.webhook_refusals", condition, {"seconds": keep_days * 86400})
 
 
 def silent_accounts(connection: Connection, with_secrets: Sequence[str], *, source: str) -> list[str]:
