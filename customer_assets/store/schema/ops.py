@@ -553,6 +553,48 @@ sessions = Table(
     comment="Logins of the console.",
 )
 
+console_views = Table(
+    "console_views",
+    metadata,
+    id_column(),
+    Column("owner", Text, nullable=False),
+    Column("list", Text, nullable=False, comment="path of the list"),
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False, comment="as it stands in its address"),
+    Column("is_shared", Boolean, nullable=False, server_default=text("false"), comment="everybody sees it"),
+    instant("created_at", "", default=True),
+    UniqueConstraint("owner", "list", "name"),
+    schema="ops",
+    comment="Filters, order and columns of a list of the console, kept under a name.",
+)
+
+sent_forms = Table(
+    "sent_forms",
+    metadata,
+    Column("key", Text, primary_key=True),
+    instant("sent_at", "", default=True),
+    schema="ops",
+    comment="Forms of the console that were sent: the same one a second time does nothing.",
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    id_column(),
+    Column(
+        "golden_id",
+        BigInteger,
+        nullable=False,
+        comment="of customers; one that was merged is found by its aliases",
+    ),
+    Column("body", Text, nullable=False),
+    Column("written_by", Text, nullable=False),
+    instant("written_at", "", default=True),
+    Index(None, "golden_id"),
+    schema="ops",
+    comment="What office people note of a customer.",
+)
+
 audit_log = Table(
     "audit_log",
     metadata,

@@ -52,6 +52,7 @@ customers = Table(
     instant("created_at", "first resolved", default=True),
     instant("updated_at", "a surviving field changed", default=True),
     Index(None, "account"),
+    Index("customers_name_order_idx", text("public.name_order(name)"), "id"),
     comment="One row per real customer across systems (golden record).",
 )
 

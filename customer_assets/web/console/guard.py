@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hmac
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import access_tokens, users
+from customer_assets.store.console import first_sending
 from customer_assets.store.users import Session
+from customer_assets.web.console.screen import failed_page, render
 
 COOKIE = "customer_assets_session"
 LOGIN_TRIES = 5  # of one name at one address, then one a minute
@@ -139,17 +143,31 @@ class Guard:
             session = await self.session(request)
             if session is None:
                 if request.method == "GET":
-                    return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
-                return PlainTextResponse("log in first", status_code=401)
+                    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                    return RedirectResponse(f"/login?next={quote(asked)}", status_code=303)
+                return await _log_in_and_go_on(request)
             if not session.may(role):
-                return PlainTextResponse(f"this needs the role {role}; yours is {session.role}", status_code=403)
+                message = f"this needs the role {role}; yours is {session.role}"
+                return failed_page(request, session, message, status=403)
             if request.method not in ("GET", "HEAD"):
                 form = await request.form()
                 if not hmac.compare_digest(str(form.get("csrf", "")).encode(), session.csrf.encode()):
-                    return PlainTextResponse("this form is not of this login; open the page again", status_code=403)
-            return await handler(request, session)
+                    message = "this form is not of this login; open the page again"
+                    return failed_page(request, session, message, status=403)
+                once = str(form.get("once", ""))
+                if once and not await run_in_threadpool(self._is_first, once):
+                    message = "this form was sent before, and is done: a second time does nothing"
+                    return failed_page(request, session, message, status=409)
+            answer = await handler(request, session)
+            if isinstance(answer, PlainTextResponse):  # why it cannot be done; in the frame there is a way on
+                return failed_page(request, session, bytes(answer.body).decode(), status=answer.status_code)
+            return answer
 
         return guarded
+
+    def _is_first(self, once: str) -> bool:
+        with self._pool.connection(statement_seconds=5) as connection:
+            return first_sending(connection, once)
 
     def api(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """An address of the JSON API: a token, a login, or, where no token is set, this machine."""
@@ -207,6 +225,14 @@ class Guard:
     def _role_of(self, token: str) -> str | None:
         with self._pool.connection(statement_seconds=5) as connection:
             return access_tokens.role_of(connection, token)
+
+
+async def _log_in_and_go_on(request: Request) -> Response:
+    """The login was over while somebody typed: what was typed is kept in the page, and sent after the login."""
+    form = await request.form()
+    kept = [(k, v) for k, v in form.multi_items() if isinstance(v, str) and k not in ("csrf", "once")]
+    page = render(request, None, "login.html", next=request.url.path, resume=request.url.path, kept=json.dumps(kept))
+    return HTMLResponse(page, status_code=401)
 
 
 def set_cookie(response: Response, token: str, request: Request, *, hours: float, is_behind_tls: bool = False) -> None:

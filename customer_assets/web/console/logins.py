@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import audit, users
 from customer_assets.store.users import Session
 from customer_assets.web.console.guard import COOKIE, LoginThrottle, allowed_next, is_foreign, set_cookie
-from customer_assets.web.console.screen import Screen
+from customer_assets.web.console.screen import Screen, render
 
 
 class Logins(Screen):
@@ -26,13 +27,15 @@ class Logins(Screen):
     async def login(self, request: Request) -> Response:
         """A form; five wrong ones, and it is one a minute."""
         if request.method != "POST":
-            return await self._show(request, None, "login.html", next=allowed_next(request.query_params.get("next")))
+            target = allowed_next(request.query_params.get("next"))
+            return await self._show(request, None, "login.html", next=target, resume=None, kept="")
         own = self._runtime.configuration.settings
         if is_foreign(request, own.public_url):
             return PlainTextResponse("this form is not of this site", status_code=403)
 
         form = await request.form()
         name, target = str(form.get("name", "")), allowed_next(form.get("next"))
+        resume, kept = form.get("resume") and allowed_next(form.get("resume")), str(form.get("kept", ""))
         address = request.client.host if request.client else "unknown"
         keys = self._throttle.keys(name.strip().lower(), address)
         if self._throttle.is_held(keys):
@@ -42,6 +45,8 @@ class Logins(Screen):
                 "login.html",
                 status=429,
                 next=target,
+                resume=resume,
+                kept=kept,
                 failed="Too many wrong logins. Wait a minute.",
             )
         self._throttle.failed(keys)  # until it is known to be right, so that many at once are no way round
@@ -49,14 +54,25 @@ class Logins(Screen):
             found = await run_in_threadpool(self._log_in, name, str(form.get("password", "")), address)
         if found is None:
             return await self._show(
-                request, None, "login.html", status=401, next=target, failed="Name or password is wrong."
+                request,
+                None,
+                "login.html",
+                status=401,
+                next=target,
+                resume=resume,
+                kept=kept,
+                failed="Name or password is wrong.",
             )
         self._throttle.succeeded(keys)
-        response = RedirectResponse(target, status_code=303)
-        set_cookie(response, found, request, hours=own.session_hours, is_behind_tls=own.is_behind_tls)
+        token, now = found
+        response: Response = RedirectResponse(target, status_code=303)
+        if resume:
+            fields = [(str(k), str(v)) for k, v in json.loads(kept or "[]")]
+            response = HTMLResponse(render(request, now, "resume.html", action=resume, fields=fields))
+        set_cookie(response, token, request, hours=own.session_hours, is_behind_tls=own.is_behind_tls)
         return response
 
-    def _log_in(self, name: str, password: str, address: str) -> str | None:
+    def _log_in(self, name: str, password: str, address: str) -> tuple[str, Session] | None:
         with self._connect() as connection:
             hours = self._runtime.configuration.settings.session_hours
             found = users.log_in(connection, name, password, hours=hours)
@@ -68,7 +84,7 @@ class Logins(Screen):
                 )
                 return None
             audit.record(connection, who=found[1].user, action="log in", target="console")
-            return found[0]
+            return found
 
     async def logout(self, request: Request, _session: Session) -> Response:
         """End the session."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import cache
@@ -25,20 +26,39 @@ from customer_assets.web.console.flash import FLASH, flashed, flashing
 from customer_assets.web.console.tables import ago, beneath, cell, text, value_of
 
 HERE = Path(__file__).parent
+# (group, its screens: (address, label, the number beside it, the role that it needs))
 SCREENS = (
-    ("/overview", "Overview", None),
-    ("/golden", "Customers", None),
-    ("/customers", "Records", None),
-    ("/intakes", "Intakes", None),
-    ("/invoices", "Invoices", None),
-    ("/reminders", "Reminders", None),
-    ("/changes", "Changes", None),
-    ("/runs", "Sync runs", "running"),
-    ("/webhooks", "Webhooks", "deliveries"),
-    ("/conflicts", "Conflicts", "conflicts"),
-    ("/reviews", "Match reviews", "reviews"),
-    ("/audit", "Audit", None),
-    ("/health", "Health", None),
+    ("", (("/overview", "Overview", None, "viewer"),)),
+    (
+        "Customers",
+        (
+            ("/golden", "Customers", None, "viewer"),
+            ("/customers", "Records", None, "viewer"),
+            ("/intakes", "Intakes", None, "viewer"),
+        ),
+    ),
+    ("Money", (("/invoices", "Invoices", None, "viewer"), ("/reminders", "Reminders", None, "viewer"))),
+    (
+        "To decide",
+        (("/conflicts", "Conflicts", "conflicts", "viewer"), ("/reviews", "Match reviews", "reviews", "viewer")),
+    ),
+    (
+        "What happened",
+        (
+            ("/changes", "Changes", None, "viewer"),
+            ("/runs", "Sync runs", "running", "viewer"),
+            ("/webhooks", "Webhooks", "deliveries", "viewer"),
+            ("/audit", "Audit", None, "viewer"),
+        ),
+    ),
+    (
+        "Set up",
+        (
+            ("/import", "Import invoices", None, "editor"),
+            ("/health", "Health", None, "viewer"),
+            ("/users", "Users", None, "admin"),
+        ),
+    ),
 )
 
 
@@ -59,6 +79,19 @@ class RowConvertor(Convertor[int]):
 register_url_convertor("row", RowConvertor())
 
 
+class Token:
+    """What a form of a login brings along: whose it is, and a key of its own, so that it is sent once."""
+
+    def __init__(self, csrf: str) -> None:
+        self._csrf = csrf
+
+    def __html__(self) -> str:
+        """Another key at each use."""
+        return Markup(
+            '<input type="hidden" name="csrf" value="{}"><input type="hidden" name="once" value="{}">'
+        ).format(self._csrf, secrets.token_urlsafe(12))
+
+
 @cache
 def _templates() -> Environment:
     found = Environment(
@@ -67,8 +100,38 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    found.globals.update(cell=cell, ago=ago, value_of=value_of, text=text, beneath=beneath)
+    found.globals.update(cell=cell, ago=ago, value_of=value_of, text=text, beneath=beneath, without=without)
     return found
+
+
+def render(
+    request: Request, session: Session | None, template: str, *, numbers: Mapping[str, int] | None = None, **values: Any
+) -> str:
+    """A page in its frame.
+
+    Args:
+        request, session: who asked for what; without a session there is no navigation.
+        template: which page.
+        numbers: what the navigation shows beside its screens.
+        values: of the page.
+    """
+    screens = [
+        (group, [(path, label, (numbers or {}).get(key or "", 0)) for path, label, key, role in found])
+        for group, members in SCREENS
+        if session and (found := [one for one in members if session.may(one[3])])
+    ]
+    usual: dict[str, Any] = {"failed": None, "flash": None, "failing": [], "numbers": numbers or {}}
+    token = Token(session.csrf) if session else ""
+    return (
+        _templates()
+        .get_template(template)
+        .render({**usual, **values}, request=request, session=session, screens=screens, token=token)
+    )
+
+
+def failed_page(request: Request, session: Session | None, message: str, *, status: int) -> Response:
+    """Why a page cannot be shown, in the frame, with a way on."""
+    return HTMLResponse(render(request, session, "failed.html", message=message, code=status), status_code=status)
 
 
 class Screen:
@@ -85,21 +148,14 @@ class Screen:
     ) -> Response:
         numbers, failing = await run_in_threadpool(self._standing) if session else ({}, [])
         flash = flashed(request.cookies.get(FLASH), session.csrf) if session else None
-        screens = [(path, label, numbers.get(key or "", 0)) for path, label, key in SCREENS]
-        token = Markup('<input type="hidden" name="csrf" value="{}">').format(session.csrf) if session else ""
-        page = (
-            _templates()
-            .get_template(template)
-            .render(
-                {"failed": None, **values},
-                flash=flash,
-                numbers=numbers,
-                failing=failing,
-                request=request,
-                session=session,
-                screens=screens,
-                token=token,
-            )
+        page = render(
+            request,
+            session,
+            template,
+            numbers=numbers,
+            flash=flash,
+            failing=failing,
+            **values,
         )
         response = HTMLResponse(page, status_code=status)
         if request.cookies.get(FLASH) is not None:
@@ -131,3 +187,10 @@ def link_of(request: Request) -> Any:
         return f"{request.url.path}?{urlencode([*kept, ('page', str(page))])}"
 
     return link
+
+
+def without(request: Request, *names: str, **added: str) -> str:
+    """The address of this list without some of its parameters, and with others; it begins at its first page."""
+    kept = [(k, v) for k, v in request.query_params.multi_items() if v and k not in (*names, *added, "page")]
+    query = urlencode([*kept, *added.items()])
+    return f"{request.url.path}?{query}" if query else request.url.path

@@ -1,4 +1,26 @@
 "use strict";
+// Keys, the menu on a phone, and a word before what was typed is lost. Everything works without them.
+const side = document.querySelector(".side"), narrow = matchMedia("(max-width: 800px)");
+if (side) { const fold = () => { side.open = !narrow.matches; }; fold(); narrow.addEventListener("change", fold); }
+const GO = { o: "/overview", c: "/golden", i: "/invoices", r: "/reminders", d: "/reviews" };
+let waitsForGo = 0;
+document.addEventListener("keydown", (event) => {
+  const find = document.getElementById("find"), typing = event.target.closest("input, textarea, select, dialog");
+  if (!find) return;
+  if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); find.focus(); find.select(); return; }
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "/") { event.preventDefault(); find.focus(); }
+  else if (event.key === "?") document.getElementById("keys").showModal();
+  else if (event.key === "n") location.href = "/intakes/new";
+  else if (event.key === "g") waitsForGo = Date.now();
+  else if (Date.now() - waitsForGo < 1500 && GO[event.key]) location.href = GO[event.key];
+});
+for (const form of document.querySelectorAll("form[data-guarded]")) {
+  let touched = false;
+  form.addEventListener("input", () => { touched = true; });
+  form.addEventListener("submit", () => { touched = false; });
+  addEventListener("beforeunload", (event) => { if (touched) event.preventDefault(); });
+}
 // Select all, live progress, and the customer search of the intake form. Everything else works without scripts.
 
 for (const all of document.querySelectorAll("[data-all]")) {
