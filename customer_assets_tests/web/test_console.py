@@ -375,9 +375,11 @@ def test_a_country_is_one_filter_in_whatever_spelling(company: Company, visitors
 def test_columns_are_chosen_in_the_address(company: Company, visitors: dict[str, Visitor]) -> None:
     customer(company, city="Gent", country="BE")
     text = visitors["viewer"].get("/customers?column=name&column=city").text
-    assert re.findall(r'<th scope="col">([^<]*)</th>', text) == ["Name", "City"]
+    assert re.findall(r'<th scope="col"><a [^>]*>([^<]*)</a></th>', text) == ["Name", "City"]
     assert "Gent" in text
-    everything = visitors["viewer"].get("/customers?column=nonsense").text
+    kept = visitors["viewer"].get("/customers").text  # what was chosen is remembered
+    assert len(re.findall(r'<th scope="col">', kept)) == 2
+    everything = visitors["editor"].get("/customers?column=nonsense").text
     assert len(re.findall(r'<th scope="col">', everything)) == 10
 
 

@@ -15,6 +15,7 @@ from customer_assets.store.identity import edges
 
 PAGE = 50
 MOST_PAGES = 1000  # nobody leafs further; a filter gets there sooner
+MOST_COUNTED = 10_000  # rows of a list; more are said to be more
 MOST_HITS = 2000  # of a search: beyond that nobody looks, and sorting would get slow
 # Of an invoice `i`: whether somebody owes something, and since how many days; of a draft nobody owes, whatever its date.
 OWED = "i.balance > 0 and i.status not in ('draft', 'void')"
@@ -31,6 +32,8 @@ class Listing:
 
     Attributes:
         hits: of a search: the rows that its conditions, put in for `{joined}`, find, not more than anybody looks at.
+        by_heading: column -> what it is sorted by; `-column` the other way round.
+        sums: columns that are added up, for each currency.
     """
 
     query: str
@@ -39,6 +42,18 @@ class Listing:
     sorts: Mapping[str, str] = field(default_factory=dict)
     always: str = ""
     hits: str = ""
+    by_heading: Mapping[str, str] = field(default_factory=dict)
+    sums: tuple[str, ...] = ()
+
+    def ordered(self, sort: str | None) -> str:
+        """What the list is sorted by: a named order, a heading, or its usual one; what is unknown counts for nothing."""
+        asked = sort or ""
+        if asked in self.sorts:
+            return self.sorts[asked]
+        expression = self.by_heading.get(asked.removeprefix("-"))
+        if expression is None:
+            return self.order
+        return f"{expression} {'desc' if asked.startswith('-') else 'asc'} nulls last, id"
 
 
 # what the filters of the list of customers offer: a country in one spelling, as received where nobody knows it
@@ -95,7 +110,7 @@ GOLDEN_SEARCH = f"""
 LISTINGS: dict[str, Listing] = {
     "golden": Listing(
         f"""
-        select g.id, g.account, g.name, g.role, g.vat_number, g.email, g.primary_phone, g.city, g.country, g.is_active,
+        select g.id, g.account, g.name, g.role, g.vat_number, g.email, g.primary_phone, g.city, coalesce(g.country_code, g.country) as country_code, g.is_active,
             g.updated_at,
             (select array_agg(distinct c.source order by c.source) from customer_rows c where c.golden_id = g.id) as systems,
             (
@@ -132,12 +147,20 @@ LISTINGS: dict[str, Listing] = {
                 )
             """,
         },
-        "lower(g.name), g.id",
+        "public.name_order(g.name), g.id",
         {
-            "name": "lower(g.name), g.id",
             "newest": "g.updated_at desc, g.id desc",
-            "city": "lower(g.city), lower(g.name), g.id",
-            "records": "g.row_count desc, lower(g.name), g.id",
+            "records": "g.row_count desc, public.name_order(g.name), g.id",
+        },
+        by_heading={
+            "name": "public.name_order(g.name)",
+            "role": "g.role",
+            "vat_number": "g.vat_number",
+            "email": "g.email",
+            "primary_phone": "g.primary_phone",
+            "city": "public.name_order(g.city)",
+            "country_code": "g.country_code",
+            "updated_at": "g.updated_at",
         },
     ),
     "customers": Listing(
@@ -174,7 +197,19 @@ LISTINGS: dict[str, Listing] = {
             """,
         },
         "c.name, c.id",
-        {"name": "c.name, c.id", "newest": "c.updated_at desc, c.id desc", "city": "c.city, c.id"},
+        {"newest": "c.updated_at desc, c.id desc"},
+        by_heading={
+            "name": "public.name_order(c.name)",
+            "role": "c.role",
+            "source": "c.source",
+            "vat_number": "c.vat_number",
+            "general_email": "c.general_email",
+            "primary_phone": "c.primary_phone",
+            "city": "public.name_order(c.city)",
+            "country": "coalesce(c.country_code, c.country)",
+            "is_active": "c.is_active",
+            "updated_at": "c.updated_at",
+        },
         hits=f"c.id in (select c.id from customer_rows c where {{joined}} limit {MOST_HITS})",
     ),
     "invoices": Listing(
@@ -200,6 +235,18 @@ LISTINGS: dict[str, Listing] = {
             "phone": "(coalesce(g.primary_phone, c.primary_phone) is null) = (%(phone)s = 'none')",
         },
         "i.invoice_date desc nulls last, i.id desc",
+        by_heading={
+            "invoice_number": "i.invoice_number",
+            "invoice_date": "i.invoice_date",
+            "due_date": "i.due_date",
+            "days_overdue": "days_overdue",
+            "total": "i.total",
+            "balance": "i.balance",
+            "currency_code": "i.currency_code",
+            "status": "i.status",
+            "customer_name": "public.name_order(c.name)",
+        },
+        sums=("total", "balance"),
     ),
     "reminders": Listing(
         """
@@ -218,6 +265,15 @@ LISTINGS: dict[str, Listing] = {
             "phone": "(coalesce(g.primary_phone, c.primary_phone) is null) = (%(phone)s = 'none')",
         },
         "r.scheduled_date desc, r.id desc",
+        by_heading={
+            "scheduled_date": "r.scheduled_date",
+            "reminder_type": "r.reminder_type",
+            "status": "r.status",
+            "skip_reason": "r.skip_reason",
+            "invoice_number": "i.invoice_number",
+            "balance": "i.balance",
+            "customer_name": "public.name_order(c.name)",
+        },
     ),
     "deliveries": Listing(
         """
@@ -226,6 +282,13 @@ LISTINGS: dict[str, Listing] = {
         """,
         {"status": "d.status = %(status)s"},
         "d.received_at desc, d.id",
+        by_heading={
+            "received_at": "d.received_at",
+            "event": "d.event",
+            "status": "d.status",
+            "attempts": "d.attempts",
+            "duration_ms": "d.duration_ms",
+        },
     ),
     "refusals": Listing(
         "select f.id, f.reason, f.address, f.size, f.refused_at from ops.webhook_refusals f",
@@ -240,6 +303,25 @@ LISTINGS: dict[str, Listing] = {
         """,
         {"status": "r.status = %(status)s", "source": "r.source = %(source)s"},
         "r.id desc",
+        by_heading={
+            name: f"r.{name}"
+            for name in (
+                "started_at",
+                "source",
+                "kind",
+                "trigger",
+                "status",
+                "created",
+                "updated",
+                "unchanged",
+                "rejected",
+                "errors",
+                "pages",
+                "calls",
+                "quota_left",
+            )
+        }
+        | {"seconds": "r.finished_at - r.started_at"},
     ),
     "changes": Listing(
         """
@@ -266,6 +348,13 @@ LISTINGS: dict[str, Listing] = {
             "since": "h.changed_at > now() - case %(since)s when 'day' then interval '1 day' else interval '7 days' end",
         },
         "h.id desc",
+        by_heading={
+            "changed_at": "h.changed_at",
+            "field": "h.field",
+            "origin": "h.origin",
+            "source": "c.source",
+            "customer_name": "public.name_order(c.name)",
+        },
     ),
     "rejects": Listing(
         """
@@ -286,8 +375,13 @@ LISTINGS: dict[str, Listing] = {
     ),
     "audit": Listing(
         "select a.id, a.at, a.who, a.action, a.target, a.details::text as details from ops.audit_log a",
-        {},
+        {
+            "who": "a.who = %(who)s",
+            "action": "a.action = %(action)s",
+            "text": "position(lower(%(text)s) in lower(a.target || ' ' || a.details::text)) > 0",
+        },
         "a.id desc",
+        by_heading={"at": "a.at", "who": "a.who", "action": "a.action", "target": "a.target"},
     ),
 }
 
@@ -339,13 +433,35 @@ def _selected(
     if narrowed is None:
         return []
     joined, wanted = narrowed
-    order = listing.sorts.get(sort or "", listing.order)
-    condition = " and ".join(filter(None, (listing.always, joined)))
-    query = f"{listing.query} {f'where {condition}' if condition else ''} order by {order} limit %(limit)s offset %(offset)s"
+    query = f"{_conditioned(listing, joined)} order by {listing.ordered(sort)} limit %(limit)s offset %(offset)s"
     return connection.execute(
         sql.SQL(query),  # put together from the declarations above alone
         {**wanted, "limit": limit, "offset": offset},
     ).fetchall()
+
+
+def _conditioned(listing: Listing, joined: str) -> str:
+    condition = " and ".join(filter(None, (listing.always, joined)))
+    return f"{listing.query} {f'where {condition}' if condition else ''}"
+
+
+def totals_of(connection: Connection, name: str, filters: Mapping[str, str]) -> tuple[int, list[dict[str, Any]]]:
+    """How many rows a list has that the filters leave, `MOST_COUNTED` for that many or more; its sums for each currency."""
+    listing = LISTINGS[name]
+    narrowed = _narrowed(listing, filters)
+    if narrowed is None:
+        return 0, []
+    joined, wanted = narrowed
+    selected = _conditioned(listing, joined)
+    counted = connection.execute(
+        sql.SQL(f"select count(*) as rows from (select from ({selected}) r limit {MOST_COUNTED}) n"), wanted
+    ).fetchone()
+    sums: list[dict[str, Any]] = []
+    if listing.sums:
+        added = ", ".join(f"sum({column}) as {column}" for column in listing.sums)
+        query = f"select coalesce(currency_code, '') as currency, count(*) as number, {added} from ({selected}) r group by 1 order by 2 desc"
+        sums = connection.execute(sql.SQL(query), wanted).fetchall()
+    return (counted["rows"] if counted else 0), sums
 
 
 def matching_customers(connection: Connection, filters: Mapping[str, str], *, most: int) -> list[int]:

@@ -21,8 +21,7 @@ from customer_assets.store.reads import console
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
 from customer_assets.web.console.listings import CUSTOMERS, HAS_PHONE, choice, typed
-from customer_assets.web.console.lists import Lists, chosen_columns
-from customer_assets.web.console.screen import link_of
+from customer_assets.web.console.lists import Lists
 from customer_assets.web.console.tables import (
     DETAIL_TABLES,
     Column,
@@ -58,25 +57,19 @@ class Customers(Lists):
                 "Changed",
                 [("sync", "by the last sync"), ("day", "within a day"), ("week", "within a week")],
             ),
-            choice("sort", "Order", [("name", "by name"), ("newest", "newest change"), ("city", "by city")]),
         ]
         actions = [(f"/actions/{name}", kind.title) for name, kind in kinds().items()]
-        return await self._show(
+        return await self._list(
             request,
             session,
-            "list.html",
+            "customers",
+            CUSTOMERS,
+            (page, found, more),
             title="Records of all systems",
-            rows=found,
             filters=filters,
-            columns=chosen_columns(CUSTOMERS, request),
-            all_columns=CUSTOMERS,
             actions=actions,
             bulk="/push/plan",
-            export="customers",
             matching=request.url.query,
-            page=page,
-            more=more,
-            link=link_of(request),
         )
 
     async def customer(self, request: Request, session: Session) -> Response:

@@ -43,7 +43,7 @@ class Exports(Screen):
         name, _, kind = str(request.path_params["file"]).partition(".")
         if name not in COLUMNS or kind not in KINDS:
             return PlainTextResponse("no such list", status_code=404)
-        columns = [c for c in chosen_columns(COLUMNS[name], request) if c.kind != "seconds"]
+        columns = [c for c in chosen_columns(name, COLUMNS[name], request) if c.kind != "seconds"]
         filters = dict(request.query_params)
 
         def write() -> tuple[bytes, int]:

@@ -19,8 +19,7 @@ from customer_assets.store.reads import console, golden_pages
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
 from customer_assets.web.console.listings import GOLDEN, HAS_PHONE, choice, typed
-from customer_assets.web.console.lists import Lists, chosen_columns
-from customer_assets.web.console.screen import link_of
+from customer_assets.web.console.lists import Lists
 from customer_assets.web.console.tables import GOLDEN_FIELDS, GOLDEN_TABLES, in_words
 
 MOST_NAMES = 300_000  # that are compared with a misspelt word
@@ -58,28 +57,18 @@ class Golden(Lists):
             HAS_PHONE,
             choice("due", "Invoices", [("open", "open"), ("overdue", "overdue")]),
             choice("records", "Records", [("several", "several"), ("one", "one")]),
-            choice(
-                "sort",
-                "Order",
-                [("name", "by name"), ("newest", "newest change"), ("city", "by city"), ("records", "most records")],
-            ),
+            choice("sort", "Order", [("records", "most records")]),
         ]
-        return await self._show(
+        return await self._list(
             request,
             session,
-            "list.html",
+            "golden",
+            GOLDEN,
+            (page, found, more),
             title="Customers",
-            note=f"Nothing is written so; these are like it: {request.query_params['q']}" if is_guess else None,
-            rows=found,
             filters=filters,
-            columns=chosen_columns(GOLDEN, request),
-            all_columns=GOLDEN,
             actions=[(f"/actions/{name}", kind.title) for name, kind in kinds().items()],
-            bulk=None,
-            export="golden",
-            page=page,
-            more=more,
-            link=link_of(request),
+            note=f"Nothing is written so; these are like it: {request.query_params['q']}" if is_guess else None,
         )
 
     def _alike(self, connection: Any, typed: str) -> list[int]:

@@ -51,7 +51,7 @@ GOLDEN = columns(
     "email:E-mail",
     "primary_phone:Phone:phone",
     "city:City",
-    "country:Country",
+    "country_code:Country",
     "open_balance:Open:sums",
     "updated_at:Changed:ago",
 )
@@ -212,5 +212,6 @@ LIST_PAGES = (
         "/audit",
         "Audit",
         columns("at:When:ago", "who:Who", "action:What", "target:To what", "details:Details"),
+        filters=(typed("who", "Who"), typed("action", "What"), typed("text", "Words")),
     ),
 )

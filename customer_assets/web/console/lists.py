@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -10,26 +11,43 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from customer_assets.runtime.runtime import Runtime
+from customer_assets.store import console as kept
 from customer_assets.store.database import Connection
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
+from customer_assets.web.console.guard import allowed_next
 from customer_assets.web.console.listings import ListPage
-from customer_assets.web.console.screen import Screen, link_of
+from customer_assets.web.console.screen import Screen, link_of, without
 from customer_assets.web.console.tables import Column
 
 OFFERED_SECONDS = 60  # what filters offer is as old at most
 
 
-def chosen_columns(columns: list[Column], request: Request) -> list[Column]:
-    """Of these columns those that the address names; all for none."""
-    wanted = set(request.query_params.getlist("column"))
+def chosen_columns(name: str, columns: list[Column], request: Request) -> list[Column]:
+    """Of a list's columns those that the address names, else those that were chosen last; all for none."""
+    wanted = request.query_params.getlist("column") or request.cookies.get(_kept(name), "").split(".")
     return [column for column in columns if column.name in wanted] or columns
+
+
+def _kept(name: str) -> str:
+    """The cookie that remembers which columns of a list were chosen."""
+    return f"columns_{name}"
 
 
 def page_number(request: Request) -> int:
     """Which page the address asks for, from 0."""
     asked = request.query_params.get("page", "0")
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 0
+
+
+def _chips(request: Request, filters: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What narrows the list: (in words, the address without it)."""
+    chips = []
+    for wanted in filters:
+        if (value := request.query_params.get(wanted["name"])) and wanted["name"] != "sort":
+            words = dict(wanted["choices"] or ()).get(value, value)
+            chips.append((f"{wanted['label']}: {words}", without(request, wanted["name"])))
+    return chips
 
 
 class Lists(Screen):
@@ -44,24 +62,105 @@ class Lists(Screen):
 
         async def show(request: Request, session: Session) -> Response:
             page, found, more = await run_in_threadpool(self._page, listed.name, request)
-            return await self._show(
+            return await self._list(
                 request,
                 session,
-                "list.html",
+                listed.name,
+                listed.columns,
+                (page, found, more),
                 title=listed.title,
-                rows=found,
-                columns=chosen_columns(listed.columns, request),
-                all_columns=listed.columns,
                 filters=listed.filters,
                 actions=listed.actions,
-                bulk=None,
-                export=listed.name,
-                page=page,
-                more=more,
-                link=link_of(request),
             )
 
         return show
+
+    async def _list(
+        self,
+        request: Request,
+        session: Session,
+        name: str,
+        columns: list[Column],
+        page: tuple[int, list[dict[str, Any]], bool],
+        *,
+        title: str,
+        filters: Sequence[Mapping[str, Any]],
+        actions: Sequence[tuple[str, str]],
+        **values: Any,
+    ) -> Response:
+        """A list as it is shown: filters, what they leave in all, views that were kept, headings that sort.
+
+        Args:
+            request, session: who asks for what.
+            name: of the list.
+            columns: that it may show.
+            page: number, rows, whether another page follows.
+            title, filters, actions: of the list.
+            values: what else the page needs.
+        """
+
+        def read() -> tuple[int, list[dict[str, Any]], list[dict[str, Any]]]:
+            with self._connect() as connection:
+                rows, sums = console.totals_of(connection, name, dict(request.query_params))
+                return rows, sums, kept.views(connection, session.user, request.url.path)
+
+        total, sums, views = await run_in_threadpool(read)
+        number, rows, more = page
+        response = await self._show(
+            request,
+            session,
+            "list.html",
+            title=title,
+            rows=rows,
+            columns=chosen_columns(name, columns, request),
+            all_columns=columns,
+            filters=filters,
+            chips=_chips(request, filters),
+            actions=actions,
+            export=name,
+            page=number,
+            more=more,
+            total=total,
+            most=console.MOST_COUNTED,
+            sums=sums,
+            views=views,
+            sortable=console.LISTINGS[name].by_heading,
+            sort=request.query_params.get("sort", ""),
+            link=link_of(request),
+            **{"bulk": None, "note": None, **values},
+        )
+        if chosen := request.query_params.getlist("column"):
+            whole = len(chosen) == len(columns)
+            response.set_cookie(
+                _kept(name),
+                "" if whole else ".".join(chosen),
+                max_age=31_536_000,
+                httponly=True,
+                samesite="lax",
+                path="/",
+            )
+        return response
+
+    async def keep_view(self, request: Request, session: Session) -> Response:
+        """Keep what a list shows under a name, or forget it."""
+        form = await request.form()
+        target, name = allowed_next(form.get("path")), str(form.get("name", "")).strip()[:60]
+        path, _, query = target.partition("?")
+
+        def write() -> str:
+            with self._connect() as connection:
+                if (view := str(form.get("forget", ""))).isdigit() and len(view) < 18:
+                    return (
+                        "Forgotten" if kept.forget_view(connection, int(view), user=session.user) else "It is not yours"
+                    )
+                if not name:
+                    return "A view needs a name"
+                shared = form.get("shared") is not None
+                kept.keep_view(connection, user=session.user, path=path, name=name, query=query, is_shared=shared)
+                return f"Kept as {name}"
+
+        said = await run_in_threadpool(write)
+        return self._go(target, session, said, bad=said.startswith(("A view", "It is")))
 
     def _page(self, name: str, request: Request) -> tuple[int, list[dict[str, Any]], bool]:
         page = page_number(request)

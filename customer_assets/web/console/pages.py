@@ -14,12 +14,14 @@ from customer_assets.web.console.exports import Exports
 from customer_assets.web.console.golden import Golden
 from customer_assets.web.console.guard import Guard
 from customer_assets.web.console.health import Health
+from customer_assets.web.console.imports import Imports
 from customer_assets.web.console.intakes import Intakes
 from customer_assets.web.console.jobs import Worker
 from customer_assets.web.console.listings import LIST_PAGES
 from customer_assets.web.console.lists import Lists
 from customer_assets.web.console.logins import Logins
 from customer_assets.web.console.overview import Overview
+from customer_assets.web.console.people import People
 from customer_assets.web.console.screen import HERE
 from customer_assets.web.console.syncs import Syncs
 from customer_assets.web.console.webhooks import Webhooks
@@ -35,7 +37,7 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
         Health(runtime),
     )
     page = guard.page
-    golden = Golden(runtime)
+    golden, people, imports = Golden(runtime), People(runtime), Imports(runtime)
     reads = {
         "/overview": Overview(runtime).overview,
         "/golden": golden.customers,
@@ -69,6 +71,11 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
         Route("/webhooks/replay", page("editor", webhooks.replay), methods=["POST"]),
         Route("/conflicts/{id:row}", page("editor", decisions.resolve), methods=["POST"]),
         Route("/reviews/{id:row}", page("editor", decisions.decide), methods=["POST"]),
+        Route("/users", page("admin", people.users), methods=["GET", "POST"]),
+        Route("/me", page("viewer", people.me), methods=["GET", "POST"]),
+        Route("/import", page("editor", imports.imports), methods=["GET", "POST"]),
+        Route("/import/{key}/refused.csv", page("editor", imports.rejects)),
+        Route("/views", page("viewer", lists.keep_view), methods=["POST"]),
         Route("/reminders/settings", page("admin", health.reminder_settings), methods=["POST"]),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]

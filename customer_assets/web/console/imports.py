@@ -1,0 +1,163 @@
+"""Old invoices by upload: how the file is understood, its first rows, what is refused; then it is stored."""
+
+from __future__ import annotations
+
+import csv
+import io
+import secrets
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from customer_assets.errors import CustomerAssetsError
+from customer_assets.pipeline.invoices.import_invoices import FileOptions, ImportResult, import_invoices
+from customer_assets.runtime.runtime import Runtime
+from customer_assets.store import audit
+from customer_assets.store.invoices import legacy
+from customer_assets.store.users import Session
+from customer_assets.web.console.screen import Screen
+
+LARGEST = 50 * 1024 * 1024
+KEPT_SECONDS = 3600
+KINDS = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".parquet")
+# what may be said of a file, and its choices
+SAID = {
+    "separator": (",", ";", "|", "\t"),
+    "decimal": (".", ","),
+    "date_order": ("dmy", "mdy"),
+    "lines": ("sum",),
+    "id_with": ("year", "date"),
+}
+COUNTED = ("created", "updated", "unchanged", "duplicate", "rejected")
+
+
+@dataclass
+class Upload:
+    """A file that somebody uploaded, until it is imported or an hour old."""
+
+    path: Path
+    name: str
+    by: str
+    at: float = field(default_factory=time.monotonic)
+    problems: list[str] = field(default_factory=list)
+
+
+class Imports(Screen):
+    """Uploads of this process; another one knows nothing of them."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self._uploads: dict[str, Upload] = {}
+
+    async def imports(self, request: Request, session: Session) -> Response:
+        """Upload; look how it is understood; import."""
+        if request.method != "POST":
+            return await self._page(request, session)
+        form = await request.form()
+        key = str(form.get("key", ""))
+        file = form.get("file")
+        if isinstance(file, UploadFile) and file.filename:
+            try:
+                key = await run_in_threadpool(self._keep, file, session.user)
+            except ValueError as error:
+                return await self._page(request, session, failed=str(error), status=422)
+        upload = self._uploads.get(key)
+        if upload is None or upload.by != session.user:
+            return await self._page(request, session, failed="Choose a file", status=422)
+        is_import = form.get("step") == "import"
+        said = {name: str(form[name]) for name in SAID if form.get(name)}
+        mapping = {
+            name.removeprefix("map "): str(value)
+            for name, value in form.multi_items()
+            if name.startswith("map ") and value
+        }
+        try:
+            result = await run_in_threadpool(self._import, upload, said, mapping, session, dry_run=not is_import)
+        except CustomerAssetsError as error:
+            return await self._page(request, session, failed=str(error), key=key, upload=upload, said=said, status=422)
+        upload.problems = result.problems
+        return await self._page(
+            request,
+            session,
+            key=key,
+            upload=upload,
+            result=result,
+            counts={name: getattr(result, name) for name in COUNTED},
+            said=said,
+            mapping=mapping,
+            is_done=is_import,
+        )
+
+    async def _page(self, request: Request, session: Session, *, status: int = 200, **values: Any) -> Response:
+        usual = {"key": "", "upload": None, "result": None, "counts": {}, "said": {}, "mapping": {}, "is_done": False}
+        return await self._show(
+            request,
+            session,
+            "import.html",
+            status=status,
+            choices=SAID,
+            targets=legacy.COLUMNS,
+            kinds=KINDS,
+            **{**usual, **values},
+        )
+
+    async def rejects(self, request: Request, session: Session) -> Response:
+        """Why rows of an upload were refused, as a file."""
+        upload = self._uploads.get(request.path_params["key"])
+        if upload is None or upload.by != session.user:
+            return PlainTextResponse("no such upload", status_code=404)
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(["refused"])
+        # what begins like a formula is none in a spreadsheet
+        writer.writerows([[f"'{p}" if p.startswith(("=", "+", "-", "@")) else p]] for p in upload.problems)
+        headers = {"content-disposition": 'attachment; filename="refused.csv"'}
+        return Response(
+            b"\xef\xbb\xbf" + text.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers
+        )
+
+    def _keep(self, file: UploadFile, user: str) -> str:
+        """Keep an upload; old ones are forgotten.
+
+        Raises:
+            ValueError: it is too large, or of no kind that is read.
+        """
+        for key, upload in list(self._uploads.items()):
+            if time.monotonic() - upload.at > KEPT_SECONDS:
+                del self._uploads[key]
+                shutil.rmtree(upload.path.parent, ignore_errors=True)
+        suffix = Path(file.filename or "").suffix.lower()
+        if suffix not in KINDS:
+            raise ValueError(f"A file of one of these kinds: {', '.join(KINDS)}")
+        folder = Path(tempfile.mkdtemp(prefix="customer_assets_upload_"))
+        path = folder / f"upload{suffix}"
+        with path.open("wb") as target:
+            shutil.copyfileobj(file.file, target)
+        if path.stat().st_size > LARGEST:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise ValueError(f"Larger than {LARGEST // 1024**2} MB: `customer-assets import-invoices` takes any size")
+        key = secrets.token_urlsafe(16)
+        self._uploads[key] = Upload(path, Path(file.filename or "").name[:100], user)
+        return key
+
+    def _import(
+        self, upload: Upload, said: dict[str, str], mapping: dict[str, str], session: Session, *, dry_run: bool
+    ) -> ImportResult:
+        options = msgspec.convert(said, FileOptions)
+        context = self._runtime.context(trigger="web")
+        result = import_invoices(context, str(upload.path), mapping=mapping, options=options, dry_run=dry_run)
+        if not dry_run:
+            counts = {name: getattr(result, name) for name in COUNTED}
+            with self._connect() as connection:
+                audit.record(connection, who=session.user, action="import", target=upload.name, details=counts)
+            self._runtime.tell_dagster({"legacy_invoices": counts}, "console: import", months=sorted(result.months))
+        return result
