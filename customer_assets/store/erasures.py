@@ -81,6 +81,16 @@ def erased_among(connection: Connection, *, account: str, source: str, ids: Sequ
 
 # What a row leaves behind besides what goes with it: (what it is called in the report, statement).
 _OF_A_ROW = (
+    (
+        "notes",
+        """
+        delete from ops.notes n
+        using customer_rows r
+        where r.id = %(row)s
+            and n.golden_id = r.golden_id
+            and not exists (select from customer_rows o where o.golden_id = r.golden_id and o.id <> r.id)
+        """,
+    ),
     ("audit_details", "update ops.audit_log set details = '{}' where target = 'customer ' || %(row)s::text"),
     ("intakes", "delete from intakes where customer_id = %(row)s"),
     ("push_results", "delete from ops.push_results where row_id = %(row)s"),

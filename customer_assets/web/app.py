@@ -34,6 +34,7 @@ from customer_assets.web.api import api_routes, as_json, connect_to_read
 from customer_assets.web.console.guard import Guard, KnownHosts, SecureHeaders
 from customer_assets.web.console.jobs import Worker
 from customer_assets.web.console.pages import console_routes
+from customer_assets.web.console.screen import failed_page
 from customer_assets.web.metrics import Timed
 from customer_assets.web.webhooks.applier import Applier
 from customer_assets.web.webhooks.group_writer import GroupWriter
@@ -107,6 +108,7 @@ def build_app(runtime: Runtime) -> App:
             psycopg.OperationalError: _unavailable,
             CustomerAssetsError: _unavailable,
             psycopg.DataError: _unusable,
+            404: partial(_nowhere, guard),
         },
         routes=[
             *_health_routes(runtime, guard, secrets, applier),
@@ -179,6 +181,13 @@ def _health(runtime: Runtime) -> dict[str, Any]:
 def _unavailable(_request: Request, error: Exception) -> Response:
     message = str(error).splitlines()[0] if isinstance(error, CustomerAssetsError) else "the database does not answer"
     return JSONResponse({"status": "failed", "error": message}, status_code=503, headers={"Retry-After": "5"})
+
+
+async def _nowhere(guard: Guard, request: Request, _error: Exception) -> Response:
+    """No such page: in the console's frame for people, as JSON for programs."""
+    if request.url.path.startswith(("/api/", "/static/")):
+        return JSONResponse({"error": "no such address"}, status_code=404)
+    return failed_page(request, await guard.session(request), "no such page", status=404)
 
 
 def _unusable(_request: Request, _error: Exception) -> Response:

@@ -25,8 +25,10 @@ from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.runtime.dagster_client import Dagster
 from customer_assets.store import access_tokens, users
 from customer_assets.store.reads import console
+from customer_assets.store.reads.console import LISTINGS
 from customer_assets.web.console.flash import FLASH, LONGEST, Said, flashed, flashing
 from customer_assets.web.console.guard import HEADERS, LoginThrottle, allowed_next
+from customer_assets.web.console.listings import LIST_PAGES
 from customer_assets.web.console.tables import IN_WORDS, in_words
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import Web, serving, until
@@ -324,7 +326,7 @@ def test_all_that_match_are_pushed_at_once(company: Company) -> None:
         ids = re.findall(r'name="id" value="(\d+)"', plan)
         assert len(ids) == 3
         assert str(elsewhere) not in ids
-        done = visitor.post("/push", id=ids).text
+        done = visitor.get(visitor.post("/push", id=ids).headers["location"]).text
         assert "Pushed 3 customers" in done
         company.connection.execute(
             "insert into customer_rows (source, source_customer_id, name) select 'robaws', 'm' || n, 'Many' from generate_series(1, 501) n"
@@ -603,15 +605,11 @@ def test_a_mended_mistake_does_not_hide_that_somebody_was_faster(
 ) -> None:
     row = customer(company)
     editor, path = visitors["editor"], f"/customers/{row}/edit"
-    seen = company.value("select updated_at from customer_rows where id = %s", row).isoformat()
+    page = form_of(editor.get(path).text)
     company.connection.execute("update customer_rows set city = 'Gent', updated_at = now() where id = %s", [row])
-    bad = editor.post(path, seen_at=seen, general_email="no address", name="Aeon Shipping LLC", city="")
+    bad = editor.client.post(path, data=page | {"general_email": "no address", "city": "Luik"})
     assert bad.status_code == 422
-    again = re.search(r'name="seen_at" value="([^"]+)"', bad.text)
-    assert again is not None
-    stale = editor.post(
-        path, seen_at=html.unescape(again.group(1)), general_email="a@b.be", name="Aeon Shipping LLC", city=""
-    )
+    stale = editor.client.post(path, data=form_of(bad.text) | {"general_email": "a@b.be"})
     assert stale.status_code == 409
     assert company.value("select city from customers_cache where id = %s", row) == "Gent"
 
@@ -1089,3 +1087,264 @@ def test_every_reason_has_words() -> None:
         "same name, same phone; though another address"
     )
     assert in_words("vat_id", []) == "same VAT id"
+
+
+# --- the frame, lists, people, uploads -----------------------------------------------------------------------------------
+
+
+def form_of(text: str, action: str | None = None) -> dict[str, str]:
+    """The hidden fields and inputs of a form, as a browser would send them untouched."""
+    forms = re.findall(r"<form[^>]*>.*?</form>", text, re.DOTALL)
+    chosen = next(f for f in forms if 'method="post"' in f and "/logout" not in f and (action is None or action in f))
+    chosen = re.sub(r'<input type="checkbox"[^>]*>', "", chosen)
+    found = dict(re.findall(r'<input[^>]*?name="([^"]+)"[^>]*?value="([^"]*)"', chosen))
+    for name, options in re.findall(r'<select name="([^"]+)">(.*?)</select>', chosen, re.DOTALL):
+        selected = re.search(r'<option value="([^"]*)" selected', options)
+        found[name] = selected.group(1) if selected else ""
+    return {name: html.unescape(value) for name, value in found.items()}
+
+
+def test_a_login_that_was_over_keeps_what_was_typed(company: Company, site: Web, visitors: dict[str, Visitor]) -> None:
+    editor = visitors["editor"]
+    form = form_of(editor.get("/intakes/new").text) | {"customer_name": "Nieuwe Klant", "note": "belt <terug>"}
+    company.do("delete from ops.sessions")
+    over = editor.client.post("/intakes/new", data=form)
+    assert over.status_code == 401
+    assert "What you typed is kept" in over.text
+    again = form_of(over.text, "/login") | {"name": "editor", "password": PASSWORD}
+    resumed = editor.client.post("/login", data=again)
+    assert resumed.status_code == 200
+    assert "belt &lt;terug&gt;" in resumed.text
+    assert company.value("select count(*) from intakes") == 0
+    assert editor.client.post("/intakes/new", data=form_of(resumed.text, "/intakes/new")).status_code == 303
+    assert company.rows("select customer_name, note from intakes") == [
+        {"customer_name": "Nieuwe Klant", "note": "belt <terug>"}
+    ]
+
+
+def test_a_form_is_sent_once(company: Company, visitors: dict[str, Visitor]) -> None:
+    form = form_of(visitors["editor"].get("/intakes/new").text) | {"customer_name": "Twee Keer"}
+    with ThreadPoolExecutor(4) as pool:
+        sent = list(pool.map(lambda _: visitors["editor"].client.post("/intakes/new", data=form).status_code, range(4)))
+    assert sorted(sent) == [303, 409, 409, 409]
+    assert company.value("select count(*) from intakes") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/customers/999999", 404, "no such customer"),
+        ("/golden/999999", 404, "no such customer"),
+        ("/nowhere", 404, "no such page"),
+        ("/jobs/x", 404, "no such sync"),
+        ("/users", 403, "this needs the role admin"),
+    ],
+)
+def test_what_cannot_be_shown_is_said_in_the_frame(
+    visitors: dict[str, Visitor], path: str, status: int, said: str
+) -> None:
+    answer = visitors["editor"].get(path)
+    assert answer.status_code == status
+    assert said in answer.text
+    assert 'href="/overview"' in answer.text
+
+
+def test_edits_of_two_people_meet_only_in_the_same_field(company: Company, visitors: dict[str, Visitor]) -> None:
+    row = customer(company, city="Antwerpen", street="Kaai 1\r\nbus 2", zipcode="2000")
+    page = form_of(visitors["editor"].get(f"/customers/{row}/edit").text)
+    other = form_of(visitors["admin"].get(f"/customers/{row}/edit").text)
+    assert visitors["admin"].client.post(f"/customers/{row}/edit", data=other | {"zipcode": "2030"}).status_code == 303
+    assert visitors["editor"].client.post(f"/customers/{row}/edit", data=page | {"city": "Gent"}).status_code == 303
+    found = company.rows("select city, zipcode, street from customers_cache where id = %s", row)
+    assert found == [{"city": "Gent", "zipcode": "2030", "street": "Kaai 1\r\nbus 2"}]
+
+    page = form_of(visitors["editor"].get(f"/customers/{row}/edit").text)
+    other = form_of(visitors["admin"].get(f"/customers/{row}/edit").text)
+    assert visitors["admin"].client.post(f"/customers/{row}/edit", data=other | {"city": "Brugge"}).status_code == 303
+    refused = visitors["editor"].client.post(f"/customers/{row}/edit", data=page | {"city": "Luik", "zipcode": "4000"})
+    assert refused.status_code == 409
+    typed = form_of(refused.text)
+    assert (typed["city"], typed["zipcode"], typed["was.city"]) == ("Luik", "4000", "Brugge")
+    assert visitors["editor"].client.post(f"/customers/{row}/edit", data=typed).status_code == 303
+    assert company.rows("select city, zipcode from customers_cache where id = %s", row) == [
+        {"city": "Luik", "zipcode": "4000"}
+    ]
+
+
+def test_headings_sort_and_what_is_listed_is_counted_and_added_up(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    for number, (city, balance) in enumerate((("Zürich", 3), ("Łódź", 1), ("aalst", 2)), start=1):
+        row = customer(company, source_customer_id=str(number), name=f"K{number}", city=city)
+        company.do(
+            "insert into invoice_rows (source, source_invoice_id, customer_id, balance, total, currency_code, status, content_hash, "
+            "invoice_number) values ('zoho', %s, %s, %s, 10, 'EUR', 'sent', '', %s)",
+            str(number),
+            row,
+            balance,
+            f"N{number}",
+        )
+
+    def order(path: str) -> list[str]:
+        return re.findall(r"<bdi>(K\d)</bdi>", visitors["viewer"].get(path).text)
+
+    assert order("/customers?sort=city") == ["K3", "K2", "K1"]
+    assert order("/customers?sort=-city") == ["K1", "K2", "K3"]
+    assert order("/customers?sort=%3B drop") == ["K1", "K2", "K3"]
+    text = visitors["viewer"].get("/invoices?sort=-balance&status=sent").text
+    assert re.findall(r"<bdi>(N\d)</bdi>", text) == ["N1", "N3", "N2"]
+    assert "<b>3</b> rows" in text
+    assert "EUR: <b>6.00</b> open of <b>30.00</b> in 3" in text
+    assert "Status: sent" in text  # a chip, whose link takes it away
+    assert 'href="/invoices?sort=-balance" title="Take this away"' in text
+    for name, listing in LISTINGS.items():
+        for heading in listing.by_heading:
+            path = {listed.name: listed.path for listed in LIST_PAGES} | {
+                "golden": "/golden",
+                "customers": "/customers",
+            }
+            assert visitors["viewer"].get(f"{path[name]}?sort=-{heading}").status_code == 200, (name, heading)
+
+
+def test_views_are_kept_shared_and_forgotten(visitors: dict[str, Visitor]) -> None:
+    path = "/invoices?due=overdue&sort=-balance"
+
+    def keep(who: str, **fields: str) -> httpx.Response:
+        return visitors[who].client.post("/views", data={"csrf": visitors[who].token(), **fields})
+
+    for name, shared in (("mine", {}), ("ours", {"shared": "on"})):
+        assert keep("editor", path=path, name=name, **shared).status_code == 303
+    own, others = (visitors[who].get("/invoices").text for who in ("editor", "viewer"))
+    assert ">mine</a>" in own
+    assert ">ours</a>" in own
+    assert ">mine</a>" not in others
+    assert 'href="/invoices?due=overdue&amp;sort=-balance">ours</a>' in others
+    view = re.search(r'name="forget" value="(\d+)" aria-label="Forget the view ours"', own)
+    assert view is not None
+    keep("viewer", path="/invoices", forget=view.group(1))
+    assert ">ours</a>" in visitors["viewer"].get("/invoices").text
+    keep("editor", path="/invoices", forget=view.group(1))
+    assert ">ours</a>" not in visitors["viewer"].get("/invoices").text
+    assert keep("editor", path="//evil.example", name="x").headers["location"] == "/"
+
+
+def test_an_administrator_manages_users(company: Company, site: Web, visitors: dict[str, Visitor]) -> None:
+    admin = visitors["admin"]
+    added = admin.post("/users", action="add", name="Noor", role="viewer", password=PASSWORD)
+    assert added.status_code == 303
+    noor = Visitor(site.address)
+    assert noor.log_in("noor").status_code == 303
+    admin.post("/users", action="role", name="noor", role="editor")
+    assert noor.get("/intakes/new").status_code == 200
+    admin.post("/users", action="disable", name="noor")
+    assert noor.get("/golden").status_code == 303
+    assert noor.log_in("noor").status_code == 401
+    admin.post("/users", action="enable", name="noor")
+    assert noor.log_in("noor").status_code == 303
+    for action in ("role", "disable", "remove"):  # somebody must be left who may do this
+        admin.post("/users", action=action, name="admin", role="viewer")
+    assert "is the only administrator" in admin.get("/users").text
+    assert company.value("select role from ops.users where name = 'admin'") == "admin"
+    admin.post("/users", action="remove", name="noor")
+    assert noor.get("/golden").status_code == 303
+    done = {row["action"] for row in company.rows("select action from ops.audit_log where target = 'noor'")}
+    assert {"user add", "user role", "user disable", "user enable", "user remove"} <= done
+    noor.client.close()
+    assert visitors["editor"].post("/users", action="add", name="x", role="admin", password=PASSWORD).status_code == 403
+
+
+def test_everybody_looks_after_oneself(company: Company, site: Web, visitors: dict[str, Visitor]) -> None:
+    editor, elsewhere = visitors["editor"], Visitor(site.address)
+    elsewhere.log_in("editor")
+    other = re.search(r'name="session" value="([0-9a-f]+)"', editor.get("/me").text)
+    assert other is not None
+    editor.post("/me", action="end", session=other.group(1))
+    assert elsewhere.get("/golden").status_code == 303
+    elsewhere.client.close()
+
+    made = editor.post("/me", action="token", name="sheet", days="30", role="editor").text
+    token = re.search(r"<code>(ca_[^<]+)</code>", made)
+    assert token is not None
+    read = {"Authorization": f"Bearer {token.group(1)}"}
+    assert company.value("select role from ops.access_tokens where name = 'editor/sheet'") == "editor"
+    assert token.group(1) not in editor.get("/me").text
+    visitors["viewer"].post("/me", action="revoke", name="editor/sheet")
+    assert company.value("select count(*) from ops.access_tokens") == 1
+    assert visitors["viewer"].post("/me", action="token", name="x", days="30", role="editor").status_code == 200
+    assert company.value("select role from ops.access_tokens where name = 'viewer/x'") == "viewer"
+    assert site.client.get("/api/customers", headers=read).status_code == 200
+    editor.post("/me", action="revoke", name="editor/sheet")
+    assert company.value("select count(*) from ops.access_tokens where name = 'editor/sheet'") == 0
+
+    wrong = editor.post("/me", action="password", old="wrong", new="another password", again="another password")
+    assert wrong.headers["location"] == "/me"
+    editor.post("/me", action="password", old=PASSWORD, new="another password", again="another password")
+    assert editor.get("/golden").status_code == 303
+    assert editor.log_in("editor", "another password").status_code == 303
+
+
+def test_old_invoices_come_by_upload(company: Company, visitors: dict[str, Visitor]) -> None:
+    text = "Nummer;customer_name;total;invoice_date\nA-1;Bakkerij Janssens;1.234,50;31/01/2020\nA-2;Slager;veel;15/02/2020\n"
+    editor = visitors["editor"]
+
+    def send(**fields: Any) -> str:
+        page = form_of(editor.get("/import").text)
+        data = {"csrf": page["csrf"], **fields}
+        files = {"file": ("oud.csv", text.encode(), "text/csv")} if "key" not in fields else {}
+        return editor.client.post("/import", data=data, files=files).text
+
+    looked = send(step="look")
+    assert "oud.csv" in looked
+    mapped = {} if "source_invoice_id" in looked and "A-1" in looked else {"map Nummer": "source_invoice_id"}
+    looked = send(step="look", **mapped)
+    assert "Bakkerij Janssens" in looked
+    assert "1234.50" in looked
+    assert company.value("select count(*) from legacy_invoices") == 0
+    key = form_of(looked, "/import" if 'action="/import' in looked else "multipart")["key"]
+    refused = editor.get(f"/import/{key}/refused.csv").text
+    assert "line 3: total: not an amount" in refused
+    assert visitors["admin"].get(f"/import/{key}/refused.csv").status_code == 404
+    done = send(step="import", key=key, **mapped)
+    assert "Imported" in done
+    assert company.rows("select source_invoice_id, total::text from legacy_invoices order by 1")[0] == {
+        "source_invoice_id": "A-1",
+        "total": "1234.50",
+    }
+    assert company.value("select who from ops.audit_log where action = 'import'") == "editor"
+    for name, said in (("x.exe", "of one of these kinds"), ("x.xlsx", "")):
+        answer = editor.client.post(
+            "/import",
+            data={"csrf": editor.token(), "step": "look"},
+            files={"file": (name, b"nonsense", "application/octet-stream")},
+        )
+        assert answer.status_code == 422
+        assert said in answer.text
+
+
+def test_notes_stay_with_the_customer(company: Company, visitors: dict[str, Visitor]) -> None:
+    customer(company, name="Haven BV", vat_number="BE 0476.267.228")
+    resolve_customers(company.context)
+    golden = company.value("select id from customers")
+    visitors["editor"].post(f"/golden/{golden}/notes", body="Belt liever <'s avonds>")
+    text = visitors["viewer"].get(f"/golden/{golden}").text
+    assert "Belt liever &lt;" in text
+    assert visitors["viewer"].post(f"/golden/{golden}/notes", body="x").status_code == 403
+    company.do("insert into customer_aliases (old_id, golden_id, row_ids) values (99, %s, '{}')", golden)
+    company.do("update ops.notes set golden_id = 99")
+    assert "Belt liever" in visitors["viewer"].get(f"/golden/{golden}").text
+
+
+def test_what_became_of_a_push_may_be_looked_at_again(company: Company) -> None:
+    for role in users.ROLES:
+        users.add_user(company.connection, role, PASSWORD, role=role)
+    with serving(company, with_sumit=True) as web:
+        row = customer(company, name="Nieuw voor SUMIT", general_email="x@y.example")
+        editor = Visitor(web.address)
+        editor.log_in("editor")
+        pushed = editor.post("/push", id=str(row))
+        assert pushed.status_code == 303
+        creations = company.world.calls["sumit"]
+        for _ in range(2):
+            assert "created" in editor.get(pushed.headers["location"]).text
+        assert company.world.calls["sumit"] == creations
+        editor.client.close()

@@ -139,23 +139,23 @@ class Customers(Lists):
         if found is None:
             return PlainTextResponse("no such customer", status_code=404)
         row, stale, versions, failed = found["row"], None, [], None
-        seen_at = row["updated_at"].isoformat()
+        # what this page is made from: a field that somebody else changes meanwhile is told by it
+        was = {name: text(row[name]) for name in EDITABLE}
         if form is not None:
+            changes = _changes(form, row)
             try:
-                await run_in_threadpool(self._edit, row, form, session.user)
+                await run_in_threadpool(self._edit, row, form, changes, session.user)
                 return self._go(f"/customers/{customer_id}", session, "Saved")
             except StaleEditError as error:
                 stale = str(error)
                 versions = [
-                    (n, str(form[n]), text(row[n])) for n in EDITABLE if n in form and str(form[n]) != text(row[n])
+                    (heading(n), changes[n], was[n]) for n in changes if str(form.get(f"was.{n}", was[n])) != was[n]
                 ]
             except (RecordError, ValueError) as error:
                 failed = str(error)
-                seen_at = str(form.get("seen_at", seen_at))  # what this page was made from, not what is there now
-                row = {
-                    **row,
-                    **{n: str(form[n]) for n in EDITABLE if n in form and COLUMN_OF[n].kind != "boolean"},
-                }
+                was = {name: str(form.get(f"was.{name}", was[name])) for name in EDITABLE}
+            # what was typed stays typed
+            row = {**row, **{n: v == "true" if COLUMN_OF[n].kind == "boolean" else v for n, v in changes.items()}}
         sections = [
             (title, [Column(n, heading(n), input_kind(n)) for n in names if n in EDITABLE])
             for title, names in sections_of().items()
@@ -165,7 +165,7 @@ class Customers(Lists):
             session,
             "edit.html",
             row=row,
-            seen_at=seen_at,
+            was=was,
             sections=sections,
             owner=owner_note(row["source"]),
             stale=stale,
@@ -175,14 +175,25 @@ class Customers(Lists):
             status=409 if stale else 422 if failed else 200,
         )
 
-    def _edit(self, row: Mapping[str, Any], form: Any, by: str) -> None:
-        release = [str(name) for name in form.getlist("release")]
-        changes = {n: str(form[n]) for n in EDITABLE if n in form and n not in release and str(form[n]) != text(row[n])}
+    def _edit(self, row: Mapping[str, Any], form: Any, changes: Mapping[str, str], by: str) -> None:
+        """Write what was changed; that somebody changed another field meanwhile is no reason against it."""
+        seen_at = str(form.get("seen_at", ""))
         edits.edit_customer(
             self._runtime.context(trigger="web"),
             row["id"],
             changes,
             by=by,
-            seen_at=datetime.fromisoformat(str(form.get("seen_at", ""))),
-            release=release,
+            seen={n: str(form[f"was.{n}"]) for n in changes if f"was.{n}" in form},
+            seen_at=datetime.fromisoformat(seen_at) if seen_at else None,
+            release=[str(name) for name in form.getlist("release")],
         )
+
+
+def _changes(form: Any, row: Mapping[str, Any]) -> dict[str, str]:
+    """Fields that somebody wrote something else into than the page showed."""
+    released = form.getlist("release")
+    return {
+        n: str(form[n])
+        for n in EDITABLE
+        if n in form and n not in released and str(form[n]) != str(form.get(f"was.{n}", text(row[n])))
+    }

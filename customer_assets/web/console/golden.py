@@ -15,6 +15,7 @@ from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
+from customer_assets.store import console as kept
 from customer_assets.store.reads import console, golden_pages
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
@@ -22,6 +23,7 @@ from customer_assets.web.console.listings import GOLDEN, HAS_PHONE, choice, type
 from customer_assets.web.console.lists import Lists
 from customer_assets.web.console.tables import GOLDEN_FIELDS, GOLDEN_TABLES, in_words
 
+LONGEST_NOTE = 4000
 MOST_NAMES = 300_000  # that are compared with a misspelt word
 ALIKE = 76  # of 100, from which a name is like what was typed
 NAMES_SECONDS = 60
@@ -96,6 +98,8 @@ class Golden(Lists):
         def read() -> tuple[dict[str, Any] | None, int | None]:
             with self._connect() as connection:
                 found = golden_pages.golden_customer(connection, golden_id)
+                if found is not None:
+                    found["notes"] = kept.notes(connection, golden_id)
                 return found, None if found else golden_pages.id_now(connection, golden_id)
 
         found, now = await run_in_threadpool(read)
@@ -112,6 +116,7 @@ class Golden(Lists):
             rows=found["rows"],
             origin={row["id"]: row["source"] for row in found["rows"]},
             open=found["open"],
+            notes=found["notes"],
             fields=GOLDEN_FIELDS,
             tables=[(title, (found | {"evidence": evidence})[key], columns) for title, key, columns in GOLDEN_TABLES],
         )
@@ -131,6 +136,19 @@ class Golden(Lists):
             return "They are two customers now"
 
         return await self._told(session, golden_id, decide)
+
+    async def note(self, request: Request, session: Session) -> Response:
+        """Note something of a customer."""
+        golden_id = request.path_params["id"]
+        body = str((await request.form()).get("body", "")).replace("\x00", "").strip()[:LONGEST_NOTE]
+
+        def write() -> None:
+            with self._connect() as connection:
+                kept.add_note(connection, golden_id, body, by=session.user)
+
+        if body:
+            await run_in_threadpool(write)
+        return self._go(f"/golden/{golden_id}", session, "Noted" if body else "A note has words", bad=not body)
 
     async def merge(self, request: Request, session: Session) -> Response:
         """Say that another customer is this one, and resolve."""

@@ -158,7 +158,10 @@ class Guard:
                 if once and not await run_in_threadpool(self._is_first, once):
                     message = "this form was sent before, and is done: a second time does nothing"
                     return failed_page(request, session, message, status=409)
-            answer = await handler(request, session)
+            try:
+                answer = await handler(request, session)
+            finally:
+                await request.close()  # and with it what was uploaded
             if isinstance(answer, PlainTextResponse):  # why it cannot be done; in the frame there is a way on
                 return failed_page(request, session, bytes(answer.body).decode(), status=answer.status_code)
             return answer

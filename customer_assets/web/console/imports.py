@@ -98,7 +98,15 @@ class Imports(Screen):
         )
 
     async def _page(self, request: Request, session: Session, *, status: int = 200, **values: Any) -> Response:
-        usual = {"key": "", "upload": None, "result": None, "counts": {}, "said": {}, "mapping": {}, "is_done": False}
+        usual: dict[str, Any] = {
+            "key": "",
+            "upload": None,
+            "result": None,
+            "counts": {},
+            "said": {},
+            "mapping": {},
+            "is_done": False,
+        }
         return await self._show(
             request,
             session,

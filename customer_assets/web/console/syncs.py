@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -20,6 +22,7 @@ from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import Worker, kinds, pushed_to
 from customer_assets.web.console.screen import Screen
 
+MOST_OUTCOMES = 200  # of pushes, that are kept to be looked at again
 MOST_PUSHED = 500  # at once: SUMIT bills each call, and takes seconds for it
 
 
@@ -35,6 +38,7 @@ class Syncs(Screen):
     def __init__(self, runtime: Runtime, worker: Worker) -> None:
         super().__init__(runtime)
         self._worker = worker
+        self._outcomes: dict[str, tuple[str, str, Sequence[Any]]] = {}
 
     async def action(self, request: Request, session: Session) -> Response:
         """Say what will happen; then do it, and show how it goes."""
@@ -113,6 +117,17 @@ class Syncs(Screen):
             self._runtime.tell_dagster({"sumit_push": counts}, "console: push")
         except CustomerAssetsError as error:
             message, done = str(error), []
+        key = secrets.token_urlsafe(12)
+        self._outcomes[key] = (session.user, message, done)
+        while len(self._outcomes) > MOST_OUTCOMES:
+            del self._outcomes[next(iter(self._outcomes))]
+        return RedirectResponse(f"/pushed/{key}", status_code=303)
+
+    async def pushed(self, request: Request, session: Session) -> Response:
+        """What became of a push; it may be looked at again, and pushes nothing."""
+        user, message, done = self._outcomes.get(request.path_params["key"], ("", "", ()))
+        if user != session.user:
+            return PlainTextResponse("no such push; what was pushed stands on the page of each record", status_code=404)
         return await self._show(
             request,
             session,
