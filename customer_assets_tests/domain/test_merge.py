@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from customer_assets.domain.push.three_way_merge import Policy, merge, same
+from customer_assets.domain.push.three_way_merge import Policy, alike, merge, same
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -74,3 +74,34 @@ def test_under_local_the_origin_wins() -> None:
 )
 def test_rewritten_values_are_no_edits(field: str, one: str, other: str, alike: bool) -> None:
     assert same(field, one, other) is alike
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other", "is_alike"),
+    [
+        ("vat_number", "FR8282.841.0449", "FR82828410449", True),
+        ("vat_number", "BE0476267228", "0476.267.228", True),
+        ("vat_number", "BE0476267228", "0476267229", False),
+        ("phone", "038 409 311", "003238409311", True),
+        ("phone", "+32 475 11 22 33", "0475/112233", True),
+        ("phone", "0475112233", "0475112234", False),
+        ("phone", "12", "0012", False),
+        ("name", "Café Noord, S.R.L.", "cafe noord srl", True),
+        ("name", "Café Noord", "Café Zuid", False),
+        ("name", "Depot 1", "Depot 2", False),
+        ("city", "SINT-NIKLAAS", "Sint Niklaas", True),
+        ("general_email", "a@b.be", "a@b.com", False),
+        ("city", None, None, False),
+        ("city", "-", "--", False),
+    ],
+)
+@pytest.mark.parametrize("from_origin", [True, False])
+def test_a_spelling_is_no_conflict(field: str, one: Any, other: Any, is_alike: bool, from_origin: bool) -> None:
+    assert alike(field, one, other) is alike(field, other, one) is is_alike
+    if one == other:
+        return
+    how: Any = {"field": field, "policy": "review", "local_at": NOON, "remote_at": NOON, "from_origin": from_origin}
+    assert merge("before", one, other, **how).outcome == ("settled" if is_alike else "conflict")
+    # whoever changes a spelling on one side alone means it
+    if not same(field, one, other):
+        assert merge(other, one, other, **how).outcome == "push"

@@ -97,8 +97,8 @@ def screen(site: Web, browser: Any) -> Iterator[Screen]:
     page.close()
 
 
-@pytest.mark.parametrize("width", [1400, 390])
-def test_every_screen_opens_fits_and_is_accessible(company: Company, screen: Screen, width: int) -> None:
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1024, "dark"), (390, "light")])
+def test_every_screen_opens_fits_and_is_accessible(company: Company, screen: Screen, width: int, scheme: Any) -> None:
     # this thread has the browser's event loop
     for work in (lambda: company.pull("robaws"), lambda: resolve_customers(company.context)):
         working = threading.Thread(target=work)
@@ -109,11 +109,12 @@ def test_every_screen_opens_fits_and_is_accessible(company: Company, screen: Scr
         "insert into match_reviews (scope, one_ref, other_ref, weight) values ('customers', 'robaws:1001', 'robaws:evil', 7)"
     )
     screen.page.set_viewport_size({"width": width, "height": 900})
+    screen.page.emulate_media(color_scheme=scheme)
     screen.open("/login")
     assert serious_findings(screen.page) == []
     screen.log_in("admin")
     golden = company.value("select min(id) from customers")
-    for path in [*READS, *EDITS, f"/customers/{row}", f"/customers/{row}/edit", f"/golden/{golden}"]:
+    for path in [*READS, *EDITS, f"/customers/{row}", f"/customers/{row}/edit", f"/golden/{golden}", "/users"]:
         screen.open(path)
         assert serious_findings(screen.page) == [], path
         assert screen.page.locator("h1").count() == 1, path
@@ -129,9 +130,9 @@ def test_the_story_of_a_day(company: Company, site: Web, screen: Screen) -> None
     page.get_by_label("Search").fill("aeo")
     page.get_by_role("button", name="Show").click()
     page.get_by_role("link", name="Aeon Shipping LLC").click()
-    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("link", name="Edit", exact=True).click()
     page.get_by_label("City").fill("Gent")
-    company.connection.execute("update customer_rows set updated_at = now(), zipcode = '9000' where id = %s", [row])
+    company.connection.execute("update customer_rows set updated_at = now(), city = 'Brugge' where id = %s", [row])
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Somebody was faster").wait_for()
     screen.errors.clear()  # the browser notes the 409 as an error of its own
@@ -180,3 +181,44 @@ def test_an_intake_by_keyboard_alone(company: Company, screen: Screen) -> None:
     page.keyboard.press("Enter")
     page.get_by_text("The intake is saved").wait_for()
     assert company.value("select note from intakes") == "called twice"
+
+
+def test_keys_lead_everywhere_and_what_is_typed_is_not_lost(company: Company, screen: Screen) -> None:
+    customer(company, name="Aeon Shipping LLC", vat_number="BE 0476.267.228")
+    working = threading.Thread(target=resolve_customers, args=(company.context,))  # this thread has the browser's loop
+    working.start()
+    working.join()
+    page = screen.page
+    screen.log_in()
+    page.keyboard.press("?")
+    page.get_by_role("dialog").get_by_text("find a customer").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("i")
+    page.wait_for_url("**/invoices")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("476 267")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Aeon Shipping LLC").click()
+    page.get_by_label("Note").fill("belt terug")
+    page.get_by_role("button", name="Keep the note").click()
+    page.get_by_text("belt terug").wait_for()
+    page.keyboard.press("n")
+    page.wait_for_url("**/intakes/new")
+    page.get_by_label("Name", exact=True).fill("Half")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.get_by_role("link", name="Cancel").click()
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    assert page.get_by_label("Name", exact=True).input_value() == "Half"
+    company.do("delete from ops.sessions")
+    page.get_by_role("button", name="Save the intake").click()
+    page.get_by_text("What you typed is kept").wait_for()
+    screen.errors.clear()  # the browser notes the 401 as an error of its own
+    page.get_by_label("Name").fill("editor")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Send it").click()
+    page.wait_for_url("**/intakes")
+    assert company.value("select customer_name from intakes") == "Half"

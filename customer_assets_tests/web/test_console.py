@@ -106,8 +106,9 @@ READS = [
     "/reviews",
     "/audit",
     "/health",
+    "/me",
 ]
-EDITS = ["/intakes/new", "/actions/sync-all", "/webhooks/retry", "/webhooks/range"]
+EDITS = ["/intakes/new", "/import", "/actions/sync-all", "/webhooks/retry", "/webhooks/range"]
 WRITES = [
     "/golden/1/merge",
     "/golden/1/part",
@@ -1347,4 +1348,33 @@ def test_what_became_of_a_push_may_be_looked_at_again(company: Company) -> None:
         for _ in range(2):
             assert "created" in editor.get(pushed.headers["location"]).text
         assert company.world.calls["sumit"] == creations
+        editor.client.close()
+
+
+def test_conflicts_are_decided_line_by_line_or_all_at_once(company: Company) -> None:
+    for role in users.ROLES:
+        users.add_user(company.connection, role, PASSWORD, role=role)
+    with serving(company, with_sumit=True) as web:
+        company.pull("sumit")
+        company.do(
+            """
+            insert into ops.sumit_conflicts (link_id, field, base_value, local_value, remote_value)
+            select id, 'city', '"a"', '"b"', '"c"' from ops.sumit_links order by id limit 4
+            """
+        )
+        ids = [row["id"] for row in company.rows("select id from ops.sumit_conflicts order by id")]
+        if not ids:
+            pytest.skip("a pull of SUMIT makes no links")
+        editor = Visitor(web.address)
+        editor.log_in("editor")
+        page = editor.get("/conflicts").text
+        assert page.count('value="local"') == len(ids) + 1
+        token = editor.token()
+        one = {"csrf": token, f"use {ids[0]}": "local", f"use {ids[1]}": "remote", f"use {ids[2]}": ""}
+        assert editor.client.post("/conflicts", data=one).status_code == 303
+        assert company.value("select count(*) from ops.sumit_conflicts where status = 'open'") == len(ids) - 2
+        rest = {"csrf": token, "all": "remote", **{f"use {number}": "" for number in ids[2:]}, "use 99999": ""}
+        editor.client.post("/conflicts", data=rest)
+        assert company.value("select count(*) from ops.sumit_conflicts where status = 'open'") == 0
+        assert "no open conflict 99999" in editor.get("/conflicts").text
         editor.client.close()

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from customer_assets.domain.identity.names import name_key
 from customer_assets.domain.phone import possible_e164
 
 Policy = Literal["newest", "local", "remote", "review"]
@@ -60,6 +61,8 @@ def merge(
         return MergeDecision(Outcome.SETTLED)
     if same(field, base, remote):
         return MergeDecision(Outcome.PUSH)
+    if (from_origin or not same(field, base, local)) and alike(field, local, remote):
+        return MergeDecision(Outcome.SETTLED)  # each writes it in its own way: nothing for anybody to decide
     if policy == "local" and (from_origin or not same(field, base, local)):
         return MergeDecision(Outcome.PUSH, both_changed=True)
     if from_origin:
@@ -76,6 +79,31 @@ def merge(
 def same(field: str, one: Any, other: Any) -> bool:
     """Whether two values mean the same: blanks are one, spaces around and within do not count, phones by their number."""
     return bool(_comparable(field, one) == _comparable(field, other))
+
+
+SHORTEST_NUMBER = 7  # digits that tell a phone, without its country
+
+
+def alike(field: str, one: Any, other: Any) -> bool:
+    """Whether two values are spellings of one: case, punctuation, legal form, a number with or without its country."""
+    if not isinstance(one, str) or not isinstance(other, str):
+        return False
+    if field in ("name", "company_name"):
+        key = name_key(one)
+        return key is not None and key == name_key(other)
+    first, second = (_bare(field, text) for text in (one, other))
+    if not first or not second:
+        return False
+    short, long = sorted((first, second), key=len)
+    if field == "phone":
+        return len(short) >= SHORTEST_NUMBER and long.endswith(short) and len(long) - len(short) <= 3
+    return first == second or (field == "vat_number" and long[:2].isalpha() and long[2:] == short)
+
+
+def _bare(field: str, text: str) -> str:
+    if field == "phone":
+        return "".join(c for c in text if c.isdigit()).lstrip("0")
+    return "".join(c for c in text if c.isalnum()).casefold()
 
 
 def _comparable(field: str, value: Any) -> Any:

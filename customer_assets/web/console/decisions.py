@@ -18,10 +18,7 @@ from customer_assets.store.push import conflicts
 from customer_assets.store.users import Session
 from customer_assets.web.console.lists import page_number
 from customer_assets.web.console.screen import Screen, link_of
-from customer_assets.web.console.tables import (
-    heading,
-    text,
-)
+from customer_assets.web.console.tables import heading
 
 
 def _as_row(invoice: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -51,23 +48,41 @@ class Decisions(Screen):
             with self._connect() as connection:
                 return conflicts.list_conflicts(connection)
 
-        pairs = [
-            {
-                "heading": f"{c['name']}: {heading(c['field'])}",
-                "one": "here",
-                "other": "in SUMIT",
-                "lines": [
-                    ("value", c["local_value"], c["remote_value"]),
-                    ("since", text(c["local_at"]), text(c["remote_at"])),
-                ],
-                "hint": f"Last agreed: {c['base_value'] if c['base_value'] is not None else 'nothing'}. The next sync carries the decision out.",
-                "action": f"/conflicts/{c['id']}",
-                "buttons": [("local", "Keep ours"), ("remote", "Keep SUMIT's")],
-            }
-            for c in await run_in_threadpool(read)
-        ]
-        return await self._show(
-            request, session, "pairs.html", title="Conflicts with SUMIT", pairs=pairs, page=0, more=False
+        found = [{**c, "heading": heading(c["field"])} for c in await run_in_threadpool(read)]
+        return await self._show(request, session, "conflicts.html", title="Conflicts with SUMIT", conflicts=found)
+
+    async def resolve_many(self, request: Request, session: Session) -> Response:
+        """Decide some conflicts, each by itself, or all of the page one way."""
+        form = await request.form()
+        of_all = str(form.get("all", ""))
+        chosen = {
+            int(n[4:]): of_all or str(v) for n, v in form.multi_items() if n.startswith("use ") and n[4:].isdigit()
+        }
+        decided = {number: side for number, side in chosen.items() if side in ("local", "remote")}
+
+        def settle() -> tuple[int, list[str]]:
+            done, failed = 0, []
+            for number, side in decided.items():
+                try:
+                    self._resolve(number, side, session)
+                    done += 1
+                except CustomerAssetsError as error:
+                    failed.append(str(error))
+            return done, failed
+
+        done, failed = await run_in_threadpool(settle)
+        said = f"{done} decided" + (f"; {len(failed)} not: {failed[0]}" if failed else "")
+        return self._go(
+            "/conflicts", session, said if decided else "Nothing was chosen", bad=bool(failed) or not decided
+        )
+
+    def _resolve(self, conflict_id: int, side: str, session: Session) -> None:
+        resolve_conflict(
+            self._runtime.context(trigger="web"),
+            conflict_id,
+            use="local" if side == "local" else "remote",
+            by=session.user,
+            find_account=self._runtime.account_without_calls,
         )
 
     async def resolve(self, request: Request, session: Session) -> Response:
@@ -76,17 +91,9 @@ class Decisions(Screen):
         if decision not in ("local", "remote"):
             return PlainTextResponse("decide local or remote", status_code=422)
 
-        def settle() -> None:
-            conflict_id = request.path_params["id"]
-            resolve_conflict(
-                self._runtime.context(trigger="web"),
-                conflict_id,
-                use="local" if decision == "local" else "remote",
-                by=session.user,
-                find_account=self._runtime.account_without_calls,
-            )
-
-        return await self._decided(settle, "/conflicts", session)
+        return await self._decided(
+            lambda: self._resolve(request.path_params["id"], decision, session), "/conflicts", session
+        )
 
     async def reviews(self, request: Request, session: Session) -> Response:
         """Records that may be one customer, side by side."""

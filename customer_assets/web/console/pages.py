@@ -71,6 +71,7 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
         Route("/webhooks/retry", page("editor", webhooks.retry), methods=["GET", "POST"]),
         Route("/webhooks/range", page("editor", webhooks.replay_range), methods=["GET", "POST"]),
         Route("/webhooks/replay", page("editor", webhooks.replay), methods=["POST"]),
+        Route("/conflicts", page("editor", decisions.resolve_many), methods=["POST"]),
         Route("/conflicts/{id:row}", page("editor", decisions.resolve), methods=["POST"]),
         Route("/reviews/{id:row}", page("editor", decisions.decide), methods=["POST"]),
         Route("/users", page("admin", people.users), methods=["GET", "POST"]),
