@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,18 @@ class Slot:
     cron: str
     meaning: str
     is_on: bool = True
+
+    def following(self, now: datetime) -> datetime:
+        """When it runs next.
+
+        Args:
+            now: in SYNC_TIMEZONE.
+        """
+        minute, hour, _, _, weekday = self.cron.split()
+        at = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+        while at <= now or (weekday != "*" and at.isoweekday() % 7 != int(weekday)):
+            at += timedelta(days=1)
+        return at
 
 
 def timetable(*, sumit_nightly: bool) -> list[Slot]:

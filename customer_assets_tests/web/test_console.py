@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +24,7 @@ from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.runtime.dagster_client import Dagster
+from customer_assets.runtime.timetable import Slot
 from customer_assets.store import access_tokens, users
 from customer_assets.store.reads import console
 from customer_assets.store.reads.console import LISTINGS
@@ -1378,3 +1380,64 @@ def test_conflicts_are_decided_line_by_line_or_all_at_once(company: Company) -> 
         assert company.value("select count(*) from ops.sumit_conflicts where status = 'open'") == 0
         assert "no open conflict 99999" in editor.get("/conflicts").text
         editor.client.close()
+
+
+def test_several_records_are_changed_at_once_but_not_what_somebody_else_changed(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    rows = [customer(company, source_customer_id=str(n), name=f"Noord {n}", city="gent") for n in range(3)]
+    other = customer(company, source_customer_id="9", name="Zuid", city="gent")
+    editor = visitors["editor"]
+    plan = editor.post("/customers/together", field="city", value="Gent", matching="q=noord").text
+    assert "City of 3 records" in plan
+    assert "Zuid" not in plan
+    assert company.value("select count(*) from customers_cache where city = 'Gent'") == 0
+    company.do("update customer_rows set city = 'Aalst' where id = %s", rows[0])
+    fields = re.findall(r'name="((?:id|was)[^"]*)" value="([^"]*)"', plan)
+    form: dict[str, Any] = {"csrf": editor.token(), "field": "city", "value": "Gent", "go": "yes"}
+    form["id"] = [value for name, value in fields if name == "id"]
+    form |= {name: value for name, value in fields if name != "id"}
+    assert editor.client.post("/customers/together", data=form).status_code == 303
+    assert "2 changed; 1 not" in editor.get("/customers").text
+    cities = {row["id"]: row["city"] for row in company.rows("select id, city from customers_cache")}
+    assert cities == {rows[0]: "Aalst", rows[1]: "Gent", rows[2]: "Gent", other: "gent"}
+    for wrong in ({"field": "id", "value": "1", "id": str(other)}, {"field": "city", "value": "x"}):
+        assert editor.post("/customers/together", **wrong).status_code == 303
+    assert visitors["viewer"].post("/customers/together", field="city", value="x", id=str(other)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("now", "cron", "then"),
+    [
+        ("2026-11-26 01:59", "0 2 * * *", "2026-11-26 02:00"),
+        ("2026-11-26 02:00", "0 2 * * *", "2026-11-27 02:00"),
+        ("2026-11-26 12:00", "30 4 * * 0", "2026-11-29 04:30"),
+        ("2026-11-29 04:00", "30 4 * * 0", "2026-11-29 04:30"),
+        ("2026-11-29 05:00", "30 4 * * 0", "2026-12-06 04:30"),
+    ],
+)
+def test_when_a_schedule_runs_next(now: str, cron: str, then: str) -> None:
+    assert Slot("x", "y", cron, "z").following(datetime.fromisoformat(now)) == datetime.fromisoformat(then)
+
+
+def test_an_answer_about_two_records_is_taken_back(company: Company, visitors: dict[str, Visitor]) -> None:
+    for source in ("robaws", "zoho"):
+        customer(company, source=source, source_customer_id="1", name="Haven BV", vat_number="BE 0476.267.228")
+    resolve_customers(company.context)
+    golden = company.value("select id from customers")
+    rows = [row["id"] for row in company.rows("select id from customer_rows order by id")]
+    editor = visitors["editor"]
+    editor.post(f"/golden/{golden}/part", row=str(rows[1]), other=str(rows[0]))
+    assert company.value("select count(*) from customers") == 2
+    page = editor.get(f"/golden/{golden}").text
+    assert "Said by people" in page
+    decided = re.search(r'name="decision" value="(\d+)"', page)
+    assert decided is not None
+    assert visitors["viewer"].post(f"/golden/{golden}/back", decision=decided.group(1)).status_code == 403
+    editor.post(f"/golden/{golden}/back", decision=decided.group(1))
+    assert company.value("select count(*) from customers") == 1
+    assert "Said by people" not in editor.get(f"/golden/{golden}").text
+    assert company.value("select count(*) from match_reviews") == 0
+    assert company.value("select count(*) from ops.audit_log where action = 'identity: taken back'") == 1
+    editor.post(f"/golden/{golden}/back", decision=decided.group(1))
+    assert "no such answer" in editor.get(f"/golden/{golden}").text

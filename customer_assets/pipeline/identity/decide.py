@@ -30,6 +30,20 @@ def decide_pair(context: Context, one: str, other: str, *, decision: str, by: st
     return pair
 
 
+def take_back(context: Context, review_id: int, *, by: str) -> tuple[str, str]:
+    """Take an answer back: the next resolution decides by what the records say.
+
+    Raises:
+        NotFoundError: there is no such answer.
+    """
+    with connect(context.url, name="customer_assets review") as connection, connection.transaction():
+        pair = reviews.take_back(connection, review_id, by=by)
+        if pair is None:
+            raise NotFoundError(f"there is no such answer as {review_id} (no such answer any more)")
+        audit.record(connection, who=by, action="identity: taken back", target=f"{pair[0]} and {pair[1]}")
+    return pair
+
+
 def decide_review(context: Context, review_id: int, *, decision: str, by: str) -> tuple[str, str]:
     """The same for a pair that was asked about.
 

@@ -153,6 +153,40 @@ def decide(connection: Connection, *, account: str, one_ref: str, other_ref: str
     )
 
 
+def decided_about(connection: Connection, *, account: str, refs: Sequence[str]) -> list[dict[str, Any]]:
+    """What people decided about some records, the newest first."""
+    return connection.execute(
+        """
+        select id, one_ref, other_ref, decision, decided_by, decided_at
+        from match_reviews
+        where account = %(account)s
+            and status = 'decided'
+            and (one_ref = any(%(refs)s) or other_ref = any(%(refs)s))
+        order by decided_at desc
+        limit 100
+        """,
+        {"account": account, "refs": list(refs)},
+    ).fetchall()
+
+
+def take_back(connection: Connection, review_id: int, *, by: str) -> tuple[str, str] | None:
+    """Make a decision none; the next resolution looks at the two records again. Returns the pair, None for no decision."""
+    row = connection.execute(
+        """
+        update match_reviews
+        set status = 'open',
+            decision = null,
+            decided_by = %s,
+            decided_at = now()
+        where id = %s
+            and status = 'decided'
+        returning one_ref, other_ref
+        """,
+        [by, review_id],
+    ).fetchone()
+    return (row["one_ref"], row["other_ref"]) if row else None
+
+
 def review(connection: Connection, review_id: int) -> dict[str, Any] | None:
     """One review."""
     return connection.execute("select * from match_reviews where id = %s", [review_id]).fetchone()

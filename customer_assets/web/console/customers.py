@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditEr
 from customer_assets.pipeline import edit as edits
 from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.sources.registry import owner_note
+from customer_assets.store.cache.rows import read_rows
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
@@ -30,6 +32,8 @@ from customer_assets.web.console.tables import (
     input_kind,
     text,
 )
+
+MOST_TOGETHER = 500
 
 
 class Customers(Lists):
@@ -70,7 +74,50 @@ class Customers(Lists):
             actions=actions,
             bulk="/push/plan",
             matching=request.url.query,
+            fields=[(name, heading(name)) for name in EDITABLE if COLUMN_OF[name].kind == "text"],
         )
+
+    async def together(self, request: Request, session: Session) -> Response:
+        """Change one field of several records: each as it is and as it would be, then it is done."""
+        form = await request.form()
+        name, value, matching = str(form.get("field", "")), str(form.get("value", "")).strip(), form.get("matching")
+        if name not in EDITABLE or COLUMN_OF[name].kind != "text":
+            return self._go("/customers", session, "Choose a field", bad=True)
+        chosen = [int(i) for i in map(str, form.getlist("id")) if i.isascii() and i.isdigit() and len(i) < 18]
+
+        def read() -> list[dict[str, Any]]:
+            with self._connect() as connection:
+                wanted = dict(parse_qsl(str(matching))) if matching is not None else None
+                ids = (
+                    chosen if wanted is None else console.matching_customers(connection, wanted, most=MOST_TOGETHER + 1)
+                )
+                return list(read_rows(connection, ids[: MOST_TOGETHER + 1]).values())
+
+        found = await run_in_threadpool(read)
+        if not found or len(found) > MOST_TOGETHER:
+            said = f"More than {MOST_TOGETHER}: narrow it with a filter" if found else "Nobody was selected"
+            return self._go("/customers", session, said, bad=True)
+        if form.get("go") is None:
+            changing = [row for row in found if text(row[name]) != value]
+            return await self._show(
+                request, session, "together.html", rows=changing, field=name, heading=heading(name), value=value
+            )
+
+        def write() -> tuple[int, list[str]]:
+            done, failed = 0, []
+            for row in found:
+                try:
+                    was = str(form.get(f"was.{row['id']}", text(row[name])))
+                    context = self._runtime.context(trigger="web")
+                    edits.edit_customer(context, row["id"], {name: value}, by=session.user, seen={name: was})
+                    done += 1
+                except (CustomerAssetsError, ValueError) as error:
+                    failed.append(f"{row['name']}: {error}")
+            return done, failed
+
+        done, failed = await run_in_threadpool(write)
+        said = f"{done} changed" + (f"; {len(failed)} not: {failed[0]}" if failed else "")
+        return self._go("/customers", session, said, bad=bool(failed))
 
     async def customer(self, request: Request, session: Session) -> Response:
         """All that is known of one."""

@@ -11,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from customer_assets.errors import CustomerAssetsError, RecordError
-from customer_assets.pipeline.identity.decide import decide_pair
+from customer_assets.pipeline.identity.decide import decide_pair, take_back
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import console as kept
+from customer_assets.store.identity.reviews import decided_about
 from customer_assets.store.reads import console, golden_pages
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
@@ -100,6 +101,8 @@ class Golden(Lists):
                 found = golden_pages.golden_customer(connection, golden_id)
                 if found is not None:
                     found["notes"] = kept.notes(connection, golden_id)
+                    refs = [f"{row['source']}:{row['source_customer_id']}" for row in found["rows"]]
+                    found["said"] = decided_about(connection, account=found["customer"]["account"], refs=refs)
                 return found, None if found else golden_pages.id_now(connection, golden_id)
 
         found, now = await run_in_threadpool(read)
@@ -117,6 +120,7 @@ class Golden(Lists):
             origin={row["id"]: row["source"] for row in found["rows"]},
             open=found["open"],
             notes=found["notes"],
+            said=found["said"],
             fields=GOLDEN_FIELDS,
             tables=[(title, (found | {"evidence": evidence})[key], columns) for title, key, columns in GOLDEN_TABLES],
         )
@@ -149,6 +153,18 @@ class Golden(Lists):
         if body:
             await run_in_threadpool(write)
         return self._go(f"/golden/{golden_id}", session, "Noted" if body else "A note has words", bad=not body)
+
+    async def back(self, request: Request, session: Session) -> Response:
+        """Take an answer back, and resolve."""
+        golden_id, decision = request.path_params["id"], _number((await request.form()).get("decision"))
+
+        def undo() -> str:
+            context = self._runtime.context(trigger="web")
+            one, other = take_back(context, decision, by=session.user)
+            resolve_customers(context)
+            return f"Taken back: what becomes of {one} and {other} is decided by what they say"
+
+        return await self._told(session, golden_id, undo)
 
     async def merge(self, request: Request, session: Session) -> Response:
         """Say that another customer is this one, and resolve."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -46,7 +48,7 @@ class Overview(Screen):
             syncs=[
                 _system(key, list(rows)) for key, rows in groupby(found["syncs"], lambda r: (r["source"], r["account"]))
             ],
-            slots=slots,
+            slots=[(slot, slot.following(datetime.now(ZoneInfo(configuration.settings.timezone)))) for slot in slots],
             timezone=configuration.settings.timezone,
         )
 

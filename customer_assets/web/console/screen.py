@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -23,7 +24,7 @@ from customer_assets.store.database import Connection
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
 from customer_assets.web.console.flash import FLASH, flashed, flashing
-from customer_assets.web.console.tables import ago, beneath, cell, text, value_of
+from customer_assets.web.console.tables import ZONE, ago, beneath, cell, text, value_of
 
 HERE = Path(__file__).parent
 # (group, its screens: (address, label, the number beside it, the role that it needs))
@@ -146,6 +147,7 @@ class Screen:
     async def _show(
         self, request: Request, session: Session | None, template: str, *, status: int = 200, **values: Any
     ) -> Response:
+        ZONE.set(ZoneInfo(self._runtime.configuration.settings.timezone))
         numbers, failing = await run_in_threadpool(self._standing) if session else ({}, [])
         flash = flashed(request.cookies.get(FLASH), session.csrf) if session else None
         page = render(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from customer_assets.domain.cache.columns import COLUMN_OF, SURVIVING
+
+ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)  # in which a page says when something was
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +221,7 @@ def ago(value: Any) -> Markup:
             elapsed = f"{number} {unit}{'s' if unit == 'day' and number > 1 else ''} ago"
             break
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        value.isoformat(), f"{value:%Y-%m-%d %H:%M:%S} UTC", elapsed
+        value.isoformat(), f"{value.astimezone(ZONE.get()):%Y-%m-%d %H:%M:%S %Z}", elapsed
     )
 
 

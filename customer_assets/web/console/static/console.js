@@ -23,6 +23,9 @@ for (const form of document.querySelectorAll("form[data-guarded]")) {
 }
 // Select all, live progress, and the customer search of the intake form. Everything else works without scripts.
 
+const again = document.querySelector("[data-again]");
+if (again) setTimeout(() => location.reload(), 1000 * again.dataset.again);
+
 for (const all of document.querySelectorAll("[data-all]")) {
   all.addEventListener("change", () => {
     for (const box of all.closest("table").querySelectorAll("tbody input[type=checkbox]")) box.checked = all.checked;
