@@ -16,6 +16,7 @@ from customer_assets.store.database import Connection
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
 from customer_assets.web.console.guard import allowed_next
+from customer_assets.web.console.languages import LANGUAGE, language_of, say
 from customer_assets.web.console.listings import ListPage
 from customer_assets.web.console.screen import Screen, link_of, without
 from customer_assets.web.console.tables import Column
@@ -42,11 +43,12 @@ def page_number(request: Request) -> int:
 
 def _chips(request: Request, filters: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """What narrows the list: (in words, the address without it)."""
+    LANGUAGE.set(language_of(request))
     chips = []
     for wanted in filters:
         if (value := request.query_params.get(wanted["name"])) and wanted["name"] != "sort":
             words = dict(wanted["choices"] or ()).get(value, value)
-            chips.append((f"{wanted['label']}: {words}", without(request, wanted["name"])))
+            chips.append((f"{say(wanted['label'])}: {say(words)}", without(request, wanted["name"])))
     return chips
 
 

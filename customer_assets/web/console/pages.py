@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -12,11 +14,12 @@ from customer_assets.web.console.customers import Customers
 from customer_assets.web.console.decisions import Decisions
 from customer_assets.web.console.exports import Exports
 from customer_assets.web.console.golden import Golden
-from customer_assets.web.console.guard import Guard
+from customer_assets.web.console.guard import Guard, allowed_next
 from customer_assets.web.console.health import Health
 from customer_assets.web.console.imports import Imports
 from customer_assets.web.console.intakes import Intakes
 from customer_assets.web.console.jobs import Worker
+from customer_assets.web.console.languages import COOKIE, LANGUAGES
 from customer_assets.web.console.listings import LIST_PAGES
 from customer_assets.web.console.lists import Lists
 from customer_assets.web.console.logins import Logins
@@ -54,6 +57,7 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
     }
     return [
         Route("/", home),
+        Route("/language", change_language),
         Route("/login", logins.login, methods=["GET", "POST"]),
         Route("/logout", page("viewer", logins.logout), methods=["POST"]),
         *(Route(path, page("viewer", handler)) for path, handler in reads.items()),
@@ -84,6 +88,17 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
         Route("/reminders/settings", page("admin", health.reminder_settings), methods=["POST"]),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
+
+
+async def change_language(request: Request) -> Response:
+    """Another language for this browser, and back to where one was."""
+    chosen = request.query_params.get("to", "")
+    back = urlsplit(request.headers.get("referer", ""))
+    where = f"{back.path}?{back.query}" if back.query else back.path
+    response = RedirectResponse(allowed_next(where or "/"), status_code=303)
+    if chosen in LANGUAGES:
+        response.set_cookie(COOKIE, chosen, max_age=31_536_000, httponly=True, samesite="lax", path="/")
+    return response
 
 
 async def home(_request: Request) -> Response:

@@ -24,6 +24,15 @@ from customer_assets.store.database import Connection
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
 from customer_assets.web.console.flash import FLASH, flashed, flashing
+from customer_assets.web.console.languages import (
+    LANGUAGE,
+    LANGUAGES,
+    RIGHT_TO_LEFT,
+    language_of,
+    money,
+    number,
+    say,
+)
 from customer_assets.web.console.tables import ZONE, ago, beneath, cell, text, value_of
 
 HERE = Path(__file__).parent
@@ -101,7 +110,17 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    found.globals.update(cell=cell, ago=ago, value_of=value_of, text=text, beneath=beneath, without=without)
+    found.globals.update(
+        cell=cell,
+        ago=ago,
+        value_of=value_of,
+        text=text,
+        beneath=beneath,
+        without=without,
+        _=say,
+        number=number,
+        money=money,
+    )
     return found
 
 
@@ -121,12 +140,23 @@ def render(
         for group, members in SCREENS
         if session and (found := [one for one in members if session.may(one[3])])
     ]
+    language = language_of(request)
+    LANGUAGE.set(language)
     usual: dict[str, Any] = {"failed": None, "flash": None, "failing": [], "numbers": numbers or {}}
     token = Token(session.csrf) if session else ""
     return (
         _templates()
         .get_template(template)
-        .render({**usual, **values}, request=request, session=session, screens=screens, token=token)
+        .render(
+            {**usual, **values},
+            request=request,
+            session=session,
+            screens=screens,
+            token=token,
+            language=language,
+            languages=LANGUAGES,
+            direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
+        )
     )
 
 

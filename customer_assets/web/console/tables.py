@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
-from typing import Any
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any, Literal
 
+from babel.dates import format_timedelta
 from markupsafe import Markup, escape
 
 from customer_assets.domain.cache.columns import COLUMN_OF, SURVIVING
+from customer_assets.web.console.languages import LANGUAGE, money, say
 
 ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)  # in which a page says when something was
 
@@ -209,16 +211,20 @@ def text(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+_UNITS: tuple[tuple[int, Literal["day", "hour", "minute"]], ...] = ((86400, "day"), (3600, "hour"), (60, "minute"))
+
+
 def ago(value: Any) -> Markup:
     """An instant as people say it, with the exact one to be seen on it."""
     if not isinstance(value, datetime):
-        return Markup('<span class="hint">never</span>')
+        return Markup('<span class="hint">{}</span>').format(say("never"))
     seconds = (datetime.now(UTC) - value).total_seconds()
-    elapsed = "just now"
-    for size, unit in ((86400, "day"), (3600, "h"), (60, "min")):
+    elapsed = say("just now")
+    for size, unit in _UNITS:
         if seconds >= size:
-            number = int(seconds // size)
-            elapsed = f"{number} {unit}{'s' if unit == 'day' and number > 1 else ''} ago"
+            elapsed = format_timedelta(
+                -timedelta(seconds=seconds // size * size), granularity=unit, add_direction=True, locale=LANGUAGE.get()
+            )
             break
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         value.isoformat(), f"{value.astimezone(ZONE.get()):%Y-%m-%d %H:%M:%S %Z}", elapsed
@@ -231,7 +237,7 @@ def value_of(row: Mapping[str, Any], name: str) -> Any:
     if value is None or value == "":
         return Markup('<span class="hint">—</span>')
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("yes" if value else "no")
     if name == "website" and str(value).lower().startswith(("http://", "https://")):
         return Markup('<a href="{0}" rel="noreferrer noopener">{0}</a>').format(value)
     return Markup("<bdi>{}</bdi>").format(value)
@@ -258,16 +264,16 @@ def _seconds(row: Mapping[str, Any], _value: Any) -> str:
 
 def _owner(row: Mapping[str, Any], value: Any) -> Any:
     if row.get("customer_id") is None:
-        return escape(value) if value else Markup('<span class="badge">no customer</span>')
+        return escape(value) if value else Markup('<span class="badge">{}</span>').format(say("no customer"))
     return Markup('<a href="/customers/{}"><bdi>{}</bdi></a>').format(row["customer_id"], value)
 
 
 def _money(_row: Mapping[str, Any], value: Any) -> str:
-    return f"{value:,.2f}"
+    return money(value)
 
 
 def _badge(_row: Mapping[str, Any], value: Any) -> Any:
-    return Markup('<span class="badge {0}">{0}</span>').format(value) if value else ""
+    return Markup('<span class="badge {}">{}</span>').format(value, say(value)) if value else ""
 
 
 # kind of a column -> how a value of it is shown; those of `_SHOWN_BLANK` say something where there is none
@@ -276,20 +282,24 @@ _CELLS: Mapping[str, Callable[[Mapping[str, Any], Any], Any]] = {
     "seconds": _seconds,
     "customer": lambda row, value: Markup('<a href="/customers/{}"><b><bdi>{}</bdi></b></a>').format(row["id"], value),
     "golden": lambda row, value: Markup('<a href="/golden/{}"><b><bdi>{}</bdi></b></a>').format(row["id"], value),
-    "changes": lambda _, value: Markup('<a href="/changes?run={}">what it changed</a>').format(value),
+    "changes": lambda _, value: Markup('<a href="/changes?run={}">{}</a>').format(value, say("what it changed")),
     "owner": _owner,
     "delivery": lambda _, value: Markup('<a href="/webhooks/deliveries/{}">{}</a>').format(value, str(value)[:13]),
     "phone": lambda _, value: (
-        Markup('<span dir="ltr">{}</span>').format(value) if value else Markup('<span class="badge">no phone</span>')
+        Markup('<span dir="ltr">{}</span>').format(value)
+        if value
+        else Markup('<span class="badge">{}</span>').format(say("no phone"))
     ),
     "ago": lambda _, value: ago(value),
     "boolean": lambda _, value: Markup('<span class="badge {}">{}</span>').format(
-        "ok" if value else "", "yes" if value else "no"
+        "ok" if value else "", say("yes" if value else "no")
     ),
     "systems": lambda _, value: Markup(" ").join(
         Markup('<span class="badge {0}">{0}</span>').format(name) for name in value
     ),
-    "shared": lambda _, value: Markup('<span class="badge">others have it, too</span>') if value else "",
+    "shared": lambda _, value: (
+        Markup('<span class="badge">{}</span>').format(say("others have it, too")) if value else ""
+    ),
     "money": _money,
     "sums": lambda _, value: Markup(" ").join(
         Markup('<span class="sum">{}</span>').format(part) for part in value.split(", ")

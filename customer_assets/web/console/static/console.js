@@ -23,6 +23,7 @@ for (const form of document.querySelectorAll("form[data-guarded]")) {
 }
 // Select all, live progress, and the customer search of the intake form. Everything else works without scripts.
 
+for (const choice of document.querySelectorAll("select[data-go]")) choice.addEventListener("change", () => choice.form.submit());
 const again = document.querySelector("[data-again]");
 if (again) setTimeout(() => location.reload(), 1000 * again.dataset.again);
 
