@@ -15,6 +15,7 @@ import psycopg
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -101,6 +102,7 @@ def build_app(runtime: Runtime) -> App:
         lifespan=lifespan,
         middleware=[
             Middleware(Timed),
+            Middleware(GZipMiddleware, minimum_size=1000),
             Middleware(SecureHeaders, is_behind_tls=runtime.configuration.settings.is_behind_tls),
             Middleware(KnownHosts, allowed_hosts=runtime.configuration.settings.web_hosts),
         ],

@@ -31,6 +31,7 @@ from customer_assets.store.reads.console import LISTINGS
 from customer_assets.web.console.flash import FLASH, LONGEST, Said, flashed, flashing
 from customer_assets.web.console.guard import HEADERS, LoginThrottle, allowed_next
 from customer_assets.web.console.listings import LIST_PAGES
+from customer_assets.web.console.screen import masked, unmasked
 from customer_assets.web.console.tables import IN_WORDS, in_words
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import Web, serving, until
@@ -1441,3 +1442,14 @@ def test_an_answer_about_two_records_is_taken_back(company: Company, visitors: d
     assert company.value("select count(*) from ops.audit_log where action = 'identity: taken back'") == 1
     editor.post(f"/golden/{golden}/back", decision=decided.group(1))
     assert "no such answer" in editor.get(f"/golden/{golden}").text
+
+
+def test_pages_are_compressed_and_no_secret_stands_twice_the_same(visitors: dict[str, Visitor]) -> None:
+    page = visitors["editor"].get("/golden")
+    assert page.headers["content-encoding"] == "gzip"
+    shown = [re.search(r'name="csrf" value="([^"]+)"', visitors["editor"].get("/golden").text) for _ in range(2)]
+    first, second = (found.group(1) for found in shown if found)
+    assert first != second
+    assert unmasked(first) == unmasked(second)
+    for wrong in ("", "x", first[:-4], second[:10], "\u00e9", masked("guess")):
+        assert visitors["editor"].client.post("/intakes/new", data={"csrf": wrong}).status_code == 403

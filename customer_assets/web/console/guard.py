@@ -20,7 +20,7 @@ from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import access_tokens, users
 from customer_assets.store.console import first_sending
 from customer_assets.store.users import Session
-from customer_assets.web.console.screen import failed_page, render
+from customer_assets.web.console.screen import failed_page, render, unmasked
 
 COOKIE = "customer_assets_session"
 LOGIN_TRIES = 5  # of one name at one address, then one a minute
@@ -151,7 +151,7 @@ class Guard:
                 return failed_page(request, session, message, status=403)
             if request.method not in ("GET", "HEAD"):
                 form = await request.form()
-                if not hmac.compare_digest(str(form.get("csrf", "")).encode(), session.csrf.encode()):
+                if not hmac.compare_digest(unmasked(str(form.get("csrf", ""))), session.csrf.encode()):
                     message = "this form is not of this login; open the page again"
                     return failed_page(request, session, message, status=403)
                 once = str(form.get("once", ""))

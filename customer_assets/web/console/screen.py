@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -99,7 +100,24 @@ class Token:
         """Another key at each use."""
         return Markup(
             '<input type="hidden" name="csrf" value="{}"><input type="hidden" name="once" value="{}">'
-        ).format(self._csrf, secrets.token_urlsafe(12))
+        ).format(masked(self._csrf), secrets.token_urlsafe(12))
+
+
+def masked(secret: str) -> str:
+    """A secret otherwise at each showing: a page is compressed, and what stands in it twice would show in its length."""
+    plain = secret.encode()
+    pad = secrets.token_bytes(len(plain))
+    return base64.urlsafe_b64encode(pad + bytes(a ^ b for a, b in zip(pad, plain, strict=True))).decode()
+
+
+def unmasked(shown: str) -> bytes:
+    """The secret that was shown so; blank for what was not."""
+    try:
+        both = base64.urlsafe_b64decode(shown.encode())
+    except ValueError:
+        return b""
+    half = len(both) // 2
+    return bytes(a ^ b for a, b in zip(both[:half], both[half:], strict=False))
 
 
 @cache
