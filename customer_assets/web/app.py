@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from customer_assets.errors import CustomerAssetsError
 from customer_assets.pipeline.webhooks.apply import AppliedDeliveries
 from customer_assets.runtime.runtime import Runtime
+from customer_assets.settings import Settings
 from customer_assets.sources.system import WebhookSettings
 from customer_assets.store import users
 from customer_assets.store.database import connect, ping
@@ -100,12 +101,7 @@ def build_app(runtime: Runtime) -> App:
 
     app = Starlette(
         lifespan=lifespan,
-        middleware=[
-            Middleware(Timed),
-            Middleware(GZipMiddleware, minimum_size=1000),
-            Middleware(SecureHeaders, is_behind_tls=runtime.configuration.settings.is_behind_tls),
-            Middleware(KnownHosts, allowed_hosts=runtime.configuration.settings.web_hosts),
-        ],
+        middleware=_middleware(runtime.configuration.settings),
         exception_handlers={
             psycopg.OperationalError: _unavailable,
             CustomerAssetsError: _unavailable,
@@ -119,6 +115,16 @@ def build_app(runtime: Runtime) -> App:
         ],
     )
     return App(receiver, app)
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """What every page passes, the outermost first."""
+    return [
+        Middleware(Timed),
+        Middleware(GZipMiddleware, minimum_size=1000),
+        Middleware(SecureHeaders, is_behind_tls=settings.is_behind_tls),
+        Middleware(KnownHosts, allowed_hosts=settings.web_hosts),
+    ]
 
 
 def _report(runtime: Runtime, batch: AppliedDeliveries) -> None:

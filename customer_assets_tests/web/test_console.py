@@ -1453,3 +1453,23 @@ def test_pages_are_compressed_and_no_secret_stands_twice_the_same(visitors: dict
     assert unmasked(first) == unmasked(second)
     for wrong in ("", "x", first[:-4], second[:10], "\u00e9", masked("guess")):
         assert visitors["editor"].client.post("/intakes/new", data={"csrf": wrong}).status_code == 403
+
+
+def test_an_administrator_erases_a_record_after_seeing_what_goes(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    company.pull("robaws")
+    row = company.rows("select id, name, source_customer_id from customer_rows order by id limit 1")[0]
+    path = f"/customers/{row['id']}/erase"
+    assert visitors["editor"].get(path).status_code == 403
+    plan = visitors["admin"].get(path)
+    assert plan.status_code == 200
+    assert "<dt>raw pages</dt>" in plan.text
+    assert company.value("select count(*) from customer_rows where id = %s", row["id"]) == 1
+    assert visitors["admin"].post(path).status_code == 303
+    assert company.value("select count(*) from customer_rows where id = %s", row["id"]) == 0
+    assert company.value("select erased_by from ops.erasures") == "admin"
+    assert visitors["admin"].get(path).status_code == 404
+    company.pull("robaws")
+    query = "select count(*) from customer_rows where source_customer_id = %s"
+    assert company.value(query, row["source_customer_id"]) == 0

@@ -35,6 +35,13 @@ def _kept(name: str) -> str:
     return f"columns_{name}"
 
 
+def _remember(response: Response, name: str, chosen: Sequence[str], *, of: int) -> None:
+    """Remember which of so many columns of a list were chosen; all of them are none."""
+    if chosen:
+        value = "" if len(chosen) == of else ".".join(chosen)
+        response.set_cookie(_kept(name), value, max_age=31_536_000, httponly=True, samesite="lax", path="/")
+
+
 def page_number(request: Request) -> int:
     """Which page the address asks for, from 0."""
     asked = request.query_params.get("page", "0")
@@ -131,16 +138,7 @@ class Lists(Screen):
             link=link_of(request),
             **{"bulk": None, "note": None, **values},
         )
-        if chosen := request.query_params.getlist("column"):
-            whole = len(chosen) == len(columns)
-            response.set_cookie(
-                _kept(name),
-                "" if whole else ".".join(chosen),
-                max_age=31_536_000,
-                httponly=True,
-                samesite="lax",
-                path="/",
-            )
+        _remember(response, name, request.query_params.getlist("column"), of=len(columns))
         return response
 
     async def keep_view(self, request: Request, session: Session) -> Response:

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.web.console.customers import Customers
 from customer_assets.web.console.decisions import Decisions
+from customer_assets.web.console.erasing import Erasing
 from customer_assets.web.console.exports import Exports
 from customer_assets.web.console.golden import Golden
 from customer_assets.web.console.guard import Guard, allowed_next
@@ -63,6 +64,7 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
         *(Route(path, page("viewer", handler)) for path, handler in reads.items()),
         Route("/customers/together", page("editor", customers.together), methods=["POST"]),
         Route("/customers/{id:row}/edit", page("editor", customers.edit), methods=["GET", "POST"]),
+        Route("/customers/{id:row}/erase", page("admin", Erasing(runtime).erase), methods=["GET", "POST"]),
         Route("/customers/{id:row}/apart", page("editor", customers.apart), methods=["POST"]),
         Route("/export/{file}", page("editor", Exports(runtime).export)),
         Route("/golden/{id:row}/merge", page("editor", golden.merge), methods=["POST"]),
