@@ -11,7 +11,7 @@ from customer_assets.domain.cache.edits import parse_edit
 from customer_assets.domain.cache.overlay import source_values
 from customer_assets.domain.cache.row import Batch
 from customer_assets.domain.cache.tables import CUSTOMERS
-from customer_assets.errors import NotFoundError, StaleEditError
+from customer_assets.errors import NotFoundError, RecordError, StaleEditError
 from customer_assets.pipeline.context import Context
 from customer_assets.store import audit
 from customer_assets.store.cache import overlays, rows
@@ -86,10 +86,22 @@ def _refuse_stale(row: Mapping[str, Any], seen: Mapping[str, Any] | None, seen_a
             f"customer {row['id']} was changed at {row['updated_at']:%Y-%m-%d %H:%M:%S} UTC, after you saw it: look again"
         )
     for name, text in (seen or {}).items():
-        current, value = overlays.as_json(row[name]), parse_edit(name, text) if text not in (None, "") else None
-        # a form holds one line of what may be several
-        if current != value and " ".join(str(current).split("\n")).replace("\r", "") != text:
+        current = overlays.as_json(row[name])
+        if _one_line(current) == (text or ""):  # also what no edit could write: the source wrote it
+            continue
+        try:
+            value = parse_edit(name, text) if text not in (None, "") else None
+        except RecordError:
+            value = text
+        if current != value:
             raise StaleEditError(f"customer {row['id']}: {name} is {current!r} now, not {value!r} as you saw it")
+
+
+def _one_line(value: Any) -> str:
+    """A value as a field of a form holds it."""
+    if value is None:
+        return ""
+    return " ".join(value.split("\n")).replace("\r", "") if isinstance(value, str) else ""
 
 
 def batch_of_edit(connection: Connection, context: Context, row: Mapping[str, Any]) -> Batch:

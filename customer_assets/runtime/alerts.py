@@ -3,6 +3,7 @@
 import json
 import logging
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from customer_assets.settings import Settings
@@ -16,7 +17,7 @@ def call_heartbeat(settings: Settings) -> None:
         try:
             with urllib.request.urlopen(settings.heartbeat_url.get_secret_value(), timeout=5):  # noqa: S310
                 pass
-        except OSError as error:
+        except (OSError, HTTPException, ValueError) as error:
             log.warning("HEARTBEAT_URL does not answer: %s", type(error).__name__)
 
 
@@ -28,10 +29,14 @@ def post_alert(settings: Settings, alert: dict[str, Any]) -> bool:
     """
     if settings.alert_url is None:
         return False
+    address = settings.alert_url.get_secret_value()
+    if not address.startswith(("http://", "https://")):
+        raise OSError("ALERT_URL is no web address")
     request = urllib.request.Request(  # noqa: S310 (the operator's own address)
-        settings.alert_url.get_secret_value(),
-        data=json.dumps(alert).encode(),
-        headers={"Content-Type": "application/json"},
+        address, data=json.dumps(alert).encode(), headers={"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10):  # noqa: S310
-        return True
+    try:
+        with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+            return True
+    except (HTTPException, ValueError) as error:
+        raise OSError(f"{type(error).__name__}: {error}") from None

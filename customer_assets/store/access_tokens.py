@@ -12,7 +12,7 @@ from customer_assets.store.database import Connection
 ROLES = ("viewer", "editor")
 
 
-def add(connection: Connection, name: str, *, role: str, days: int | None) -> str:
+def add(connection: Connection, name: str, *, role: str, days: int | None, owner: str | None = None) -> str:
     """Make a token; it is in this answer and nowhere else.
 
     Raises:
@@ -24,11 +24,11 @@ def add(connection: Connection, name: str, *, role: str, days: int | None) -> st
     token = f"ca_{secrets.token_urlsafe(32)}"
     added = connection.execute(
         """
-        insert into ops.access_tokens (name, token_hash, role, expires_at)
-        values (%(name)s, %(hash)s, %(role)s, now() + make_interval(days => %(days)s))
+        insert into ops.access_tokens (name, token_hash, role, owner, expires_at)
+        values (%(name)s, %(hash)s, %(role)s, %(owner)s, now() + make_interval(days => %(days)s))
         on conflict do nothing
         """,
-        {"name": name, "hash": _digest(token), "role": role, "days": days},
+        {"name": name, "hash": _digest(token), "role": role, "owner": owner, "days": days},
     ).rowcount
     if not added:
         raise ConfigurationError(f"token {name} exists already; revoke it first")
@@ -38,7 +38,7 @@ def add(connection: Connection, name: str, *, role: str, days: int | None) -> st
 def listed(connection: Connection) -> list[dict[str, Any]]:
     """All tokens, without their hashes."""
     return connection.execute(
-        "select name, role, created_at, expires_at, last_used_at from ops.access_tokens order by name"
+        "select name, role, owner, created_at, expires_at, last_used_at from ops.access_tokens order by name"
     ).fetchall()
 
 
@@ -53,13 +53,19 @@ def revoke(connection: Connection, name: str) -> None:
 
 
 def role_of(connection: Connection, token: str) -> str | None:
-    """The role of a token that holds; None for any other text. Its use is noted once an hour."""
+    """The role of a token that holds; None for any other text. Its use is noted once an hour.
+
+    A user's token may no more than the user, as that is now.
+    """
     row = connection.execute(
         """
-        select name, role, last_used_at is null or last_used_at < now() - interval '1 hour' as is_news
-        from ops.access_tokens
-        where token_hash = %s
-            and (expires_at is null or expires_at > now())
+        select t.name, case when u.role = 'viewer' then u.role else t.role end as role,
+            t.last_used_at is null or t.last_used_at < now() - interval '1 hour' as is_news
+        from ops.access_tokens t
+        left join ops.users u on u.name = t.owner
+        where t.token_hash = %s
+            and (t.expires_at is null or t.expires_at > now())
+            and (t.owner is null or (u.name is not null and u.disabled_at is null))
         """,
         [_digest(token)],
     ).fetchone()

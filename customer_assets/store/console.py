@@ -17,6 +17,11 @@ def first_sending(connection: Connection, key: str) -> bool:
     )
 
 
+def release_form(connection: Connection, key: str) -> None:
+    """What a form asked for was not done: it may be sent again."""
+    connection.execute("delete from ops.sent_forms where key = %s", [key])
+
+
 def views(connection: Connection, user: str, path: str) -> list[dict[str, Any]]:
     """Views of a list that a user sees: own ones, and those that others share."""
     return connection.execute(

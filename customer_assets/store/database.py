@@ -35,6 +35,7 @@ def connect(
     Raises:
         ConfigurationError: the server cannot be reached or refuses; the message names DATABASE_URL, never the password.
     """
+    connection = None
     try:
         connection = psycopg.connect(url, autocommit=True, row_factory=dict_row, **tuned(name, timeout=timeout))
         pin(connection, url, statement_seconds)
@@ -44,6 +45,8 @@ def connect(
             "characters of the password percent-encoded"
         ) from None
     except psycopg.OperationalError as error:
+        if connection is not None:  # it was cut a moment later
+            connection.close()
         raise DatabaseError(f"cannot connect to {redacted(url)}: {_first_line(error)}; check DATABASE_URL") from None
     if connection.info.server_version < OLDEST_SERVER:
         version = connection.info.server_version // 10000
@@ -292,7 +295,11 @@ def _holder(connection: Connection, key: int) -> str | None:
         """,
         {"key": key},
     ).fetchone()
-    return f"{row['application_name']}, since {row['backend_start']:%H:%M:%S} UTC" if row else None
+    if row is None:
+        return None
+    # of another role's session the server says nothing more
+    since = f", since {row['backend_start']:%H:%M:%S} UTC" if row["backend_start"] else ""
+    return f"{row['application_name'] or 'another role'}{since}"
 
 
 def scalar(connection: Connection, query: str, parameters: Any = None) -> Any:

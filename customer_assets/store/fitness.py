@@ -49,7 +49,7 @@ def examine(connection: Connection, *, now: float) -> Fitness:
             pg_has_role((select relowner from pg_class where oid = 'customer_rows'::regclass), 'usage') as is_owner,
             (select rolsuper from pg_roles where rolname = current_user) as is_superuser,
             extract(epoch from clock_timestamp())::float - %(now)s as clock_seconds,
-            (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections,
+            (select sum(numbackends)::int from pg_stat_database) as connections,
             current_setting('max_connections')::int as most_connections,
             current_setting('fsync') = 'on' as fsync
         """,

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from customer_assets.errors import DatabaseError
+from customer_assets.errors import CustomerAssetsError
 from customer_assets.store.database import (
     Connection,
     connect,
@@ -47,22 +47,33 @@ class _Presence:
     def __init__(self, url: str, run_id: str) -> None:
         self._url, self._run_id = url, run_id
         self._stopping = threading.Event()
+        self._is_noted = False
         self._connection = self._held()
 
     def _held(self) -> Connection:
         connection = connect(self._url, name=f"customer_assets run {self._run_id[:8]}")
-        hold_presence(connection, _key(self._run_id))
-        connection.execute("insert into ops.live_runs (run_id) values (%s) on conflict do nothing", [self._run_id])
+        try:
+            hold_presence(connection, _key(self._run_id))
+            self._note(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    def _note(self, connection: Connection) -> None:
+        if self._is_noted:
+            return
+        connection.execute("insert into ops.live_runs (run_id) values (%s) on conflict do nothing", [self._run_id])
+        self._is_noted = True
 
     def keep(self) -> None:
         """Hold it until it is stopped, on another connection where one is lost."""
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 self._connection.execute("select")
-            except psycopg.OperationalError:
+            except psycopg.Error:
                 self._connection.close()
-                with suppress(psycopg.OperationalError, DatabaseError):  # still away: in a moment once more
+                with suppress(psycopg.Error, CustomerAssetsError):  # still away, or read-only: in a moment once more
                     self._connection = self._held()
 
     def stop(self) -> None:
@@ -71,10 +82,15 @@ class _Presence:
 
     def leave(self) -> None:
         """Say that the run ended. Before the lock is gone: what ends in order is never taken for lost; the last process says it."""
-        with suppress(psycopg.OperationalError), self._connection as connection:
-            if not is_present_elsewhere(connection, _key(self._run_id)):
-                forget_runs(connection, [self._run_id])
-            leave_presence(connection, _key(self._run_id))
+        try:
+            with self._connection as connection:
+                if not is_present_elsewhere(connection, _key(self._run_id)):
+                    forget_runs(connection, [self._run_id])
+                leave_presence(connection, _key(self._run_id))
+        except psycopg.Error:  # one that was made while the database was read-only stays so
+            with suppress(psycopg.Error, CustomerAssetsError), connect(self._url) as connection:
+                if not is_present(connection, _key(self._run_id)):
+                    forget_runs(connection, [self._run_id])
 
 
 LOOK_SECONDS = 3.0

@@ -151,6 +151,23 @@ def note_status(connection: Connection, *, account: str, source: str, status: st
     )
 
 
+def close_broken(connection: Connection, *, account: str, source: str, error: str) -> None:
+    """The syncs of an account that no process has any more, since one broke off without a word."""
+    connection.execute(
+        """
+        update sync_runs
+        set status = 'failed',
+            finished_at = now(),
+            error = %(error)s
+        where account = %(account)s
+            and source = %(source)s
+            and status = 'running'
+            and started_at > now() - interval '1 day'
+        """,
+        {"account": account, "source": source, "error": error},
+    )
+
+
 def record_refusal(
     connection: Connection, *, account: str, source: str, trigger: str, dagster_run_id: str | None, error: str
 ) -> None:

@@ -110,6 +110,7 @@ def remove_user(connection: Connection, name: str) -> None:
     with connection.transaction():
         _keep_an_admin(connection, besides=name)
         connection.execute("delete from ops.sessions where user_name = %s", [name])
+        connection.execute("delete from ops.access_tokens where owner = %s", [name])
         if not connection.execute("delete from ops.users where name = %s", [name]).rowcount:
             raise ConfigurationError(f"no user {name}")
 

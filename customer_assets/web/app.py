@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -195,7 +195,10 @@ async def _nowhere(guard: Guard, request: Request, _error: Exception) -> Respons
     """No such page: in the console's frame for people, as JSON for programs."""
     if request.url.path.startswith(("/api/", "/static/")):
         return JSONResponse({"error": "no such address"}, status_code=404)
-    return failed_page(request, await guard.session(request), "no such page", status=404)
+    session = None
+    with suppress(psycopg.Error, CustomerAssetsError):
+        session = await guard.session(request)
+    return failed_page(request, session, "no such page", status=404)
 
 
 def _unusable(_request: Request, _error: Exception) -> Response:

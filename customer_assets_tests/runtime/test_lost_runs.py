@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 
 import dagster as dg
 import pytest
@@ -113,4 +114,25 @@ def test_a_run_holds_its_lock_while_it_has_the_runtime(company: Company, monkeyp
 
     assert looking.execute_in_process().success
     assert seen == [False]
+    assert run_locks.living_runs(company.connection) == []
+
+
+def test_a_moment_of_a_read_only_database_takes_no_run(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_locks, "LOOK_SECONDS", 0.1)
+    name = company.value("select current_database()")
+    with run_locks.living(company.url, "r9"):
+        company.do(f'alter database "{name}" set default_transaction_read_only = on')
+        try:
+            company.do(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'customer_assets run%'"
+            )
+            time.sleep(0.6)
+        finally:
+            company.do("set default_transaction_read_only = off")
+            company.do(f'alter database "{name}" reset default_transaction_read_only')
+        for _ in range(50):
+            if [row["is_lost"] for row in run_locks.living_runs(company.connection)] == [False]:
+                break
+            time.sleep(0.1)
+        assert [row["is_lost"] for row in run_locks.living_runs(company.connection)] == [False]
     assert run_locks.living_runs(company.connection) == []

@@ -115,6 +115,24 @@ def test_a_lock_says_who_holds_it_and_ends_with_its_process(url: str) -> None:
     raise AssertionError("the lock outlived its process")
 
 
+def test_a_lock_of_another_role_is_said_to_be_taken(connection: database.Connection, url: str) -> None:
+    connection.execute("create role plain_locker login")
+    try:
+        with (
+            database.system_lock(url, account="a", system="zoho", what="sync"),
+            database.connect(url) as other,
+        ):
+            other.execute("set role plain_locker")
+            key = other.execute(
+                "select (classid::bigint << 32) + objid::bigint as key from pg_locks "
+                "where locktype = 'advisory' and objsubid = 1 and database = (select oid from pg_database where datname = current_database())"
+            ).fetchone()
+            assert key is not None
+            assert "since" not in (database._holder(other, key["key"]) or "since")
+    finally:
+        connection.execute("drop role plain_locker")
+
+
 @pytest.mark.parametrize("given", ["postgresql://nobody:hunter2@127.0.0.1:9/x", "postgresql:///x?host=/nonexistent"])
 def test_an_unreachable_database_is_named_without_its_password(given: str) -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_URL") as caught:

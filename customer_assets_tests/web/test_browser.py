@@ -164,7 +164,7 @@ def test_an_intake_by_keyboard_alone(company: Company, screen: Screen) -> None:
     page = screen.page
     screen.log_in()
     screen.open("/intakes/new")
-    page.get_by_role("combobox").focus()
+    page.get_by_role("combobox", name="Customer").focus()
     page.keyboard.type("aeon")
     page.get_by_role("option").first.wait_for()
     page.keyboard.press("ArrowDown")

@@ -74,7 +74,7 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
             say = context.log.info if result.status == "ok" else context.log.error
             say(_told(system, stream, result))
         messages = "; ".join(result.message for result in results if result.message)
-        if not any(result.status == "ok" for result in results):
+        if not any(_has_landed(result) for result in results):
             return dg.MaterializeResult(metadata=NOTHING_LANDED, check_results=[_complete_scan(results)])
         if len(results) > 1:
             for result in results:
@@ -94,12 +94,19 @@ def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
     return landed
 
 
+def _has_landed(result: SyncResult) -> bool:
+    """Whether a scan came to its end, if only with fewer records than there should be; `complete_scan` says that."""
+    return result.error is None
+
+
 def _tell_apart(context: dg.AssetExecutionContext, result: SyncResult) -> None:
     """Materialization and check of one account, so that the UI shows which landed, when, and what it cost."""
-    if result.status == "ok":
+    if _has_landed(result):
         counts = {"pages": result.pages, "calls": result.calls, "bytes": result.received}
         context.log_event(
-            dg.AssetMaterialization(context.asset_key, partition=result.account, metadata={**counts, "message": "ok"})
+            dg.AssetMaterialization(
+                context.asset_key, partition=result.account, metadata={**counts, "message": result.message or "ok"}
+            )
         )
     context.log_event(
         dg.AssetCheckEvaluation(

@@ -5,12 +5,14 @@ Source: docs/systems/sumit.md#comparison.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from customer_assets.domain.identity.names import name_key
+from customer_assets.domain.identity.names import parse_name
 from customer_assets.domain.phone import possible_e164
 
 Policy = Literal["newest", "local", "remote", "review"]
@@ -61,8 +63,8 @@ def merge(
         return MergeDecision(Outcome.SETTLED)
     if same(field, base, remote):
         return MergeDecision(Outcome.PUSH)
-    if (from_origin or not same(field, base, local)) and alike(field, local, remote):
-        return MergeDecision(Outcome.SETTLED)  # each writes it in its own way: nothing for anybody to decide
+    if from_origin and alike(field, local, remote):
+        return MergeDecision(Outcome.SETTLED)  # each system writes it in its own way: nothing for anybody to decide
     if policy == "local" and (from_origin or not same(field, base, local)):
         return MergeDecision(Outcome.PUSH, both_changed=True)
     if from_origin:
@@ -81,29 +83,83 @@ def same(field: str, one: Any, other: Any) -> bool:
     return bool(_comparable(field, one) == _comparable(field, other))
 
 
-SHORTEST_NUMBER = 7  # digits that tell a phone, without its country
+NAMES = ("name", "company_name")
+WORDED = (
+    *NAMES,
+    "street",
+    "street2",
+    "city",
+    "state",
+    "country",
+    "address",
+)  # of words, whose punctuation says nothing
 
 
 def alike(field: str, one: Any, other: Any) -> bool:
-    """Whether two values are spellings of one: case, punctuation, legal form, a number with or without its country."""
-    if not isinstance(one, str) or not isinstance(other, str):
+    """Whether two values are spellings of one: case, accents, punctuation, a legal form or a country that one leaves out.
+
+    Words and groups of digits stay as they are and where they are: `Kaai 1/12` is not `Kaai 11/2`.
+    """
+    if not isinstance(one, str) or not isinstance(other, str) or not one.strip() or not other.strip():
         return False
-    if field in ("name", "company_name"):
-        key = name_key(one)
-        return key is not None and key == name_key(other)
-    first, second = (_bare(field, text) for text in (one, other))
+    if field == "phone":
+        return _same_phone(one, other)
+    if field == "vat_number":
+        short, long = sorted(("".join(c for c in text if c.isalnum()).casefold() for text in (one, other)), key=len)
+        return bool(short) and (short == long or (long[:2].isalpha() and long[2:] == short and not short[:1].isalpha()))
+    if field not in WORDED:
+        return False
+    first, second = _words(one), _words(other)
     if not first or not second:
         return False
-    short, long = sorted((first, second), key=len)
-    if field == "phone":
-        return len(short) >= SHORTEST_NUMBER and long.endswith(short) and len(long) - len(short) <= 3
-    return first == second or (field == "vat_number" and long[:2].isalpha() and long[2:] == short)
+    if first == second:
+        return True
+    if field not in NAMES:
+        return False
+    # a legal form that only one of them writes
+    short_words, long_words = sorted((first, second), key=len)
+    name = parse_name(other if long_words is second else one)
+    return name is not None and [word for word in long_words if word not in name.forms] == short_words
 
 
-def _bare(field: str, text: str) -> str:
-    if field == "phone":
-        return "".join(c for c in text if c.isdigit()).lstrip("0")
-    return "".join(c for c in text if c.isalnum()).casefold()
+def _words(text: str) -> list[str]:
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(c for c in folded if not unicodedata.combining(c))
+    return re.findall(r"[^\W_]+", re.sub(r"(?<=\b[a-z])\.(?=[a-z]\b)", "", bare))  # `s.r.l.` is one word
+
+
+def _same_phone(one: str, other: str) -> bool:
+    """The same number, of which one has no country before it."""
+    whole = [_with_country(text) for text in (one, other)]
+    if all(whole):
+        return whole[0] == whole[1]
+    known = whole[0] or whole[1]
+    if known is None:
+        return _digits(one) == _digits(other) != ""
+    local = _digits(other if whole[0] else one).lstrip("0")
+    import phonenumbers
+
+    national = str(phonenumbers.parse(known).national_number)
+    return bool(local) and local == national
+
+
+def _with_country(text: str) -> str | None:
+    """E.164 of a number that says its country; None for one that does not, or is none."""
+    import phonenumbers  # a third of a second, for who merges alone
+
+    bare = "".join(c for c in text if c.isdigit() or c == "+")
+    bare = f"+{bare[2:]}" if bare.startswith("00") else bare
+    try:
+        parsed = phonenumbers.parse(bare) if bare.startswith("+") else None
+    except phonenumbers.NumberParseException:
+        return None
+    if parsed is None or not phonenumbers.is_possible_number(parsed):
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _digits(text: str) -> str:
+    return "".join(c for c in text if c.isdigit())
 
 
 def _comparable(field: str, value: Any) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 
+import psycopg
+
 from customer_assets.accounts import Account
 from customer_assets.domain.cache.row import Counts
-from customer_assets.errors import BusyError, ConfigurationError, GoneError
+from customer_assets.errors import BusyError, ConfigurationError, CustomerAssetsError, DatabaseError, GoneError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.sync.land import land, land_one
 from customer_assets.pipeline.sync.load import has_pending, load_detail, load_stream
@@ -20,6 +23,8 @@ from customer_assets.sources.system import Stream
 from customer_assets.store import runs
 from customer_assets.store.database import Connection, connect, system_lock
 from customer_assets.store.webhooks import deliveries
+
+log = logging.getLogger(__name__)
 
 
 def pull(
@@ -100,10 +105,38 @@ def land_account(context: Context, account: Account, stream: Stream, options: Pu
                 run.end()
             return run.result
     except BusyError as error:
-        result = SyncResult(account.account, account.system)
-        result.fail(error)
-        _record_refusal(context, result)
-        return result
+        return _refused(context, account, error)
+
+
+def _unexpected(
+    context: Context, account: Account, error: Exception, *, others: int, is_noted: bool = True
+) -> SyncResult:
+    """What nobody foresaw is this account's trouble alone, where there are others; where the database is away, it is everybody's."""
+    is_away = isinstance(error, psycopg.OperationalError | DatabaseError)
+    if (
+        not others
+        or is_away
+        or not isinstance(
+            error, psycopg.Error | CustomerAssetsError | ArithmeticError | LookupError | ValueError | TypeError
+        )
+    ):
+        raise error
+    log.exception("%s/%s: unexpected", account.system, account.account)
+    reason = str(error).strip().splitlines()
+    told = CustomerAssetsError(f"unexpected: {type(error).__name__}: {reason[0] if reason else ''}"[:300])
+    if is_noted:
+        with connect(context.url, name="customer_assets sync") as connection:
+            runs.close_broken(connection, account=account.account, source=account.system, error=str(told))
+        return _refused(context, account, told)
+    return SyncResult(account.account, account.system, status="failed", error=told)
+
+
+def _refused(context: Context, account: Account, error: CustomerAssetsError) -> SyncResult:
+    """A sync that could not be done, noted."""
+    result = SyncResult(account.account, account.system)
+    result.fail(error)
+    _record_refusal(context, result)
+    return result
 
 
 def _record_refusal(context: Context, result: SyncResult) -> None:
@@ -142,18 +175,28 @@ def pull_accounts(
             return pull(context, account, options, dry_run=dry_run, from_raw=from_raw)
         except BusyError as error:
             return SyncResult(account.account, account.system, status="failed", error=error)
+        except Exception as error:  # noqa: BLE001 (what is not an account's own trouble is raised again)
+            return _unexpected(context, account, error, others=len(accounts) - 1, is_noted=not dry_run)
 
     at_once = 1 if dry_run else context.settings.account_concurrency
-    return together(accounts, one, at_once=at_once, refused=partial(_record_refusal, context))
+    note = (lambda _result: None) if dry_run else partial(_record_refusal, context)
+    return together(accounts, one, at_once=at_once, refused=note)
 
 
 def land_accounts(
     context: Context, accounts: Sequence[Account], stream: Stream, options: PullOptions
 ) -> list[SyncResult]:
     """`land_account` of several accounts, some at once; the results in their order."""
+
+    def one(account: Account) -> SyncResult:
+        try:
+            return land_account(context, account, stream, options)
+        except Exception as error:  # noqa: BLE001 (what is not an account's own trouble is raised again)
+            return _unexpected(context, account, error, others=len(accounts) - 1)
+
     return together(
         accounts,
-        lambda account: land_account(context, account, stream, options),
+        one,
         at_once=context.settings.account_concurrency,
         refused=partial(_record_refusal, context),
     )

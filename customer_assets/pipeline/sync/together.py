@@ -1,6 +1,6 @@
 """Several accounts at once: each with its own pace, lock and deadline, so that one that is slow or down holds up no other.
 
-A host that three accounts could not reach is not tried by the others: five hundred accounts of a system that is down would
+A host that three accounts could not connect to is not tried by the others: five hundred accounts of a system that is down would
 take hours to find that out one by one.
 """
 
@@ -17,7 +17,8 @@ from customer_assets.pipeline.sync.run import SyncResult
 from customer_assets.sources.kit.http import host_of
 from customer_assets.sources.registry import SYSTEMS
 
-GIVEN_UP_AFTER = 3  # accounts that could not reach a host, before the others are told so
+GIVEN_UP_AFTER = 3  # accounts that could not connect to a host, before the others are told so
+PROBED_EACH = 10  # of the others one tries all the same
 
 
 def together(
@@ -100,27 +101,32 @@ class _Hosts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._failed: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
 
     def note(self, account: Account, result: SyncResult) -> None:
         """What became of an account."""
         with self._lock:
-            if isinstance(result.error, TransientError) and result.error.host:
-                self._failed[result.error.host] += 1
-            elif result.error is None:
+            unreached = result.error.host if isinstance(result.error, TransientError) else ""
+            if unreached:
+                self._failed[unreached] += 1
+            else:  # it answered, if only with a refusal
                 for host in hosts_of(account):
                     self._failed[host] = 0
 
     def fault(self, account: Account) -> TransientError | None:
         """Why an account is not worth trying."""
         with self._lock:
-            down = next((host for host in hosts_of(account) if self._failed[host] >= GIVEN_UP_AFTER), None)
-        if down is None:
-            return None
+            down = next((host for host in hosts_of(account)[:1] if self._failed[host] >= GIVEN_UP_AFTER), None)
+            if down is None:
+                return None
+            self._asked[down] += 1
+            if self._asked[down] % PROBED_EACH == 0:  # it may be back meanwhile
+                return None
         return TransientError(
-            f"not tried: {down} did not answer {GIVEN_UP_AFTER} other accounts", system=account.system, host=down
+            f"not tried: {GIVEN_UP_AFTER} other accounts could not connect to {down}", system=account.system, host=down
         )
 
 
 def hosts_of(account: Account) -> list[str]:
-    """Hosts of the addresses that an account's settings give, with their ports."""
+    """Hosts of the addresses that an account's settings give, with their ports; the one of its data first."""
     return [host_of(value) for _, value in account.settings if isinstance(value, str) and "://" in value]

@@ -200,7 +200,6 @@ class Http:
             raise TransientError(
                 f"{self._said(method, path)}: no answer within {read_seconds:g} s from {host_of(address)}",
                 system=self.system,
-                host=host_of(address),
             ) from None
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
             raise ConfigurationError(self._no_address(address)) from None

@@ -23,6 +23,10 @@ def postpone_indexes(connection: Connection, table: str) -> None:
     try:
         with connection.transaction():
             connection.execute("set local lock_timeout = '2s'")
+            # one at a time, and only where still nobody wrote: what another drops meanwhile cannot be read
+            connection.execute(f"lock table {table} in access exclusive mode")
+            if connection.execute(f"select from {table} limit 1").fetchone() is not None:
+                return
             dropped = connection.execute(
                 """
                 insert into ops.postponed_indexes (name, table_name, definition)
@@ -40,7 +44,7 @@ def postpone_indexes(connection: Connection, table: str) -> None:
             ).fetchall()
             for row in dropped:
                 connection.execute(f"drop index {row['name']}")
-    except psycopg.errors.LockNotAvailable:
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.InsufficientPrivilege):
         log.info("%s is in use: its indexes are kept while it is loaded", table)
 
 

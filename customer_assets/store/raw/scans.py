@@ -64,7 +64,16 @@ def resumable_scan(
         return None
     if row["parameters"] != parameters:
         return None
-    age = scalar(connection, "select extract(epoch from now() - %s) / 3600", [row["started_at"]])
+    # since it went on last: one that takes several nights is begun once
+    age = scalar(
+        connection,
+        f"""
+        select extract(epoch from now() - greatest(%(started_at)s, %(finished_at)s, max(p.first_seen_at))) / 3600
+        from ({SCANNED}) s
+        join ops.raw_pages p on p.id = s.page_id
+        """,
+        {"scan_id": row["id"], "started_at": row["started_at"], "finished_at": row["finished_at"]},
+    )
     return _scan(row) if float(age) <= max_age_hours else None
 
 

@@ -34,6 +34,7 @@ class Listing:
         hits: of a search: the rows that its conditions, put in for `{joined}`, find, not more than anybody looks at.
         by_heading: column -> what it is sorted by; `-column` the other way round.
         sums: columns that are added up, for each currency.
+        counted: what is counted in place of the query, where some of it is there to be seen alone.
     """
 
     query: str
@@ -44,6 +45,7 @@ class Listing:
     hits: str = ""
     by_heading: Mapping[str, str] = field(default_factory=dict)
     sums: tuple[str, ...] = ()
+    counted: str = ""
 
     def ordered(self, sort: str | None) -> str:
         """What the list is sorted by: a named order, a heading, or its usual one; what is unknown counts for nothing."""
@@ -348,6 +350,7 @@ LISTINGS: dict[str, Listing] = {
             "since": "h.changed_at > now() - case %(since)s when 'day' then interval '1 day' else interval '7 days' end",
         },
         "h.id desc",
+        counted="select h.id from customer_changes h join customer_rows c on c.id = h.cache_id",
         by_heading={
             "changed_at": "h.changed_at",
             "field": "h.field",
@@ -440,9 +443,9 @@ def _selected(
     ).fetchall()
 
 
-def _conditioned(listing: Listing, joined: str) -> str:
+def _conditioned(listing: Listing, joined: str, query: str = "") -> str:
     condition = " and ".join(filter(None, (listing.always, joined)))
-    return f"{listing.query} {f'where {condition}' if condition else ''}"
+    return f"{query or listing.query} {f'where {condition}' if condition else ''}"
 
 
 def totals_of(connection: Connection, name: str, filters: Mapping[str, str]) -> tuple[int, list[dict[str, Any]]]:
@@ -452,7 +455,7 @@ def totals_of(connection: Connection, name: str, filters: Mapping[str, str]) -> 
     if narrowed is None:
         return 0, []
     joined, wanted = narrowed
-    selected = _conditioned(listing, joined)
+    selected = _conditioned(listing, joined, listing.counted)
     counted = connection.execute(
         sql.SQL(f"select count(*) as rows from (select from ({selected}) r limit {MOST_COUNTED}) n"), wanted
     ).fetchone()

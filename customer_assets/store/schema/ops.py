@@ -135,6 +135,9 @@ live_runs = Table(
 access_tokens = Table(
     "access_tokens",
     metadata,
+    Column(
+        "owner", Text, comment="the user whose it is: it may no more than that one, and nothing without; null: nobody's"
+    ),
     Column("name", Text, primary_key=True),
     Column("token_hash", LargeBinary, nullable=False, unique=True),
     Column("role", Text, nullable=False, comment="viewer reads; editor says what became of reminders, too"),
@@ -390,6 +393,7 @@ field_edits = Table(
     instant("edited_at", "", default=True),
     instant("released_at", "the edit no longer holds"),
     Index("field_edits_open_key", "row_id", "field", unique=True, postgresql_where=text("released_at is null")),
+    Index(None, "row_id", "field", "id"),
     schema="ops",
     comment="Local edits, laid over the source record.",
 )

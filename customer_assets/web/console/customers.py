@@ -201,6 +201,7 @@ class Customers(Lists):
             except (RecordError, ValueError) as error:
                 failed = str(error)
                 was = {name: str(form.get(f"was.{name}", was[name])) for name in EDITABLE}
+                row = {**row, **{n: v == "true" if COLUMN_OF[n].kind == "boolean" else v for n, v in was.items()}}
             # what was typed stays typed
             row = {**row, **{n: v == "true" if COLUMN_OF[n].kind == "boolean" else v for n, v in changes.items()}}
         sections = [

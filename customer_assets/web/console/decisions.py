@@ -56,7 +56,9 @@ class Decisions(Screen):
         form = await request.form()
         of_all = str(form.get("all", ""))
         chosen = {
-            int(n[4:]): of_all or str(v) for n, v in form.multi_items() if n.startswith("use ") and n[4:].isdigit()
+            int(n[4:]): of_all or str(v)
+            for n, v in form.multi_items()
+            if n.startswith("use ") and n[4:].isascii() and n[4:].isdigit() and len(n) < 22
         }
         decided = {number: side for number, side in chosen.items() if side in ("local", "remote")}
 

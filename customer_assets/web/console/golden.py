@@ -160,6 +160,13 @@ class Golden(Lists):
 
         def undo() -> str:
             context = self._runtime.context(trigger="web")
+            with self._connect() as connection:
+                found = golden_pages.golden_customer(connection, golden_id)
+                refs = [f"{row['source']}:{row['source_customer_id']}" for row in found["rows"]] if found else []
+                account = found["customer"]["account"] if found else ""
+                said = {d["id"] for d in decided_about(connection, account=account, refs=refs)}
+            if decision not in said:
+                raise RecordError("There is no such answer about this customer (no such answer)")
             one, other = take_back(context, decision, by=session.user)
             resolve_customers(context)
             return f"Taken back: what becomes of {one} and {other} is decided by what they say"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -18,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import access_tokens, users
-from customer_assets.store.console import first_sending
+from customer_assets.store.console import first_sending, release_form
 from customer_assets.store.users import Session
 from customer_assets.web.console.screen import failed_page, render, unmasked
 
@@ -118,6 +121,7 @@ class Guard:
 
     def __init__(self, runtime: Runtime) -> None:
         self._pool = runtime.pool
+        self._public_url = runtime.configuration.settings.public_url
         token = runtime.configuration.settings.api_token
         self._api_token = token.get_secret_value() if token else None
         # once other host names are allowed, a proxy is to be expected, and this machine is no longer a recommendation
@@ -140,17 +144,18 @@ class Guard:
         """A page for users of at least this role. A form must bring the token of its session along."""
 
         async def guarded(request: Request) -> Response:
+            is_sent = request.method not in ("GET", "HEAD")
+            if is_sent and (refusal := self._refusal(request)) is not None:
+                return refusal
             session = await self.session(request)
             if session is None:
-                if request.method == "GET":
-                    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-                    return RedirectResponse(f"/login?next={quote(asked)}", status_code=303)
-                return await _log_in_and_go_on(request)
+                return await _log_in_first(request, is_sent=is_sent)
             if not session.may(role):
                 message = f"this needs the role {role}; yours is {session.role}"
                 return failed_page(request, session, message, status=403)
-            if request.method not in ("GET", "HEAD"):
-                form = await request.form()
+            once = ""
+            if is_sent:
+                form = await request.form(max_fields=MOST_FIELDS)
                 if not hmac.compare_digest(unmasked(str(form.get("csrf", ""))), session.csrf.encode()):
                     message = "this form is not of this login; open the page again"
                     return failed_page(request, session, message, status=403)
@@ -158,15 +163,31 @@ class Guard:
                 if once and not await run_in_threadpool(self._is_first, once):
                     message = "this form was sent before, and is done: a second time does nothing"
                     return failed_page(request, session, message, status=409)
+            status = 500
             try:
                 answer = await handler(request, session)
+                status = answer.status_code
             finally:
                 await request.close()  # and with it what was uploaded
+                if once and status >= 400:  # nothing was done: it may be sent again
+                    await run_in_threadpool(self._release, once)
             if isinstance(answer, PlainTextResponse):  # why it cannot be done; in the frame there is a way on
                 return failed_page(request, session, bytes(answer.body).decode(), status=answer.status_code)
             return answer
 
         return guarded
+
+    def _refusal(self, request: Request) -> Response | None:
+        """Why a form is not even read: what another site sends has no cookie, and is not to be gone on with, either."""
+        if is_foreign(request, self._public_url):
+            return PlainTextResponse("this form is not of this site", status_code=403)
+        if _size(request) > (LARGEST_UPLOAD if request.url.path == UPLOAD else LARGEST_FORM):
+            return PlainTextResponse("this is too large", status_code=413, headers={"connection": "close"})
+        return None
+
+    def _release(self, once: str) -> None:
+        with suppress(psycopg.Error), self._pool.connection(statement_seconds=5) as connection:
+            release_form(connection, once)
 
     def _is_first(self, once: str) -> bool:
         with self._pool.connection(statement_seconds=5) as connection:
@@ -230,10 +251,34 @@ class Guard:
             return access_tokens.role_of(connection, token)
 
 
+# forms that take long to write, and do nothing that cannot be seen and undone
+_KEPT = re.compile(r"/customers/[0-9]+/edit|/intakes/new|/golden/[0-9]+/notes")
+UPLOAD = "/import"
+LARGEST_UPLOAD, LARGEST_FORM = 60 * 1024 * 1024, 2 * 1024 * 1024  # bytes
+MOST_FIELDS = 5_000  # of a form: two for each of five hundred records, and more
+
+
+def _size(request: Request) -> int:
+    """How large a request says that it is; one that does not say is taken for the largest."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 12 else LARGEST_UPLOAD + 1
+
+
+async def _log_in_first(request: Request, *, is_sent: bool) -> Response:
+    """The login, before what was asked for; of a form that takes long to write, with what was typed."""
+    if is_sent and _KEPT.fullmatch(request.url.path):
+        return await _log_in_and_go_on(request)
+    if is_sent:
+        page = render(request, None, "login.html", next="/", resume=None, kept="")
+        return HTMLResponse(page, status_code=401, headers={"connection": "close"})
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/login?next={quote(asked)}", status_code=303)
+
+
 async def _log_in_and_go_on(request: Request) -> Response:
     """The login was over while somebody typed: what was typed is kept in the page, and sent after the login."""
     form = await request.form()
-    kept = [(k, v) for k, v in form.multi_items() if isinstance(v, str) and k not in ("csrf", "once")]
+    kept = [(k, v) for k, v in form.multi_items() if isinstance(v, str) and k not in ("csrf", "once", "password")]
     page = render(request, None, "login.html", next=request.url.path, resume=request.url.path, kept=json.dumps(kept))
     return HTMLResponse(page, status_code=401)
 

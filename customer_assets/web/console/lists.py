@@ -111,6 +111,7 @@ class Lists(Screen):
         def read() -> tuple[int, list[dict[str, Any]], list[dict[str, Any]]]:
             with self._connect() as connection:
                 rows, sums = console.totals_of(connection, name, dict(request.query_params))
+                rows = max(rows, len(page[1]))  # what is shown in place of nothing is counted, too
                 return rows, sums, kept.views(connection, session.user, request.url.path)
 
         total, sums, views = await run_in_threadpool(read)
@@ -138,7 +139,8 @@ class Lists(Screen):
             link=link_of(request),
             **{"bulk": None, "note": None, **values},
         )
-        _remember(response, name, request.query_params.getlist("column"), of=len(columns))
+        asked = set(request.query_params.getlist("column"))
+        _remember(response, name, [column.name for column in columns if column.name in asked], of=len(columns))
         return response
 
     async def keep_view(self, request: Request, session: Session) -> Response:
@@ -149,7 +151,7 @@ class Lists(Screen):
 
         def write() -> str:
             with self._connect() as connection:
-                if (view := str(form.get("forget", ""))).isdigit() and len(view) < 18:
+                if (view := str(form.get("forget", ""))).isascii() and view.isdigit() and len(view) < 18:
                     return (
                         "Forgotten" if kept.forget_view(connection, int(view), user=session.user) else "It is not yours"
                     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -14,6 +14,14 @@ from customer_assets.store import audit, users
 from customer_assets.store.users import Session
 from customer_assets.web.console.guard import COOKIE, LoginThrottle, allowed_next, is_foreign, set_cookie
 from customer_assets.web.console.screen import Screen, render
+
+
+def _fields(kept: str) -> list[tuple[str, str]]:
+    """What a page kept of a form; nothing where that is no list of pairs."""
+    try:
+        return msgspec.json.decode(kept, type=list[tuple[str, str]])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return []
 
 
 class Logins(Screen):
@@ -63,12 +71,12 @@ class Logins(Screen):
                 kept=kept,
                 failed="Name or password is wrong.",
             )
-        self._throttle.succeeded(keys)
+        self._throttle.succeeded([next(iter(keys))])  # of others' names, and elsewhere, it says nothing
         token, now = found
         response: Response = RedirectResponse(target, status_code=303)
         if resume:
-            fields = [(str(k), str(v)) for k, v in json.loads(kept or "[]")]
-            response = HTMLResponse(render(request, now, "resume.html", action=resume, fields=fields))
+            page = render(request, now, "resume.html", action=resume, fields=_fields(kept))
+            response = HTMLResponse(page)
         set_cookie(response, token, request, hours=own.session_hours, is_behind_tls=own.is_behind_tls)
         return response
 

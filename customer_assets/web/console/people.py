@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from customer_assets.errors import ConfigurationError
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import access_tokens, audit, console, users
 from customer_assets.store.database import Connection
 from customer_assets.store.users import Session
+from customer_assets.web.console.guard import LOGIN_TRIES, LoginThrottle
 from customer_assets.web.console.screen import Screen
 
 TOKEN_DAYS = 365
@@ -20,6 +23,11 @@ TOKEN_DAYS = 365
 
 class People(Screen):
     """Who may come in."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self._throttle = LoginThrottle()
+        self._verifying = asyncio.Semaphore(2)
 
     async def users(self, request: Request, session: Session) -> Response:
         """All users; what is done to one is done at once, and stands in the audit log."""
@@ -69,15 +77,37 @@ class People(Screen):
         form = await request.form() if request.method == "POST" else None
         if form is not None and form.get("action") == "token":
             return await self._new_token(request, session, form)
+        if form is not None and form.get("action") == "password" and not await self._knows(form, session):
+            return self._go("/me", session, "The old password is wrong, or was too often: wait a minute", bad=True)
         if form is not None:
             target = "/login" if form.get("action") == "password" else "/me"
             return await self._done(target, session, self._of_myself(form, session))
         return await self._myself(request, session)
 
+    async def _knows(self, form: Any, session: Session) -> bool:
+        """Whether somebody at an open screen knows the password; as a login, not more often than that."""
+        key = {f"own password of {session.user}": LOGIN_TRIES}
+        if self._throttle.is_held(key):
+            return False
+        self._throttle.failed(key)
+
+        def verify() -> bool:
+            with self._connect() as connection:
+                known = users.log_in(connection, session.user, str(form.get("old", "")), hours=0.001) is not None
+                if not known:
+                    audit.record(connection, who=session.user, action="failed to log in", target="own password")
+                return known
+
+        async with self._verifying:  # each takes 64 MiB
+            known = await run_in_threadpool(verify)
+        if known:
+            self._throttle.succeeded(key)
+        return known
+
     async def _myself(self, request: Request, session: Session, *, token: str | None = None) -> Response:
         def read() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             with self._connect() as connection:
-                own = [t for t in access_tokens.listed(connection) if _is_of(t["name"], session.user)]
+                own = [t for t in access_tokens.listed(connection) if t["owner"] == session.user]
                 return console.sessions(connection, session.user), own
 
         sessions, tokens = await run_in_threadpool(read)
@@ -98,11 +128,11 @@ class People(Screen):
         name = f"{session.user}/{str(form.get('name', '')).strip()[:60]}"
 
         def make() -> str:
-            if name.endswith("/") or not days.isdigit() or not 0 < int(days) <= TOKEN_DAYS:
+            if name.endswith("/") or not (days.isascii() and days.isdigit()) or not 0 < int(days) <= TOKEN_DAYS:
                 raise ConfigurationError(f"a token needs a name and an end within {TOKEN_DAYS} days")
             role = "editor" if session.may("editor") and form.get("role") == "editor" else "viewer"
             with self._connect() as connection, connection.transaction():
-                token = access_tokens.add(connection, name, role=role, days=int(days))
+                token = access_tokens.add(connection, name, role=role, days=int(days), owner=session.user)
                 details = {"role": role, "days": int(days)}
                 audit.record(connection, who=session.user, action="token add", target=name, details=details)
             return token
@@ -117,8 +147,6 @@ class People(Screen):
         def do(connection: Connection) -> str:
             match form.get("action"):
                 case "password":
-                    if users.log_in(connection, session.user, str(form.get("old", "")), hours=0.001) is None:
-                        raise ConfigurationError("the old password is wrong")
                     if form.get("new") != form.get("again"):
                         raise ConfigurationError("the new password is not the same twice")
                     users.set_password(connection, session.user, str(form.get("new", "")))
@@ -129,7 +157,9 @@ class People(Screen):
                     said = "That login ended" if ended else "That login had ended"
                 case "revoke":
                     target = str(form.get("name", ""))
-                    if not _is_of(target, session.user):
+                    if target not in {
+                        t["name"] for t in access_tokens.listed(connection) if t["owner"] == session.user
+                    }:
                         raise ConfigurationError("that token is not yours")
                     access_tokens.revoke(connection, target)
                     said = "That token holds no more"
@@ -153,7 +183,3 @@ class People(Screen):
         if target == "/login":
             return RedirectResponse(target, status_code=303)
         return self._go(target, session, said)
-
-
-def _is_of(token_name: str, user: str) -> bool:
-    return token_name.partition("/")[0] == user and "/" in token_name

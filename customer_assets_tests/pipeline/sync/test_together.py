@@ -14,9 +14,12 @@ import pytest
 
 from customer_assets.accounts import Account
 from customer_assets.errors import CredentialsError, TransientError
-from customer_assets.pipeline.sync.run import SyncResult
+from customer_assets.pipeline.sync.pull import pull_accounts
+from customer_assets.pipeline.sync.run import PullOptions, SyncResult
 from customer_assets.pipeline.sync.together import GIVEN_UP_AFTER, together
 from customer_assets.sandbox.server import environment
+from customer_assets.store import database
+from customer_assets.store.cache.indexes import build_postponed_indexes, postpone_indexes
 from customer_assets_tests.conftest import Company
 
 
@@ -69,7 +72,7 @@ def test_a_host_that_nobody_reaches_is_given_up_and_others_are_not(company: Comp
     assert [name for name in tried if name in "abcdefgh"] == list("abcdefgh")[:GIVEN_UP_AFTER]
     assert [name for name in tried if name in "uvwxyz"] == list("uvwxyz")
     assert refused == list("defgh")
-    assert all("not tried: down.example:80" in r.message for r in results if r.account in refused)
+    assert all("could not connect to down.example:80" in r.message for r in results if r.account in refused)
 
 
 def test_what_is_raised_is_seen_when_the_others_are_done(company: Company) -> None:
@@ -113,3 +116,69 @@ def test_ctrl_c_does_not_wait_for_accounts_that_are_read(company: Company, tmp_p
     asked = time.monotonic()
     assert process.wait(timeout=20) == 130
     assert time.monotonic() - asked < 5
+
+
+def test_first_loads_at_once_drop_the_indexes_once(company: Company) -> None:
+    query = "select indexname from pg_indexes where tablename = 'customer_rows' order by 1"
+    before = company.rows(query)
+    errors: list[BaseException] = []
+
+    def load() -> None:
+        try:
+            with database.connect(company.url) as connection:
+                for _ in range(8):
+                    postpone_indexes(connection, "customer_rows")
+                    build_postponed_indexes(connection, "customer_rows")
+        except BaseException as error:  # noqa: BLE001 (shown by the test)
+            errors.append(error)
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert company.rows(query) == before
+
+
+def test_what_nobody_foresaw_is_one_accounts_trouble(company: Company) -> None:
+    company.do(
+        """
+        create function pg_temp_break() returns trigger language plpgsql as $$
+        begin
+            if new.account = 'b' then raise exception 'broken on purpose'; end if;
+            return new;
+        end $$;
+        create trigger break_b before insert on ops.raw_scans for each row execute function pg_temp_break();
+        """
+    )
+    try:
+        context = company.context
+        found = pull_accounts(context, _accounts(company, "a", "b", "c"), PullOptions())
+    finally:
+        company.do("drop trigger break_b on ops.raw_scans; drop function pg_temp_break")
+    assert [result.status for result in found] == ["ok", "failed", "ok"]
+    assert "broken on purpose" in found[1].message
+    assert company.value("select count(*) from sync_runs where status = 'running'") == 0
+    assert company.rows("select distinct account from sync_runs where status = 'failed'") == [{"account": "b"}]
+    assert company.value("select count(distinct account) from customers_cache") == 2
+
+
+def test_a_dry_run_notes_no_account_that_was_not_tried(company: Company) -> None:
+    down = _accounts(company, *"abcde", base_url="http://127.0.0.1:9", retry_seconds="0")
+    found = pull_accounts(company.context, down, PullOptions(), dry_run=True)
+    assert [result.status for result in found] == ["failed"] * 5
+    assert company.value("select count(*) from sync_runs") == 0
+
+
+def test_slow_answers_of_some_accounts_are_not_a_host_that_is_down(company: Company) -> None:
+    accounts = _accounts(company, *"abcdef")
+
+    def do(account: Account) -> SyncResult:
+        result = SyncResult(account.account, account.system)
+        if account.account in "abc":  # a read timeout: it was connected to
+            result.fail(TransientError("no answer within 30 s", system=account.system))
+        return result
+
+    found = together(accounts, do, at_once=1, refused=lambda _: None)
+    assert [result.status for result in found] == ["failed"] * 3 + ["ok"] * 3
