@@ -87,7 +87,7 @@ def restore(runtime: Runtime, folder: Path) -> dict[str, Any]:
         databases: Mapping[str, Any] = manifest["databases"]
     except (OSError, ValueError, KeyError) as error:
         raise ConfigurationError(f"{folder} has no backup that can be read: {error}") from None
-    targets = _databases(runtime)
+    targets = _databases(runtime) | {"customers": runtime.owner_url}  # whoever brings tables back owns them
     for name, saved in databases.items():
         path = folder / saved["file"]
         if not path.exists() or _sha256(path) != saved["sha256"]:
@@ -111,7 +111,7 @@ def restore(runtime: Runtime, folder: Path) -> dict[str, Any]:
         if found != saved["rows"]:
             other = sorted(table for table in saved["rows"] if found.get(table) != saved["rows"][table])
             raise DatabaseError(f"{name}: other rows than were backed up in {', '.join(other)}")
-    upgrade.upgrade(runtime.url)
+    upgrade.upgrade(runtime.owner_url)
     return manifest
 
 

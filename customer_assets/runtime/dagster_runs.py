@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 # By this tag the UI lists a run under its job, in Overview and in the timeline: whoever launches through it sets it, too.
 OF_REPOSITORY, LOCATION = ".dagster/repository", "__repository__@customer_assets"
-LOOK_AGAIN_SECONDS = 3 * run_locks.LOOK_SECONDS
+LOOK_AGAIN_SECONDS = 2 * run_locks.LOOK_SECONDS + run_locks.GONE_SECONDS + 2
 ALL_SYNCED = "all_systems_synced"  # the check that the last step of a sync makes
 
 

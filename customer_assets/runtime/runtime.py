@@ -80,6 +80,12 @@ class Runtime:
             return self.configuration
         return sandbox_configuration(self.configuration.settings, ensure_sandbox(self.home))
 
+    @property
+    def owner_url(self) -> str:
+        """Our database as its owner: MIGRATION_DATABASE_URL, where that is set."""
+        owner = self.configuration.settings.migration_database_url
+        return _plain(owner.get_secret_value()) if owner else self.url
+
     @cached_property
     def pool(self) -> Pool:
         """Connections for the web app's short questions."""
@@ -214,7 +220,7 @@ def _see_to_schema(runtime: Runtime, is_given: bool, *, by_hand: bool) -> None:
     settings = runtime.configuration.settings
     owner = settings.migration_database_url
     if by_hand:
-        url = _plain(owner.get_secret_value()) if owner else runtime.url
+        url = runtime.owner_url
         upgrade.upgrade(url)
         if owner:
             upgrade.check(runtime.url)  # that it was the same database

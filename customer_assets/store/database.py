@@ -22,7 +22,12 @@ OLDEST_SERVER = 150000  # PostgreSQL 15
 
 
 def connect(
-    url: str, *, name: str = "customer_assets", timeout: int = 10, statement_seconds: float | None = None
+    url: str,
+    *,
+    name: str = "customer_assets",
+    timeout: int = 10,
+    statement_seconds: float | None = None,
+    gone_seconds: int | None = None,
 ) -> Connection:
     """Open an autocommit connection; use `connection.transaction()` for what belongs together.
 
@@ -31,13 +36,15 @@ def connect(
         name: shown to whoever finds a lock taken; say what runs.
         timeout: seconds to wait for the server.
         statement_seconds: statements that take longer are given up; None: never.
+        gone_seconds: after so long without a word a server is gone; None: as everywhere (`KEEPALIVES`).
 
     Raises:
         ConfigurationError: the server cannot be reached or refuses; the message names DATABASE_URL, never the password.
     """
     connection = None
     try:
-        connection = psycopg.connect(url, autocommit=True, row_factory=dict_row, **tuned(name, timeout=timeout))
+        how = tuned(name, timeout=timeout) | ({"tcp_user_timeout": gone_seconds * 1000} if gone_seconds else {})
+        connection = psycopg.connect(url, autocommit=True, row_factory=dict_row, **how)
         pin(connection, url, statement_seconds)
     except (psycopg.ProgrammingError, UnicodeError):
         raise ConfigurationError(

@@ -51,7 +51,7 @@ class _Presence:
         self._connection = self._held()
 
     def _held(self) -> Connection:
-        connection = connect(self._url, name=f"customer_assets run {self._run_id[:8]}")
+        connection = connect(self._url, name=f"customer_assets run {self._run_id[:8]}", gone_seconds=GONE_SECONDS)
         try:
             hold_presence(connection, _key(self._run_id))
             self._note(connection)
@@ -94,6 +94,7 @@ class _Presence:
 
 
 LOOK_SECONDS = 3.0
+GONE_SECONDS = 12  # a server that vanished in a failover is noticed before anybody calls the run lost
 
 
 def living_runs(connection: Connection) -> list[dict[str, Any]]:

@@ -105,7 +105,6 @@ def upgrade(url: str) -> None:
         connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
         if not _is_settled(connection, url):
             _migrate(url)
-            marks.keep(connection, SERVES, SERVES_FROM)
 
 
 def _is_settled(connection: Connection, url: str) -> bool:
@@ -167,6 +166,12 @@ def _migrate_once(url: str) -> None:
             connection.exec_driver_sql(f"set local lock_timeout = '{LOCK_SECONDS}s'")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            # in the same transaction: a schema never stands there without its promise
+            connection.exec_driver_sql(
+                "insert into ops.database_marks (mark, value) values (%s, %s) "
+                "on conflict (mark) do update set value = excluded.value",
+                (SERVES, SERVES_FROM),
+            )
             for statement in _view_comments(connection):
                 connection.exec_driver_sql(statement)
     finally:

@@ -57,7 +57,10 @@ def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
     return run.status
 
 
-def test_a_run_lives_as_long_as_its_lock_and_is_closed_without_it(company: Company) -> None:
+def test_a_run_lives_as_long_as_its_lock_and_is_closed_without_it(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dagster_runs, "LOOK_AGAIN_SECONDS", 1)
     with dg.DagsterInstance.ephemeral() as instance:
         run_id, elsewhere = started(instance), started(instance)  # the other is of another installation
         process = holder(company.url, run_id)
