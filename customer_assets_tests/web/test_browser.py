@@ -166,7 +166,7 @@ def test_an_intake_by_keyboard_alone(company: Company, screen: Screen) -> None:
     screen.open("/intakes/new")
     page.get_by_role("combobox", name="Customer").focus()
     page.keyboard.type("aeon")
-    page.get_by_role("option").first.wait_for()
+    page.locator("#hits [role=option]").first.wait_for()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.get_by_text("Role: FORWARDER").wait_for()

@@ -107,15 +107,26 @@ def test_ctrl_c_does_not_wait_for_accounts_that_are_read(company: Company, tmp_p
         "ZOHO_BURST": "1",
     }
     command = [sys.executable, "-m", "customer_assets", "sync", "all"]
-    process = subprocess.Popen(command, env=os.environ | lines, stderr=subprocess.DEVNULL, start_new_session=True)
-    for _ in range(200):
-        if company.value("select count(*) from sync_runs where status = 'running'") >= 2:
-            break
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    asked = time.monotonic()
-    assert process.wait(timeout=20) == 130
-    assert time.monotonic() - asked < 5
+    # a shell starts what it puts into the background with SIGINT ignored, and so would be what is started by it
+    process = subprocess.Popen(
+        command,
+        env=os.environ | lines,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+    try:
+        for _ in range(200):
+            if company.value("select count(*) from sync_runs where status = 'running'") >= 2:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        asked = time.monotonic()
+        assert process.wait(timeout=20) == 130
+        assert time.monotonic() - asked < 5
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_first_loads_at_once_drop_the_indexes_once(company: Company) -> None:
