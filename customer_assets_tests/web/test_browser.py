@@ -193,6 +193,7 @@ def test_keys_lead_everywhere_and_what_is_typed_is_not_lost(company: Company, sc
     page.keyboard.press("?")
     page.get_by_role("dialog").get_by_text("find a customer").wait_for()
     page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="hidden")
     page.keyboard.press("g")
     page.keyboard.press("i")
     page.wait_for_url("**/invoices")

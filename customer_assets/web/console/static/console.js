@@ -13,7 +13,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "?") document.getElementById("keys").showModal();
   else if (event.key === "n") location.href = "/intakes/new";
   else if (event.key === "g") waitsForGo = Date.now();
-  else if (Date.now() - waitsForGo < 1500 && GO[event.key]) location.href = GO[event.key];
+  else if (Date.now() - waitsForGo < 3000 && GO[event.key]) location.href = GO[event.key];
 });
 for (const form of document.querySelectorAll("form[data-guarded]")) {
   let touched = false;
