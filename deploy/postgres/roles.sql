@@ -1,4 +1,4 @@
--- Roles of customer_assets. For psql, as a superuser or as one who may create roles and databases; may be run again.
+-- Roles of customer_assets. For psql, as a superuser; may be run again.
 -- Run it once more after the first `customer-assets db upgrade`: the monitor's tables are there then.
 -- Passwords are not in here: \password ROLE, or the server's own way.
 \set ON_ERROR_STOP on

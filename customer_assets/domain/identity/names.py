@@ -233,6 +233,7 @@ def agreement(one: Name, other: Name) -> Agreement | None:
 
 
 _MOST_AGREEMENTS = 1_000_000
+_MOST_NUMBERED = 300_000
 _agreements: dict[tuple[int, int], Agreement | None] = {}
 # Number of each key and script, in order of appearance: counted, not measured, since threads parse at the same time.
 _numbers: dict[tuple[str, bool], int] = {}
@@ -509,5 +510,8 @@ def forget() -> None:
     """Forget what was remembered of names and words; names from before are not to be compared with names from after."""
     for remembered in (parse_name, numbers_of, _sound, bones, _trade):
         remembered.cache_clear()
-    for numbered in (_agreements, _numbers, _spellings):
-        numbered.clear()
+    _agreements.clear()
+    # a thread that compares two names alone may hold one from before: numbers change seldom, not after each account
+    if len(_numbers) > _MOST_NUMBERED:
+        _numbers.clear()
+        _spellings.clear()
