@@ -86,6 +86,7 @@ def test_what_no_edit_could_write_is_mended_by_one(company: Company, visitors: d
     assert visitors["editor"].client.post(f"/customers/{row}/edit", data=form).status_code == 409
 
 
+@pytest.mark.ci
 def test_five_hundred_records_are_changed_at_once(company: Company, visitors: dict[str, Visitor]) -> None:
     company.do(
         "insert into customer_rows (source, source_customer_id, name, city, content_hash) "
@@ -135,6 +136,7 @@ def test_a_token_may_no_more_than_its_owner_as_that_is_now(company: Company, vis
         assert access_tokens.listed(connection) == []
 
 
+@pytest.mark.ci
 def test_an_own_good_login_is_no_licence_to_guess(site: Web) -> None:
     held = 0
     with httpx.Client(base_url=site.address, timeout=60) as client:
