@@ -121,9 +121,8 @@ def main() -> None:
         _end(error)
     except KeyboardInterrupt:
         sys.stderr.flush()
-        os._exit(
-            130
-        )  # not waiting for accounts that are read in threads: what landed is kept, and locks end with the process
+        # not waiting for accounts that are read in threads: what landed is kept, and locks end with the process
+        os._exit(130)
     except Exception as error:
         # imported here: a command that is only asked for help needs no database
         from customer_assets.store.database import fault_of

@@ -26,5 +26,5 @@ def delete_in_batches(connection: Connection, table: str, condition: str, parame
             parameters,
         ).rowcount
         deleted += done
-        if done < ROWS:
+        if not done:  # not at a short batch: what it deleted may have been what spared others
             return deleted

@@ -151,7 +151,7 @@ def note_status(connection: Connection, *, account: str, source: str, status: st
     )
 
 
-def close_broken(connection: Connection, *, account: str, source: str, error: str) -> None:
+def close_broken(connection: Connection, *, account: str, source: str, dagster_run_id: str | None, error: str) -> None:
     """The syncs of an account that no process has any more, since one broke off without a word."""
     connection.execute(
         """
@@ -162,9 +162,10 @@ def close_broken(connection: Connection, *, account: str, source: str, error: st
         where account = %(account)s
             and source = %(source)s
             and status = 'running'
+            and dagster_run_id is not distinct from %(dagster_run_id)s
             and started_at > now() - interval '1 day'
         """,
-        {"account": account, "source": source, "error": error},
+        {"account": account, "source": source, "dagster_run_id": dagster_run_id, "error": error},
     )
 
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from customer_assets.store.reads.metrics import Number
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 PREFIX = "customer_assets_"
 COUNTED = CollectorRegistry()  # of this process: each has its own, and Prometheus adds them up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -284,6 +285,39 @@ def test_a_cut_scan_keeps_its_position_and_deletes_nothing(company: Company) -> 
     assert company.world.calls["robaws"] - calls == 3  # page 0 tells the total, two were missing
     assert resumed.counts.unchanged == 250
     assert company.value("select count(*) from customers_cache where deleted_at is not null") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("system", "then"), [("robaws", "goes on from there"), ("sumit", "begins customers anew")])
+def test_an_account_that_takes_longer_than_its_share_is_broken_off(company: Company, system: Any, then: str) -> None:
+    company.fault(system, "503", times=99, after=1)
+    options = PullOptions(page_size=50)
+    context = replace(company.context, account_seconds=2)
+    result = pull(context, company.account(system, retry_seconds=60), options)
+    assert result.status == "failed"
+    assert f"broken off after 0.0333333 minutes (ACCOUNT_MINUTES): the next run {then}" in result.message
+    assert company.value("select count(*) from sync_runs where status = 'running'") == 0
+    company.world.faults.clear()
+    again = company.pull(system, options=options)
+    assert again.status == "ok"
+    assert ("resumed after" in again.message) == (system == "robaws")
+
+
+def test_a_scan_is_gone_on_with_by_when_it_went_on_last(company: Company) -> None:
+    def cut() -> str:
+        """Land a page more than before."""
+        company.fault("robaws", "500", times=99, after=2)
+        message = company.pull("robaws", options=PullOptions(page_size=50), retry_seconds=0, concurrency=1).message
+        company.world.faults.clear()
+        return message
+
+    hours = company.settings.resume_hours
+    cut()
+    company.do("update ops.raw_scans set started_at = now() - make_interval(hours => 99), finished_at = null")
+    assert "resumed after 2 pages" in cut()  # a page of it came just now
+    company.do("update ops.raw_scans set finished_at = now() - make_interval(secs => %s)", (hours + 1) * 3600)
+    company.do("update ops.raw_pages set first_seen_at = now() - make_interval(secs => %s)", (hours + 1) * 3600)
+    assert "resumed" not in company.pull("robaws", options=PullOptions(page_size=50)).message
 
 
 @pytest.mark.slow

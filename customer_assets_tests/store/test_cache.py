@@ -111,6 +111,22 @@ def test_a_page_that_others_are_stored_against_is_not_pruned(company: Company) -
     assert company.fingerprint() == before
 
 
+def test_pages_that_only_pruned_ones_are_stored_against_go_with_them(company: Company) -> None:
+    company.pull("robaws", options=PullOptions(full=True))
+    for website in ("https://new", "https://newer"):
+        for client in list(company.world.robaws.values())[::50]:
+            client["website"] = website
+        company.pull("robaws", options=PullOptions(full=True))
+    for client in company.world.robaws.values():  # nothing of these pages resembles those before
+        client["website"] = f"https://{randbytes(300).hex()}"  # noqa: S311
+    company.pull("robaws", options=PullOptions(full=True))
+    company.do("update ops.raw_scans set started_at = now() - interval '99 days'")
+    company.do("update ops.raw_pages set first_seen_at = now() - interval '99 days'")
+    assert company.value("select count(*) from ops.raw_pages where base_id is not null") >= 3
+    assert raw_pages.prune(company.connection, keep_days=30) > 3
+    assert raw_pages.prune(company.connection, keep_days=30) == 0
+
+
 def test_pruning_spares_what_a_rebuild_needs(company: Company) -> None:
     company.pull("robaws")
     for client in company.world.robaws.values():

@@ -17,10 +17,12 @@ from customer_assets.defs.materialization import (
 )
 from customer_assets.domain.cache.row import Counts
 from customer_assets.errors import BusyError
-from customer_assets.pipeline.sync.pull import failed_systems, load_account
+from customer_assets.pipeline.sync.pull import load_account
 from customer_assets.runtime.alerts import post_alert
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import streams_of, with_webhooks
+from customer_assets.store import runs
+from customer_assets.store.database import connect
 
 DELIVERING = with_webhooks()[0]
 webhook_deliveries = dg.AssetSpec(
@@ -162,7 +164,9 @@ def _columns_filled(never_filled: list[str]) -> dg.AssetCheckResult:
 def sync_outcome(context: dg.AssetCheckExecutionContext, runtime: dg.ResourceParam[Runtime]):  # type: ignore[no-untyped-def]
     """The last step: everything that could be refreshed is; now say what could not."""
     settings = runtime.configuration.settings
-    failed, of_all = failed_systems(runtime.url, context.run.run_id)
+    with connect(runtime.url) as connection:
+        failed = runs.failures_of(connection, dagster_run_id=context.run.run_id)
+        of_all = runs.accounts_of(connection, dagster_run_id=context.run.run_id)
     is_red = bool(failed) and len(failed) > settings.fail_share * of_all
     yield dg.AssetCheckResult(
         check_name="all_systems_synced",

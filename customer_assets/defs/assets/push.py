@@ -3,11 +3,10 @@
 import dagster as dg
 from pydantic import Field
 
-from customer_assets.defs.materialization import FRESH, OWNERS, SCHEDULE, Materialization, Materializing
+from customer_assets.defs.materialization import FRESH, OWNERS, Materialization, Materializing
 from customer_assets.errors import BusyError
 from customer_assets.pipeline.push.push import push
 from customer_assets.pipeline.push.run import PushResult
-from customer_assets.pipeline.sync.pull import failed_systems
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import runs
 from customer_assets.store.database import connect
@@ -42,10 +41,10 @@ def sumit_push(
     table = Materializing(runtime.url, "ops.sumit_links")
     dry_run = config.dry_run or not (config.send or context.run.job_name == SENDING_JOB)
     run_id = context.run.run_id
-    failed, _ = failed_systems(runtime.url, run_id)
     with connect(runtime.url) as connection:
+        failed = runs.failures_of(connection, dagster_run_id=run_id)
         incomplete = runs.incomplete_accounts(connection, dagster_run_id=run_id, source=SUMIT)
-    work = runtime.context_of_run(context.run.run_id, is_scheduled=SCHEDULE in context.run.tags)
+    work = runtime.context_of_run(run_id)
     results: list[PushResult] = []
     messages: dict[str, str] = {}
     for account in runtime.working.of(SUMIT):

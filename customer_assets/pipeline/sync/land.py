@@ -44,8 +44,9 @@ FLUSH_BYTES = 4_000_000
 
 async def land(run: SyncRun, streams: Sequence[Stream]) -> None:
     """Land streams of the run's account, in order; the first that fails ends it, and so does its share of the run's time."""
+    share, stream = asyncio.timeout(run.context.account_seconds), streams[0]
     try:
-        async with asyncio.timeout(run.context.account_seconds), run.source() as source:
+        async with share, run.source() as source:
             for stream in streams:
                 since = _changes_since(run, stream)
                 landed = await land_stream(run, source, stream, since)
@@ -56,11 +57,12 @@ async def land(run: SyncRun, streams: Sequence[Stream]) -> None:
                 if landed.error is not None:
                     break
     except TimeoutError:
+        if not share.expired():
+            raise
         minutes = f"{(run.context.account_seconds or 0) / 60:g} minutes"
+        then = "goes on from there" if stream.resumable else f"begins {stream.name} anew"
         run.result.fail(
-            TransientError(
-                f"broken off after {minutes} (ACCOUNT_MINUTES): the next run goes on", system=run.system.name
-            )
+            TransientError(f"broken off after {minutes} (ACCOUNT_MINUTES): the next run {then}", system=run.system.name)
         )
     except ConfigurationError as error:
         # a setting that turns out wrong (two folders that may hold the customers) is this system's trouble alone

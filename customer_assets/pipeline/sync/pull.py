@@ -108,27 +108,33 @@ def land_account(context: Context, account: Account, stream: Stream, options: Pu
         return _refused(context, account, error)
 
 
-def _unexpected(
+def _own_trouble(
     context: Context, account: Account, error: Exception, *, others: int, is_noted: bool = True
 ) -> SyncResult:
-    """What nobody foresaw is this account's trouble alone, where there are others; where the database is away, it is everybody's."""
-    is_away = isinstance(error, psycopg.OperationalError | DatabaseError)
-    if (
-        not others
-        or is_away
-        or not isinstance(
-            error, psycopg.Error | CustomerAssetsError | ArithmeticError | LookupError | ValueError | TypeError
-        )
-    ):
+    """What nobody foresaw is one account's own trouble where there are others, noted as a sync that failed.
+
+    Raises:
+        The error, where the account is the only one, or the database is away, which is everybody's trouble.
+    """
+    if not others or isinstance(error, psycopg.OperationalError | DatabaseError):
         raise error
-    log.exception("%s/%s: unexpected", account.system, account.account)
-    reason = str(error).strip().splitlines()
-    told = CustomerAssetsError(f"unexpected: {type(error).__name__}: {reason[0] if reason else ''}"[:300])
-    if is_noted:
-        with connect(context.url, name="customer_assets sync") as connection:
-            runs.close_broken(connection, account=account.account, source=account.system, error=str(told))
-        return _refused(context, account, told)
-    return SyncResult(account.account, account.system, status="failed", error=told)
+    if isinstance(error, CustomerAssetsError):
+        told = error
+    else:
+        log.exception("%s/%s: unexpected", account.system, account.account)
+        reason = str(error).strip().partition("\n")[0]
+        told = CustomerAssetsError(f"unexpected: {type(error).__name__}: {reason}"[:300])
+    if not is_noted:
+        return SyncResult(account.account, account.system, status="failed", error=told)
+    with connect(context.url, name="customer_assets sync") as connection:
+        runs.close_broken(
+            connection,
+            account=account.account,
+            source=account.system,
+            dagster_run_id=context.dagster_run_id,
+            error=str(told),
+        )
+    return _refused(context, account, told)
 
 
 def _refused(context: Context, account: Account, error: CustomerAssetsError) -> SyncResult:
@@ -175,8 +181,8 @@ def pull_accounts(
             return pull(context, account, options, dry_run=dry_run, from_raw=from_raw)
         except BusyError as error:
             return SyncResult(account.account, account.system, status="failed", error=error)
-        except Exception as error:  # noqa: BLE001 (what is not an account's own trouble is raised again)
-            return _unexpected(context, account, error, others=len(accounts) - 1, is_noted=not dry_run)
+        except Exception as error:  # noqa: BLE001 (what is everybody's trouble is raised again)
+            return _own_trouble(context, account, error, others=len(accounts) - 1, is_noted=not dry_run)
 
     at_once = 1 if dry_run else context.settings.account_concurrency
     note = (lambda _result: None) if dry_run else partial(_record_refusal, context)
@@ -191,8 +197,8 @@ def land_accounts(
     def one(account: Account) -> SyncResult:
         try:
             return land_account(context, account, stream, options)
-        except Exception as error:  # noqa: BLE001 (what is not an account's own trouble is raised again)
-            return _unexpected(context, account, error, others=len(accounts) - 1)
+        except Exception as error:  # noqa: BLE001 (what is everybody's trouble is raised again)
+            return _own_trouble(context, account, error, others=len(accounts) - 1)
 
     return together(
         accounts,
@@ -224,13 +230,6 @@ def load_account(context: Context, account: Account, stream: Stream, *, may_rebu
         else:
             run.result.entities[stream.entity] = Counts()
         return run.end()
-
-
-def failed_systems(url: str, dagster_run_id: str) -> tuple[dict[str, str], int]:
-    """Systems that a Dagster run could not sync (system/account -> why), and how many it synced or tried to."""
-    with connect(url, name="customer_assets sync_outcome") as connection:
-        failed = runs.failures_of(connection, dagster_run_id=dagster_run_id)
-        return failed, runs.accounts_of(connection, dagster_run_id=dagster_run_id)
 
 
 def pull_one(context: Context, account: Account, source_id: str) -> SyncResult:

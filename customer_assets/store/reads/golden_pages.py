@@ -85,9 +85,16 @@ def golden_customer(connection: Connection, golden_id: int) -> dict[str, Any] | 
     found: dict[str, Any] = {
         name: connection.execute(query, {"id": golden_id}).fetchall() for name, query in _QUERIES.items()
     }
-    refs = [f"{row['source']}:{row['source_customer_id']}" for row in found["rows"]]
-    found["evidence"] = edges.edges_of(connection, refs, account=customer["account"])
-    return {"customer": customer} | found
+    account, refs = refs_of(connection, golden_id)
+    found["evidence"] = edges.edges_of(connection, refs, account=account)
+    return {"customer": customer, "refs": refs} | found
+
+
+def refs_of(connection: Connection, golden_id: int) -> tuple[str, list[str]]:
+    """The account of a customer, and system:id of each of its records; empty where there is none."""
+    query = "select account, source || ':' || source_customer_id as ref from customer_rows where golden_id = %s"
+    rows = connection.execute(query, [golden_id]).fetchall()
+    return rows[0]["account"] if rows else "", [row["ref"] for row in rows]
 
 
 def id_now(connection: Connection, golden_id: int) -> int | None:

@@ -24,6 +24,7 @@ from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
 from customer_assets.web.console.listings import CUSTOMERS, HAS_PHONE, choice, typed
 from customer_assets.web.console.lists import Lists
+from customer_assets.web.console.screen import chosen_ids
 from customer_assets.web.console.tables import (
     DETAIL_TABLES,
     Column,
@@ -83,7 +84,7 @@ class Customers(Lists):
         name, value, matching = str(form.get("field", "")), str(form.get("value", "")).strip(), form.get("matching")
         if name not in EDITABLE or COLUMN_OF[name].kind != "text":
             return self._go("/customers", session, "Choose a field", bad=True)
-        chosen = [int(i) for i in map(str, form.getlist("id")) if i.isascii() and i.isdigit() and len(i) < 18]
+        chosen = chosen_ids(form)
 
         def read() -> list[dict[str, Any]]:
             with self._connect() as connection:
@@ -105,10 +106,10 @@ class Customers(Lists):
 
         def write() -> tuple[int, list[str]]:
             done, failed = 0, []
+            context = self._runtime.context(trigger="web")
             for row in found:
                 try:
                     was = str(form.get(f"was.{row['id']}", text(row[name])))
-                    context = self._runtime.context(trigger="web")
                     edits.edit_customer(context, row["id"], {name: value}, by=session.user, seen={name: was})
                     done += 1
                 except (CustomerAssetsError, ValueError) as error:

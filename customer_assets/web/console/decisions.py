@@ -17,7 +17,7 @@ from customer_assets.store.identity import reviews
 from customer_assets.store.push import conflicts
 from customer_assets.store.users import Session
 from customer_assets.web.console.lists import page_number
-from customer_assets.web.console.screen import Screen, link_of
+from customer_assets.web.console.screen import Screen, id_of, link_of
 from customer_assets.web.console.tables import heading
 
 
@@ -56,9 +56,7 @@ class Decisions(Screen):
         form = await request.form()
         of_all = str(form.get("all", ""))
         chosen = {
-            int(n[4:]): of_all or str(v)
-            for n, v in form.multi_items()
-            if n.startswith("use ") and n[4:].isascii() and n[4:].isdigit() and len(n) < 22
+            number: of_all or str(v) for n, v in form.multi_items() if n.startswith("use ") and (number := id_of(n[4:]))
         }
         decided = {number: side for number, side in chosen.items() if side in ("local", "remote")}
 

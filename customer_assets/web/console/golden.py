@@ -22,6 +22,7 @@ from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
 from customer_assets.web.console.listings import GOLDEN, HAS_PHONE, choice, typed
 from customer_assets.web.console.lists import Lists
+from customer_assets.web.console.screen import id_of
 from customer_assets.web.console.tables import GOLDEN_FIELDS, GOLDEN_TABLES, in_words
 
 LONGEST_NOTE = 4000
@@ -101,8 +102,8 @@ class Golden(Lists):
                 found = golden_pages.golden_customer(connection, golden_id)
                 if found is not None:
                     found["notes"] = kept.notes(connection, golden_id)
-                    refs = [f"{row['source']}:{row['source_customer_id']}" for row in found["rows"]]
-                    found["said"] = decided_about(connection, account=found["customer"]["account"], refs=refs)
+                    account = found["customer"]["account"]
+                    found["said"] = decided_about(connection, account=account, refs=found["refs"])
                 return found, None if found else golden_pages.id_now(connection, golden_id)
 
         found, now = await run_in_threadpool(read)
@@ -128,7 +129,7 @@ class Golden(Lists):
     async def part(self, request: Request, session: Session) -> Response:
         """Say that one record is another customer than the rest, and resolve."""
         golden_id, form = request.path_params["id"], await request.form()
-        row, other = _number(form.get("row")), _number(form.get("other"))
+        row, other = id_of(form.get("row")), id_of(form.get("other"))
 
         def decide() -> str:
             rows = self._rows_of(golden_id)
@@ -156,14 +157,12 @@ class Golden(Lists):
 
     async def back(self, request: Request, session: Session) -> Response:
         """Take an answer back, and resolve."""
-        golden_id, decision = request.path_params["id"], _number((await request.form()).get("decision"))
+        golden_id, decision = request.path_params["id"], id_of((await request.form()).get("decision"))
 
         def undo() -> str:
             context = self._runtime.context(trigger="web")
             with self._connect() as connection:
-                found = golden_pages.golden_customer(connection, golden_id)
-                refs = [f"{row['source']}:{row['source_customer_id']}" for row in found["rows"]] if found else []
-                account = found["customer"]["account"] if found else ""
+                account, refs = golden_pages.refs_of(connection, golden_id)
                 said = {d["id"] for d in decided_about(connection, account=account, refs=refs)}
             if decision not in said:
                 raise RecordError("There is no such answer about this customer (no such answer)")
@@ -179,10 +178,10 @@ class Golden(Lists):
 
         def decide() -> str:
             with self._connect() as connection:
-                one, other = (golden_pages.row_standing_for(connection, of) for of in (golden_id, _number(asked)))
+                one, other = (golden_pages.row_standing_for(connection, of) for of in (golden_id, id_of(asked)))
             if one is None or other is None or one == other:
                 raise RecordError(f"There is no other customer {asked}")
-            rows = self._rows_of(golden_id) | self._rows_of(_number(asked))
+            rows = self._rows_of(golden_id) | self._rows_of(id_of(asked))
             now = self._decided(session, one, other, "same", rows)
             apart = sorted(set(now.values()))
             if len(apart) > 1:
@@ -212,9 +211,3 @@ class Golden(Lists):
         except CustomerAssetsError as error:
             return self._go(f"/golden/{golden_id}", session, str(error), bad=True)
         return self._go(f"/golden/{golden_id}", session, message)
-
-
-def _number(typed: object) -> int:
-    """The number that a form tells; 0, which is nobody's, where it is none."""
-    text = str(typed or "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0

@@ -13,7 +13,7 @@ from customer_assets.sources.registry import with_webhooks
 from customer_assets.store import audit
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
-from customer_assets.web.console.screen import Screen
+from customer_assets.web.console.screen import Screen, id_of
 
 INTAKE_SYSTEM = with_webhooks()[0].name  # whose ids `intakes` carries
 
@@ -38,7 +38,6 @@ class Intakes(Screen):
         if request.method == "POST":
             form = await request.form()
             values |= {name: str(form.get(name, "")).replace("\x00", "").strip() or None for name in values}
-            chosen = str(values["customer_id"] or "")
             if not values["customer_name"]:
                 return await self._show(
                     request,
@@ -48,10 +47,7 @@ class Intakes(Screen):
                     values=values,
                     failed="An intake needs a name.",
                 )
-            stored = {
-                **values,
-                "customer_id": int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 18 else None,
-            }
+            stored = {**values, "customer_id": id_of(values["customer_id"]) or None}
             await run_in_threadpool(self._add_intake, stored, session.user)
             return self._go("/intakes", session, "The intake is saved")
         return await self._show(request, session, "intake.html", values=values)

@@ -18,7 +18,7 @@ from customer_assets.store.users import Session
 from customer_assets.web.console.guard import allowed_next
 from customer_assets.web.console.languages import LANGUAGE, language_of, say
 from customer_assets.web.console.listings import ListPage
-from customer_assets.web.console.screen import Screen, link_of, without
+from customer_assets.web.console.screen import Screen, id_of, link_of, without
 from customer_assets.web.console.tables import Column
 
 OFFERED_SECONDS = 60  # what filters offer is as old at most
@@ -151,10 +151,8 @@ class Lists(Screen):
 
         def write() -> str:
             with self._connect() as connection:
-                if (view := str(form.get("forget", ""))).isascii() and view.isdigit() and len(view) < 18:
-                    return (
-                        "Forgotten" if kept.forget_view(connection, int(view), user=session.user) else "It is not yours"
-                    )
+                if view := id_of(form.get("forget")):
+                    return "Forgotten" if kept.forget_view(connection, view, user=session.user) else "It is not yours"
                 if not name:
                     return "A view needs a name"
                 shared = form.get("shared") is not None

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -181,6 +182,17 @@ def render(
 def failed_page(request: Request, session: Session | None, message: str, *, status: int) -> Response:
     """Why a page cannot be shown, in the frame, with a way on."""
     return HTMLResponse(render(request, session, "failed.html", message=message, code=status), status_code=status)
+
+
+def id_of(said: object) -> int:
+    """The id that a form says; 0, which is no row's, where it says none."""
+    text = str(said or "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
+
+
+def chosen_ids(form: FormData) -> list[int]:
+    """Ids of the rows that were selected in a list."""
+    return [number for number in map(id_of, form.getlist("id")) if number]
 
 
 class Screen:

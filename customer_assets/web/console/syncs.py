@@ -20,16 +20,10 @@ from customer_assets.store.cache import rows
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import Worker, kinds, pushed_to
-from customer_assets.web.console.screen import Screen
+from customer_assets.web.console.screen import Screen, chosen_ids
 
 MOST_OUTCOMES = 200  # of pushes, that are kept to be looked at again
 MOST_PUSHED = 500  # at once: SUMIT bills each call, and takes seconds for it
-
-
-async def chosen_ids(request: Request) -> list[int]:
-    """Ids that the form names."""
-    form = await request.form()
-    return [int(i) for i in map(str, form.getlist("id")) if i.isascii() and i.isdigit() and len(i) < 18]
 
 
 class Syncs(Screen):
@@ -77,7 +71,7 @@ class Syncs(Screen):
         if matching is not None:
             ids = await run_in_threadpool(self._matching, str(matching))
         else:
-            ids = await chosen_ids(request)
+            ids = chosen_ids(await request.form())
         if not ids or len(ids) > MOST_PUSHED:
             message = f"More than {MOST_PUSHED}: narrow it with a filter" if ids else "Nobody was selected"
             return self._go("/customers", session, message, bad=True)
@@ -104,7 +98,7 @@ class Syncs(Screen):
 
     async def push(self, request: Request, session: Session) -> Response:
         """Push, and say what became of each."""
-        ids = await chosen_ids(request)
+        ids = chosen_ids(await request.form())
         if len(ids) > MOST_PUSHED:
             return PlainTextResponse(f"not more than {MOST_PUSHED} at once", status_code=422)
         named = f"customers {', '.join(map(str, ids))}"
