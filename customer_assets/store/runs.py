@@ -151,9 +151,9 @@ def note_status(connection: Connection, *, account: str, source: str, status: st
     )
 
 
-def close_broken(connection: Connection, *, account: str, source: str, dagster_run_id: str | None, error: str) -> None:
-    """The syncs of an account that no process has any more, since one broke off without a word."""
-    connection.execute(
+def close_broken(connection: Connection, *, account: str, source: str, dagster_run_id: str | None, error: str) -> bool:
+    """End the syncs of an account that no process has any more, since one broke off. Returns whether there was one."""
+    closed = connection.execute(
         """
         update sync_runs
         set status = 'failed',
@@ -167,6 +167,7 @@ def close_broken(connection: Connection, *, account: str, source: str, dagster_r
         """,
         {"account": account, "source": source, "dagster_run_id": dagster_run_id, "error": error},
     )
+    return closed.rowcount > 0
 
 
 def record_refusal(

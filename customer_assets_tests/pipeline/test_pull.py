@@ -297,6 +297,7 @@ def test_an_account_that_takes_longer_than_its_share_is_broken_off(company: Comp
     assert result.status == "failed"
     assert f"broken off after 0.0333333 minutes (ACCOUNT_MINUTES): the next run {then}" in result.message
     assert company.value("select count(*) from sync_runs where status = 'running'") == 0
+    assert company.value("select status from ops.raw_scans") == "failed"
     company.world.faults.clear()
     again = company.pull(system, options=options)
     assert again.status == "ok"

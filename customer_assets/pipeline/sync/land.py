@@ -103,6 +103,9 @@ async def land_stream(run: SyncRun, source: Source, stream: Stream, since: datet
                     break
     except SourceError as error:
         landed.error = error
+    except asyncio.CancelledError:  # its share of the time is over
+        scans.end_scan(run.connection, scan.id, status="failed", error="broken off")
+        raise
     finally:
         _flush(run, stream, scan, buffer, watch)
     _end(run, stream, scan, watch, landed)

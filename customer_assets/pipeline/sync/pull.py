@@ -124,17 +124,19 @@ def _own_trouble(
         log.exception("%s/%s: unexpected", account.system, account.account)
         reason = str(error).strip().partition("\n")[0]
         told = CustomerAssetsError(f"unexpected: {type(error).__name__}: {reason}"[:300])
-    if not is_noted:
-        return SyncResult(account.account, account.system, status="failed", error=told)
-    with connect(context.url, name="customer_assets sync") as connection:
-        runs.close_broken(
-            connection,
-            account=account.account,
-            source=account.system,
-            dagster_run_id=context.dagster_run_id,
-            error=str(told),
-        )
-    return _refused(context, account, told)
+    result = SyncResult(account.account, account.system, status="failed", error=told)
+    if is_noted:
+        with connect(context.url, name="customer_assets sync") as connection:
+            has_begun = runs.close_broken(
+                connection,
+                account=account.account,
+                source=account.system,
+                dagster_run_id=context.dagster_run_id,
+                error=str(told),
+            )
+        if not has_begun:
+            _record_refusal(context, result)
+    return result
 
 
 def _refused(context: Context, account: Account, error: CustomerAssetsError) -> SyncResult:

@@ -149,18 +149,20 @@ class Lists(Screen):
         target, name = allowed_next(form.get("path")), str(form.get("name", "")).strip()[:60]
         path, _, query = target.partition("?")
 
-        def write() -> str:
+        def write() -> tuple[str, bool]:
+            """What is said, and whether it went wrong."""
             with self._connect() as connection:
                 if view := id_of(form.get("forget")):
-                    return "Forgotten" if kept.forget_view(connection, view, user=session.user) else "It is not yours"
+                    is_mine = kept.forget_view(connection, view, user=session.user)
+                    return "Forgotten" if is_mine else "It is not yours", not is_mine
                 if not name:
-                    return "A view needs a name"
+                    return "A view needs a name", True
                 shared = form.get("shared") is not None
                 kept.keep_view(connection, user=session.user, path=path, name=name, query=query, is_shared=shared)
-                return f"Kept as {name}"
+                return f"Kept as {name}", False
 
-        said = await run_in_threadpool(write)
-        return self._go(target, session, said, bad=said.startswith(("A view", "It is")))
+        said, bad = await run_in_threadpool(write)
+        return self._go(target, session, said, bad=bad)
 
     def _page(self, name: str, request: Request) -> tuple[int, list[dict[str, Any]], bool]:
         page = page_number(request)

@@ -171,7 +171,7 @@ def test_what_nobody_foresaw_is_one_accounts_trouble(company: Company) -> None:
     assert [result.status for result in found] == ["ok", "failed", "ok"]
     assert "broken on purpose" in found[1].message
     assert company.value("select count(*) from sync_runs where status = 'running'") == 0
-    assert company.rows("select distinct account from sync_runs where status = 'failed'") == [{"account": "b"}]
+    assert company.rows("select account from sync_runs where status = 'failed'") == [{"account": "b"}]
     assert company.value("select count(distinct account) from customers_cache") == 2
 
 
