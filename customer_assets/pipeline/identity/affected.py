@@ -30,6 +30,7 @@ class Affected:
         fingerprints: row -> hash of what it said when this was found; a row that says something else by now was changed
             meanwhile, and is looked at again by the next resolution.
         removed_refs: (account, name) of rows that are no more.
+        removed_from: customers that these were of.
         is_all: everything is looked at.
     """
 
@@ -37,6 +38,7 @@ class Affected:
     settled: set[int]
     fingerprints: Mapping[int, str] = field(default_factory=dict)
     removed_refs: tuple[tuple[str, str], ...] = ()
+    removed_from: frozenset[int] = frozenset()
     is_all: bool = False
 
     def refs(self, rows: Iterable[Mapping[str, Any]], account: str) -> list[str]:
@@ -68,7 +70,8 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
     fingerprints = index.fingerprints_of(connection, looked_at | settled) | {
         row["id"]: row["fingerprint"] for row in changed
     }
-    return Affected(looked_at, settled, fingerprints, removed)
+    removed_from = frozenset(one.golden_id for one in changes.removed)
+    return Affected(looked_at, settled, fingerprints, removed, removed_from)
 
 
 # Kinds of keys in the index besides those that records are compared by.

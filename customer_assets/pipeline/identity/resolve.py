@@ -50,11 +50,13 @@ def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
     engine = _engine(context)
     with connect(context.url, name="customer_assets customers") as connection, connection.transaction():
         index.wait_for_turn(connection)
+        seen = index.oldest_unseen(connection)
         changes = index.changes(connection, engine=engine)
         affected = find_affected(connection, changes, engine=engine, full=full)
         counts = NOTHING
         if affected.looked_at or affected.removed_refs:
             counts = _resolve_affected(connection, context, affected, engine, changes.total)
+        index.keep_seen(connection, seen, engine=engine)
         customers, to_review = golden.count(connection), reviews.count_open(connection, scope="customers")
     return Resolved(customers, changes.total, to_review, len(affected.looked_at), counts)
 
@@ -85,14 +87,16 @@ def _resolve_affected(
     ids = None if affected.is_all else affected.looked_at | affected.settled
     accounts = {*golden.accounts(connection, ids), *(owner for owner, _ in affected.removed_refs)}
     counts = NOTHING
+    were = set(affected.removed_from)  # customers that may have lost their last row
     with _resolver(context) as resolved:
         for account in sorted(accounts):
             with bulk():
                 rows = golden.rows_to_resolve(connection, ids, account=account, engine=engine)
+                were |= {row["golden_id"] for row in rows if row["golden_id"] is not None}
                 profiles, found = resolved(connection, account, rows, None if affected.is_all else affected.settled)
                 counts += _store(connection, account, Found(rows, profiles, found), affected, total)
     index.forget_removed(connection)
-    removed = golden.remove_unused(connection)
+    removed = golden.remove_unused(connection, among=None if affected.is_all else were)
     reviews.remove_answered(connection)
     return replace(counts, removed=removed)
 

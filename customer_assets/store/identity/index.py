@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from customer_assets.store import marks
 from customer_assets.store.database import Connection, scalar
 from customer_assets.store.identity.golden import FINGERPRINT
 from customer_assets.store.lines import copy_rows
@@ -12,6 +13,8 @@ from customer_assets.store.owned import gather_statistics, owns
 
 MOST_COUNTED = 5_000  # rows of a word; one that more have is common, however many
 MOST_UNCOUNTED = 0.01  # share of the index that may be new before it is looked through for statistics
+MOST_TRANSACTIONS = 2**30  # since the last resolution: their numbers come round after twice as many
+_LAST = "identity resolved"  # mark: this transaction, the oldest it may not have seen, the engine
 _BETWEEN = "\x1f"  # keys, while they are one text
 _KINDS = {"row_id": "number", "account": "text", "ref": "text", "said": "text", "golden_id": "number", "keys": "text"}
 
@@ -58,27 +61,22 @@ def wait_for_turn(connection: Connection) -> None:
 
 def changes(connection: Connection, *, engine: str) -> Changes:
     """What changed since the last resolution by this engine (a text that differs when its rules do)."""
+    age = _age_of_the_last(connection, engine)
+    # two queries: the planner takes a third of all rows for young
+    ids = None if age is None else _written_since(connection, age)
     found = connection.execute(
         f"""
         select r.id
         from customer_rows r
         left join ops.identity_index i on i.row_id = r.id
-        where i.said is distinct from {FINGERPRINT}
-            or i.golden_id is distinct from r.golden_id
+        where (%(ids)s::bigint[] is null or r.id = any(%(ids)s))
+            and (i.said is distinct from {FINGERPRINT} or i.golden_id is distinct from r.golden_id)
         """,
-        {"engine": engine},
+        {"engine": engine, "ids": ids},
     )
     rows = {row["id"] for row in found}
-    # what was decided while the last resolution ran may have been missed by it; to look at it twice costs nothing
-    decided = connection.execute(
-        """
-        select i.row_id
-        from match_reviews m
-        join ops.identity_index i on i.account = m.account and i.ref in (m.one_ref, m.other_ref)
-        where m.decided_at > (select max(resolved_at) - interval '10 minutes' from ops.identity_index)
-        """
-    )
-    rows |= {row["row_id"] for row in decided}
+    if age is not None:
+        rows |= _decided_since(connection, age)
     removed = connection.execute(
         """
         select i.row_id, i.account, i.ref, i.golden_id, i.said as fingerprint, i.keys
@@ -88,6 +86,76 @@ def changes(connection: Connection, *, engine: str) -> Changes:
     )
     total = connection.execute("select count(*) as rows from customer_rows").fetchone()
     return Changes(rows, [Indexed(**row) for row in removed], total["rows"] if total else 0)
+
+
+def _written_since(connection: Connection, age: int) -> list[int]:
+    """Cache rows written, or edited by a person, by one of the last so many transactions, and any that the index lacks."""
+    rows = connection.execute(
+        """
+        select id
+        from customer_rows
+        where age(xmin) <= %(age)s
+        union
+        select row_id
+        from ops.field_edits
+        where age(xmin) <= %(age)s
+        union
+        select id
+        from customer_rows r
+        where not exists (select from ops.identity_index i where i.row_id = r.id)
+        """,
+        {"age": age},
+    )
+    return [row["id"] for row in rows]
+
+
+def _decided_since(connection: Connection, age: int) -> set[int]:
+    """Cache rows of which somebody decided something in one of the last so many transactions."""
+    rows = connection.execute(
+        """
+        select i.row_id
+        from match_reviews m
+        join ops.identity_index i on i.account = m.account and i.ref in (m.one_ref, m.other_ref)
+        where m.decided_at is not null
+            and age(m.xmin) <= %s
+        """,
+        [age],
+    )
+    return {row["row_id"] for row in rows}
+
+
+def _age_of_the_last(connection: Connection, engine: str) -> int | None:
+    """Transactions since the oldest one that the last resolution may not have seen; None: look at every row.
+
+    A row that was written since has a younger `xmin`: to hash these is to miss nothing, however long their transactions
+    took and whatever the clocks said.
+    """
+    last = connection.execute(
+        """
+        select value, xmin::text::bigint as written_by, pg_current_xact_id()::text::bigint as now
+        from ops.database_marks
+        where mark = %s
+        """,
+        [_LAST],
+    ).fetchone()
+    if last is None:
+        return None
+    own, oldest, of_engine = last["value"].split(" ", 2)
+    # a restored copy of the mark was written by another transaction than it says: the numbers in it mean nothing there
+    is_of_here = int(own) % 2**32 == last["written_by"]
+    age = int(last["now"]) - int(oldest)
+    return age if is_of_here and of_engine == engine and 0 <= age < MOST_TRANSACTIONS else None
+
+
+def keep_seen(connection: Connection, seen: str, *, engine: str) -> None:
+    """Note what this resolution has seen, as `oldest_unseen` said when it began."""
+    own = scalar(connection, "select pg_current_xact_id()::text")
+    marks.keep(connection, _LAST, f"{own} {seen} {engine}")
+
+
+def oldest_unseen(connection: Connection) -> str:
+    """The oldest transaction whose rows what is asked from now on may not see."""
+    return str(scalar(connection, "select pg_snapshot_xmin(pg_current_snapshot())::text"))
 
 
 def all_rows(connection: Connection) -> set[int]:
