@@ -195,3 +195,48 @@ def test_a_row_that_a_sync_changes_during_the_resolution_is_looked_at_again(comp
         _resolve_affected(connection, company.context, region, engine, changes.total)
         again = identity_index.changes(connection, engine=engine)
     assert one in again.rows
+
+
+def test_what_a_long_transaction_changes_is_found_by_the_resolution_after_it(company: Company) -> None:
+    fill(company, 40, Random(17))  # noqa: S311
+    resolve_customers(company.context)
+    one = add(company, "robaws", "x", name="Noord BV")
+    resolve_customers(company.context)
+    with connect(company.url) as other:
+        with other.transaction():  # its rows are older than the next resolution, and seen by the one after it alone
+            other.execute("update customer_rows set vat_number = %s where id = %s", [vat_of(901), one])
+            add(company, "zoho", "y", name="Noord", vat_number=vat_of(901))
+            assert resolve_customers(company.context).compared < 20
+        company.do(
+            "update customer_rows set general_email = 'info@zuid.example' where source = 'zoho' and id > %s", one
+        )
+    assert 0 < resolve_customers(company.context).compared < 20
+    assert customer_of(company, one) == company.value(
+        "select golden_id from customer_rows where source_customer_id = 'y'"
+    )
+    assert resolve_customers(company.context).compared == 0
+
+
+_OWN = "pg_current_xact_id()::text"
+
+
+@pytest.mark.parametrize(
+    ("own", "oldest", "engine"),
+    [
+        ("'7'", _OWN, "substring(value from ' \\S+ (.*)')"),  # of another server: restored from a backup
+        (_OWN, "'99999999999'", "substring(value from ' \\S+ (.*)')"),
+        (_OWN, _OWN, "'another engine'"),
+    ],
+)
+def test_numbers_of_transactions_that_mean_nothing_here_are_not_believed(
+    company: Company, own: str, oldest: str, engine: str
+) -> None:
+    fill(company, 20, Random(19))  # noqa: S311
+    resolve_customers(company.context)
+    one = company.value("select min(id) from customer_rows")
+    company.do("update customer_rows set general_email = 'other@noord.example' where id = %s", one)
+    company.do(
+        f"update ops.database_marks set value = concat_ws(' ', {own}, {oldest}, {engine}) where mark = 'identity resolved'"
+    )
+    assert resolve_customers(company.context).compared > 0
+    assert resolve_customers(company.context).compared == 0

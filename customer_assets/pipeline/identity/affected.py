@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,30 +29,27 @@ class Affected:
             that very many share, to show that.
         fingerprints: row -> hash of what it said when this was found; a row that says something else by now was changed
             meanwhile, and is looked at again by the next resolution.
-        removed_refs: (account, name) of rows that are no more.
-        removed_from: customers that these were of.
+        removed: rows that are no more.
         is_all: everything is looked at.
     """
 
     looked_at: set[int]
     settled: set[int]
     fingerprints: Mapping[int, str] = field(default_factory=dict)
-    removed_refs: tuple[tuple[str, str], ...] = ()
-    removed_from: frozenset[int] = frozenset()
+    removed: Sequence[index.Indexed] = ()
     is_all: bool = False
 
     def refs(self, rows: Iterable[Mapping[str, Any]], account: str) -> list[str]:
         """Names of the account's rows that are looked at, or are no more."""
         here = [ref_of(row_key(r)) for r in rows if r["account"] == account and r["id"] in self.looked_at]
-        return here + [ref for owner, ref in self.removed_refs if owner == account]
+        return here + [one.ref for one in self.removed if one.account == account]
 
 
 def find_affected(connection: Connection, changes: index.Changes, *, engine: str, full: bool) -> Affected:
     """The region of these changes; everything, where they concern too much of it."""
-    removed = tuple((one.account, one.ref) for one in changes.removed)
     most = changes.total * LARGEST_SHARE
     if full or len(changes.rows) > most:
-        return Affected(index.all_rows(connection), set(), removed_refs=removed, is_all=True)
+        return Affected(index.all_rows(connection), set(), removed=changes.removed, is_all=True)
     if not changes.rows and not changes.removed:
         return Affected(set(), set())
     changed = golden.rows_to_resolve(connection, changes.rows, engine=engine)
@@ -66,12 +63,11 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
     few, some_of_many = index.found_by(connection, _spreading(around), at_most=LARGEST_BLOCK, sample=SAMPLE)
     settled = index.with_their_customers(connection, few | some_of_many) - looked_at
     if len(looked_at | settled) > most:
-        return Affected(index.all_rows(connection), set(), removed_refs=removed, is_all=True)
+        return Affected(index.all_rows(connection), set(), removed=changes.removed, is_all=True)
     fingerprints = index.fingerprints_of(connection, looked_at | settled) | {
         row["id"]: row["fingerprint"] for row in changed
     }
-    removed_from = frozenset(one.golden_id for one in changes.removed)
-    return Affected(looked_at, settled, fingerprints, removed, removed_from)
+    return Affected(looked_at, settled, fingerprints, changes.removed)
 
 
 # Kinds of keys in the index besides those that records are compared by.

@@ -54,7 +54,7 @@ def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
         changes = index.changes(connection, engine=engine)
         affected = find_affected(connection, changes, engine=engine, full=full)
         counts = NOTHING
-        if affected.looked_at or affected.removed_refs:
+        if affected.looked_at or affected.removed:
             counts = _resolve_affected(connection, context, affected, engine, changes.total)
         index.keep_seen(connection, seen, engine=engine)
         customers, to_review = golden.count(connection), reviews.count_open(connection, scope="customers")
@@ -85,9 +85,9 @@ def _resolve_affected(
 ) -> golden.GoldenCounts:
     """Resolve one account after another: memory is that of the largest."""
     ids = None if affected.is_all else affected.looked_at | affected.settled
-    accounts = {*golden.accounts(connection, ids), *(owner for owner, _ in affected.removed_refs)}
+    accounts = {*golden.accounts(connection, ids), *(one.account for one in affected.removed)}
     counts = NOTHING
-    were = set(affected.removed_from)  # customers that may have lost their last row
+    were = {one.golden_id for one in affected.removed}  # customers that may have lost their last row
     with _resolver(context) as resolved:
         for account in sorted(accounts):
             with bulk():
@@ -95,7 +95,7 @@ def _resolve_affected(
                 were |= {row["golden_id"] for row in rows if row["golden_id"] is not None}
                 profiles, found = resolved(connection, account, rows, None if affected.is_all else affected.settled)
                 counts += _store(connection, account, Found(rows, profiles, found), affected, total)
-    index.forget_removed(connection)
+    index.forget(connection, affected.removed)
     removed = golden.remove_unused(connection, among=None if affected.is_all else were)
     reviews.remove_answered(connection)
     return replace(counts, removed=removed)

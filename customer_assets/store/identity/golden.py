@@ -43,6 +43,11 @@ LOOKED_AT = ", ".join(f"r.{column}" for column in (*RESOLVED, "deleted_at", "sou
 FINGERPRINT = f"hash_record_extended(row({LOOKED_AT}, {EDITED}), hashtextextended(%(engine)s, 0))::text"
 
 
+def is_named(row: str, ref: str) -> str:
+    """Condition: a cache row (its alias) has this name (an expression, `system:id`); one look into the index of names."""
+    return f"({row}.source = split_part({ref}, ':', 1) and {row}.source_customer_id = substr({ref}, strpos({ref}, ':') + 1))"
+
+
 def accounts(connection: Connection, ids: Collection[int] | None = None) -> list[str]:
     """Accounts of these cache rows, of all of them for None, in order."""
     rows = connection.execute(

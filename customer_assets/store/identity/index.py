@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from customer_assets.store import marks
 from customer_assets.store.database import Connection, scalar
-from customer_assets.store.identity.golden import FINGERPRINT
+from customer_assets.store.identity.golden import FINGERPRINT, is_named
 from customer_assets.store.lines import copy_rows
 from customer_assets.store.owned import gather_statistics, owns
 
@@ -112,16 +112,17 @@ def _written_since(connection: Connection, age: int) -> list[int]:
 def _decided_since(connection: Connection, age: int) -> set[int]:
     """Cache rows of which somebody decided something in one of the last so many transactions."""
     rows = connection.execute(
-        """
-        select i.row_id
+        f"""
+        select r.id
         from match_reviews m
-        join ops.identity_index i on i.account = m.account and i.ref in (m.one_ref, m.other_ref)
+        cross join lateral unnest(array[m.one_ref, m.other_ref]) as of (ref)
+        join customer_rows r on r.account = m.account and {is_named("r", "of.ref")}
         where m.decided_at is not null
             and age(m.xmin) <= %s
         """,
         [age],
     )
-    return {row["row_id"] for row in rows}
+    return {row["id"] for row in rows}
 
 
 def _age_of_the_last(connection: Connection, engine: str) -> int | None:
@@ -309,8 +310,6 @@ def store(connection: Connection, indexed: Iterable[Indexed], *, total: int) -> 
         connection.execute("select ops.settle_identity_index()")
 
 
-def forget_removed(connection: Connection) -> None:
+def forget(connection: Connection, removed: Iterable[Indexed]) -> None:
     """Forget rows that are no more."""
-    connection.execute(
-        "delete from ops.identity_index i where not exists (select from customer_rows r where r.id = i.row_id)"
-    )
+    connection.execute("delete from ops.identity_index where row_id = any(%s)", [[one.row_id for one in removed]])

@@ -8,6 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from customer_assets.store.database import Connection
+from customer_assets.store.identity.golden import is_named
 
 Pair = tuple[str, str]
 
@@ -72,19 +73,19 @@ def store_reviews(
 def remove_answered(connection: Connection) -> None:
     """Delete open reviews of two cache rows that are one customer meanwhile, and all but the best of two customers."""
     connection.execute(
-        """
+        f"""
         delete from match_reviews m
-        using ops.identity_index a, ops.identity_index b
+        using customer_rows a, customer_rows b
         where m.status = 'open'
+            and {is_named("a", "m.one_ref")}
+            and {is_named("b", "m.other_ref")}
             and a.account = m.account
-            and a.ref = m.one_ref
             and b.account = m.account
-            and b.ref = m.other_ref
             and a.golden_id = b.golden_id
         """
     )
     connection.execute(
-        """
+        f"""
         delete from match_reviews m
         using (
             select m.id,
@@ -93,8 +94,8 @@ def remove_answered(connection: Connection) -> None:
                     order by m.weight desc, m.id
                 ) as nth
             from match_reviews m
-            join ops.identity_index a on a.account = m.account and a.ref = m.one_ref
-            join ops.identity_index b on b.account = m.account and b.ref = m.other_ref
+            join customer_rows a on a.account = m.account and {is_named("a", "m.one_ref")}
+            join customer_rows b on b.account = m.account and {is_named("b", "m.other_ref")}
             where m.status = 'open'
                 and m.scope = 'customers'
         ) worse
