@@ -12,12 +12,12 @@ import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from customer_assets.errors import ConfigurationError
@@ -314,6 +314,15 @@ class Settings(WebSettings, toml_table="general"):
         description="Called by Dagster's daemon every minute, so that somebody notices when it is not",
     )
     alert_url: SecretStr | None = Field(None, alias="ALERT_URL", description="Where failures are posted as JSON")
+    alert_mail: str | None = Field(
+        None, alias="ALERT_MAIL", description="Mail addresses, with commas between them, that get what ALERT_URL gets"
+    )
+    smtp_url: SecretStr | None = Field(
+        None,
+        alias="SMTP_URL",
+        description="Mail server: smtp://user:password@host:587 (TLS as soon as it can), or smtps:// for TLS at once",
+    )
+    mail_from: str = Field("customer-assets@localhost", alias="MAIL_FROM", description="Sender of these mails")
     legacy_invoices: str | None = Field(
         None,
         alias="LEGACY_INVOICES",
@@ -331,6 +340,34 @@ class Settings(WebSettings, toml_table="general"):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"no such time zone: {value}") from error
         return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _known_server(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(value.get_secret_value()) if value is not None else None
+        try:
+            known = parts is None or (parts.scheme in ("smtp", "smtps") and parts.hostname and (parts.port or 1))
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError("write smtp://user:password@host:587, or smtps://")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_mail(self) -> Self:
+        if bool(self.alert_addresses) != (self.smtp_url is not None):
+            raise ValueError("ALERT_MAIL and SMTP_URL belong together: set both, or none")
+        return self
+
+    @property
+    def alert_addresses(self) -> list[str]:
+        """Who gets mails."""
+        return [address for part in (self.alert_mail or "").split(",") if (address := part.strip())]
+
+    @property
+    def is_mailing(self) -> bool:
+        """Whether alerts are mailed."""
+        return self.smtp_url is not None
 
     @property
     def home_path(self) -> Path:

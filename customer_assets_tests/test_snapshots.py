@@ -40,6 +40,10 @@ def test_definitions_are_those_that_dashboards_know() -> None:
     )
     found = json.loads(listed.stdout)
     del found["resources"]  # named after our classes, which nobody else knows
+    for asset in found["assets"]:  # where the UI finds the code of each
+        path, _, line = asset.pop("source", "").partition(":")
+        if asset["is_executable"]:
+            assert (ROOT / path).read_text(encoding="utf-8").splitlines()[int(line) - 1].strip().startswith("@"), asset
     compare("definitions.json", json.dumps(in_order(found), indent=1, ensure_ascii=False) + "\n")
 
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from customer_assets.pipeline.identity.resolve import disagreeing_rows
 from customer_assets.pipeline.sync.prove import prove
-from customer_assets.runtime.alerts import post_alert
+from customer_assets.runtime.alerts import send_alert
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store.database import connect
 from customer_assets.store.reads import integrity
@@ -59,15 +59,16 @@ def null_rates(runtime: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
 
 @dg.asset_check(
     asset="customers_cache",
-    description="Deliveries come: warns when none came within a day although syncs found changes. Posts to ALERT_URL.",
+    description="Deliveries come: warns when none came within a day although syncs found changes. Posts to ALERT_URL, mails to ALERT_MAIL.",
 )
 def deliveries_arrive(runtime: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
     """A suspended endpoint looks like quiet customers, but for the changes that the nightly sync finds."""
     with connect(runtime.url) as connection:
         silent = runtime.silent_accounts(connection)
     if silent:
-        post_alert(
+        send_alert(
             runtime.configuration.settings,
+            "No webhook deliveries for a day",
             {"alert": "no webhook deliveries for a day", "accounts": silent},
         )
     return dg.AssetCheckResult(

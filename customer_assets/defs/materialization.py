@@ -37,6 +37,11 @@ else:  # Dagster looks at the annotation of a step, and does not know the generi
     Materialization = dg.MaterializeResult
 
 
+def sourced(asset: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    """The same asset, whose page in Dagster's UI links to the function that does it, where it is installed."""
+    return dg.with_source_code_references([asset])[0]  # type: ignore[return-value]
+
+
 @dataclass(frozen=True)
 class Materializing:
     """A table that a step fills; made when the step begins, since it times it.

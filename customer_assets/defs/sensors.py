@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from customer_assets.defs.jobs import JOB_NAMES, NIGHTLY, PARTITIONED, PUSH, apply_webhooks
-from customer_assets.runtime.alerts import call_heartbeat, post_alert
+from customer_assets.runtime.alerts import call_heartbeat, send_alert
 from customer_assets.runtime.dagster_reports import send_reports
 from customer_assets.runtime.dagster_runs import reap_runs
 from customer_assets.runtime.runtime import Runtime
@@ -83,7 +83,7 @@ def reap_sensor(context: dg.SensorEvaluationContext, runtime: dg.ResourceParam[R
 
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Closes the sync runs of a failed Dagster run, and posts to ALERT_URL where one is set.",
+    description="Closes the sync runs of a failed Dagster run, and posts to ALERT_URL and mails to ALERT_MAIL where they are set.",
 )
 def run_failure_alerts(
     context: dg.RunFailureSensorContext, runtime: dg.ResourceParam[Runtime]
@@ -97,11 +97,14 @@ def run_failure_alerts(
         failed = runs.failures_of(connection, dagster_run_id=run.run_id)
         message = "; ".join(f"{where}: {why}" for where, why in sorted(failed.items())) or _cause(context)
         runs.fail_runs_of(connection, dagster_run_id=run.run_id, job=run.job_name, error=message)
-    posted = post_alert(
+    told = send_alert(
         runtime.configuration.settings,
+        f"{run.job_name} failed",
         {"job": run.job_name, "run_id": run.run_id, "error": message, "systems": failed},
     )
-    yield dg.SkipReason("recorded in sync_runs" + (" and posted" if posted else "; ALERT_URL is not set"))
+    yield dg.SkipReason(
+        "recorded in sync_runs" + (" and ".join(["", *told]) or "; neither ALERT_URL nor ALERT_MAIL is set")
+    )
 
 
 def _is_ours(run: dg.DagsterRun, key_prefix: tuple[str, ...]) -> bool:

@@ -11,6 +11,14 @@ from customer_assets.store.database import connect
 from customer_assets.store.reads import night
 from customer_assets.store.reads.night import Night
 
+WAITING = {
+    "reviews": "pairs that may be one customer (review list)",
+    "rejected": "records set aside (ops.rejected_records)",
+    "parked": "deliveries that failed (webhooks list)",
+    "reminders": "reminders to send (reminders due)",
+    "missed": "reminders that nobody sent",
+}
+
 
 def nightly_report(context: Context, *, since: datetime | None = None) -> tuple[Night, str]:
     """What happened since a time, as numbers and as Markdown.
@@ -50,4 +58,4 @@ def _lines(found: Night, at: datetime) -> Iterator[str]:
     yield ""
     yield "## To look at" if found.waiting else "Nothing waits for anybody."
     for what, number in found.waiting.items():
-        yield f"- {number:,} {what}"
+        yield f"- {number:,} {WAITING[what]}"

@@ -97,11 +97,11 @@ def _settings(runtime: Runtime) -> Iterator[tuple[str, bool, str]]:
         if settings.is_behind_tls
         else "set PUBLIC_URL=https://..., behind a proxy with TLS",
     )
-    told = settings.alert_url is not None or settings.heartbeat_url is not None
+    told = settings.is_mailing or settings.alert_url is not None or settings.heartbeat_url is not None
     yield (
         "alerts",
         told,
-        "somebody is told" if told else "nobody is told: set ALERT_URL, HEARTBEAT_URL, or scrape /metrics",
+        "somebody is told" if told else "nobody is told: set ALERT_URL, ALERT_MAIL, HEARTBEAT_URL, or scrape /metrics",
     )
     dotenv = project_root() / ".env"
     private = not dotenv.exists() or not _others_may_read(dotenv)

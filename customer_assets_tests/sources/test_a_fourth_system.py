@@ -29,8 +29,7 @@ from customer_assets.sources import registry
 from customer_assets.store import users
 from customer_assets_tests.conftest import Company, Serving
 from customer_assets_tests.sources import toy
-from customer_assets_tests.web.conftest import serving
-from customer_assets_tests.web.test_console import PASSWORD, Visitor
+from customer_assets_tests.web.conftest import PASSWORD, Visitor, serving
 
 pytestmark = pytest.mark.slow
 TOKEN = "toy-token"

@@ -1,10 +1,12 @@
-"""The web app over the test's database, on a loopback port, with its writer and applier running."""
+"""The web app over the test's database, on a loopback port, with its writer and applier running; and its visitors."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import html
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,11 +19,49 @@ import pytest
 from customer_assets.accounts import Configuration
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.settings import Settings
+from customer_assets.store import users
 from customer_assets.web.app import build_app
 from customer_assets.web.webhooks.receiver import PATH
 from customer_assets_tests.conftest import Company, Serving
 
 SECRET = "7f6c1b52-0000-4000-8000-000000000001"
+
+PASSWORD = "correct horse battery"
+EVIL = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
+READS = [
+    "/overview",
+    "/night",
+    "/golden",
+    "/customers",
+    "/intakes",
+    "/invoices",
+    "/reminders",
+    "/changes",
+    "/runs",
+    "/rejects",
+    "/webhooks",
+    "/webhooks/refusals",
+    "/conflicts",
+    "/reviews",
+    "/audit",
+    "/health",
+    "/me",
+]
+EDITS = ["/intakes/new", "/import", "/actions/sync-all", "/webhooks/retry", "/webhooks/range"]
+WRITES = [
+    "/golden/1/merge",
+    "/golden/1/part",
+    "/customers/1/apart",
+    "/push/plan",
+    "/push",
+    "/webhooks/replay",
+    "/conflicts/1",
+    "/reviews/1",
+    "/actions/pull-sumit",
+    "/intakes/new",
+    "/webhooks/retry",
+    "/webhooks/range",
+]
 
 
 def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
@@ -93,3 +133,67 @@ def web(company: Company) -> Iterator[Web]:
     """The web app with one configured secret."""
     with serving(company) as web:
         yield web
+
+
+class Visitor:
+    """A browser without scripts."""
+
+    def __init__(self, address: str) -> None:
+        self.client = httpx.Client(base_url=address, timeout=20)
+
+    def log_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
+        return self.client.post("/login", data={"name": name, "password": password})
+
+    def get(self, path: str) -> httpx.Response:
+        return self.client.get(path)
+
+    def token(self) -> str:
+        found = re.search(r'name="csrf" value="([^"]+)"', self.client.get("/customers").text)
+        assert found is not None
+        return found.group(1)
+
+    def post(self, path: str, **fields: Any) -> httpx.Response:
+        return self.client.post(path, data={"csrf": self.token(), **fields})
+
+
+@pytest.fixture
+def site(company: Company) -> Iterator[Web]:
+    for role in users.ROLES:
+        users.add_user(company.connection, role, PASSWORD, role=role)
+    with serving(company) as web:
+        yield web
+
+
+@pytest.fixture
+def visitors(site: Web) -> Iterator[dict[str, Visitor]]:
+    found = {name: Visitor(site.address) for name in ("anonymous", *users.ROLES)}
+    for name in users.ROLES:
+        assert found[name].log_in(name).status_code == 303
+    yield found
+    for visitor in found.values():
+        visitor.client.close()
+
+
+def customer(company: Company, **fields: Any) -> int:
+    columns = {
+        "source": "robaws",
+        "source_customer_id": "1",
+        "name": "Aeon Shipping LLC",
+        "role": "FORWARDER",
+        **fields,
+    }
+    query = f"insert into customer_rows ({', '.join(columns)}) values ({', '.join(['%s'] * len(columns))}) returning id"
+    found: int = company.value(query, *columns.values())
+    return found
+
+
+def form_of(text: str, action: str | None = None) -> dict[str, str]:
+    """The hidden fields and inputs of a form, as a browser would send them untouched."""
+    forms = re.findall(r"<form[^>]*>.*?</form>", text, re.DOTALL)
+    chosen = next(f for f in forms if 'method="post"' in f and "/logout" not in f and (action is None or action in f))
+    chosen = re.sub(r'<input type="checkbox"[^>]*>', "", chosen)
+    found = dict(re.findall(r'<input[^>]*?name="([^"]+)"[^>]*?value="([^"]*)"', chosen))
+    for name, options in re.findall(r'<select name="([^"]+)">(.*?)</select>', chosen, re.DOTALL):
+        selected = re.search(r'<option value="([^"]*)" selected', options)
+        found[name] = selected.group(1) if selected else ""
+    return {name: html.unescape(value) for name, value in found.items()}

@@ -19,8 +19,7 @@ from axe_playwright_python.sync_playwright import Axe
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.store import users
 from customer_assets_tests.conftest import Company
-from customer_assets_tests.web.conftest import Web, serving
-from customer_assets_tests.web.test_console import EDITS, EVIL, PASSWORD, READS, customer
+from customer_assets_tests.web.conftest import EDITS, EVIL, PASSWORD, READS, Web, customer, serving
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [

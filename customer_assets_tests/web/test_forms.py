@@ -11,10 +11,8 @@ import pytest
 from customer_assets.store import access_tokens, users
 from customer_assets.store.database import connect
 from customer_assets_tests.conftest import Company
-from customer_assets_tests.web.conftest import Web
-from customer_assets_tests.web.test_console import PASSWORD, Visitor, customer, form_of, site, visitors
+from customer_assets_tests.web.conftest import PASSWORD, Visitor, Web, customer, form_of
 
-__all__ = ["site", "visitors"]  # fixtures
 pytestmark = pytest.mark.slow
 FOREIGN: tuple[dict[str, str], ...] = ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"})
 

@@ -13,10 +13,8 @@ from customer_assets.web.console.languages import LANGUAGE, LANGUAGES, catalogue
 from customer_assets.web.console.listings import CUSTOMERS, GOLDEN, LIST_PAGES
 from customer_assets.web.console.screen import SCREENS
 from customer_assets.web.console.tables import DETAIL_TABLES, GOLDEN_FIELDS, GOLDEN_TABLES, heading
-from customer_assets_tests.web.conftest import Web
-from customer_assets_tests.web.test_console import Visitor, site, visitors
+from customer_assets_tests.web.conftest import Visitor, Web
 
-__all__ = ["site", "visitors"]  # fixtures
 OTHERS = [code for code in LANGUAGES if code != "en"]
 TEMPLATES = sorted((Path(languages.__file__).parent / "templates").glob("*.html"))
 # names of systems and of things that are called so in every language

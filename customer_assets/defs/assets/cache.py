@@ -14,11 +14,12 @@ from customer_assets.defs.materialization import (
     Materialization,
     Materializing,
     counts_metadata,
+    sourced,
 )
 from customer_assets.domain.cache.row import Counts
 from customer_assets.errors import BusyError
 from customer_assets.pipeline.sync.pull import load_account
-from customer_assets.runtime.alerts import post_alert
+from customer_assets.runtime.alerts import send_alert
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import streams_of, with_webhooks
 from customer_assets.store import runs
@@ -75,6 +76,7 @@ def _pulls(context: dg.AssetExecutionContext) -> bool:
     return any(key.path[-1].startswith("raw_") for key in context.run.asset_selection or ())
 
 
+@sourced
 @dg.asset(
     group_name="customers",
     kinds={"postgres"},
@@ -106,6 +108,7 @@ def customers_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
     )
 
 
+@sourced
 @dg.asset(
     group_name="invoices",
     kinds={"postgres"},
@@ -182,8 +185,10 @@ def sync_outcome(context: dg.AssetCheckExecutionContext, runtime: dg.ResourcePar
         raise dg.Failure(message, metadata={"failed": failed}, allow_retries=False)
     context.log.warning(message)
     try:
-        post_alert(
-            settings, {"job": context.run.job_name, "run_id": context.run.run_id, "error": message, "systems": failed}
+        send_alert(
+            settings,
+            f"{context.run.job_name}: {len(failed)} not synced",
+            {"job": context.run.job_name, "run_id": context.run.run_id, "error": message, "systems": failed},
         )
     except OSError as error:
-        context.log.warning(f"ALERT_URL: could not be posted to: {error}")
+        context.log.warning(f"nobody could be told: {error}")

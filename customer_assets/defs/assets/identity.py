@@ -5,7 +5,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from customer_assets.defs.lineage import golden_lineage
-from customer_assets.defs.materialization import FRESH, OWNERS, PERSONAL, RETRY, Materialization, Materializing
+from customer_assets.defs.materialization import FRESH, OWNERS, PERSONAL, RETRY, Materialization, Materializing, sourced
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.runtime.runtime import Runtime
 
@@ -16,6 +16,7 @@ class ResolutionConfig(dg.Config):
     full: bool = False  # everything, instead of what changed
 
 
+@sourced
 @dg.asset(
     group_name="customers",
     kinds={"postgres"},

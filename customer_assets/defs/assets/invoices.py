@@ -10,6 +10,7 @@ from customer_assets.defs.materialization import (
     Materialization,
     Materializing,
     permanent_errors_are_final,
+    sourced,
 )
 from customer_assets.defs.partitions import invoice_months
 from customer_assets.pipeline.invoices.import_invoices import ImportResult, import_if_changed
@@ -25,6 +26,7 @@ class MigrationConfig(dg.Config):
     dry_run: bool = False
 
 
+@sourced
 @dg.asset(
     group_name="invoices",
     kinds={"postgres", "csv"},
@@ -58,6 +60,7 @@ def legacy_invoices(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
     return table.result(counts, message=message)
 
 
+@sourced
 @dg.asset(
     group_name="invoices",
     kinds={"postgres"},
@@ -85,6 +88,7 @@ def migrated_customers(
     return table.result(counts, dry_run=config.dry_run)
 
 
+@sourced
 @dg.asset(
     group_name="invoices",
     kinds={"postgres"},

@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
-from customer_assets.defs.materialization import FRESH, OWNERS, Materialization, Materializing
+from customer_assets.defs.materialization import FRESH, OWNERS, Materialization, Materializing, sourced
 from customer_assets.errors import BusyError
 from customer_assets.pipeline.push.push import push
 from customer_assets.pipeline.push.run import PushResult
@@ -22,6 +22,7 @@ class PushConfig(dg.Config):
     dry_run: bool = Field(False, description="Show the plan alone, in sumit_bidirectional too.")
 
 
+@sourced
 @dg.asset(
     group_name=SUMIT,
     kinds={SUMIT},

@@ -18,6 +18,7 @@ from customer_assets.defs.materialization import (
     SCHEDULE,
     Materialization,
     Materializing,
+    sourced,
 )
 from customer_assets.pipeline.sync.pull import land_accounts
 from customer_assets.pipeline.sync.run import PullOptions, SyncResult
@@ -42,6 +43,7 @@ class PullConfig(dg.Config):
 
 
 def _raw_pages(system: System, stream: Stream) -> dg.AssetsDefinition:
+    @sourced
     @dg.asset(
         name=stream.asset,
         group_name=system.name,

@@ -4,11 +4,12 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from customer_assets.defs.materialization import FRESH, OWNERS, PERSONAL, RETRY, Materialization, Materializing
+from customer_assets.defs.materialization import FRESH, OWNERS, PERSONAL, RETRY, Materialization, Materializing, sourced
 from customer_assets.pipeline.invoices.remind import plan_reminders
 from customer_assets.runtime.runtime import Runtime
 
 
+@sourced
 @dg.asset(
     group_name="invoices",
     kinds={"postgres"},

@@ -18,7 +18,7 @@ class Night:
         customers: golden records that are new, changed, merged away since.
         changes: changed cells by origin.
         gone: cache rows that were marked as gone since.
-        waiting: what somebody has to look at, with how many there are.
+        waiting: what somebody has to look at (reviews, rejected, parked, reminders, missed), with how many there are.
     """
 
     syncs: list[dict[str, Any]]
@@ -64,13 +64,13 @@ def since(connection: Connection, at: datetime) -> Night:
     waiting = connection.execute(
         """
         select
-            (select count(*) from match_reviews where status = 'open') as "pairs that may be one customer (review list)",
-            (select count(*) from ops.rejected_records where resolved_at is null) as "records set aside (ops.rejected_records)",
-            (select count(*) from ops.webhook_deliveries where status = 'failed') as "deliveries that failed (webhooks list)",
+            (select count(*) from match_reviews where status = 'open') as reviews,
+            (select count(*) from ops.rejected_records where resolved_at is null) as rejected,
+            (select count(*) from ops.webhook_deliveries where status = 'failed') as parked,
             (select count(*) from payment_reminders where status = 'pending' and scheduled_date <= current_date)
-                as "reminders to send (reminders due)",
+                as reminders,
             (select count(*) from payment_reminders where status = 'missed' and updated_at >= %(at)s)
-                as "reminders that nobody sent"
+                as missed
         """,
         {"at": at},
     ).fetchone()

@@ -101,7 +101,7 @@ LIST_PAGES = (
         ),
         filters=(
             choice("day", "Day", [("come", "has come"), ("ahead", "is ahead")]),
-            choice("status", "Status", ["pending", "skipped", "cancelled", "sent"]),
+            choice("status", "Status", ["pending", "skipped", "cancelled", "sent", "missed"]),
             HAS_CUSTOMER,
             HAS_PHONE,
         ),

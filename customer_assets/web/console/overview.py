@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,11 +12,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from customer_assets.domain.clock import now_utc
 from customer_assets.runtime.timetable import timetable
-from customer_assets.store.reads import overview
+from customer_assets.store.reads import night, overview
+from customer_assets.store.reads.night import Night
 from customer_assets.store.users import Session
 from customer_assets.web.console import charts
 from customer_assets.web.console.screen import Screen
+
+MOST_HOURS = 168  # that a report looks back
+# What waits for a person, and where it is seen to.
+WAITING = {
+    "reviews": ("pairs to decide", "/reviews"),
+    "rejected": ("records rejected", "/rejects"),
+    "parked": ("deliveries parked", "/webhooks?status=failed"),
+    "reminders": ("reminders due", "/reminders?day=come&status=pending"),
+    "missed": ("reminders that nobody sent", "/reminders?status=missed"),
+}
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -50,6 +62,22 @@ class Overview(Screen):
             ],
             slots=[(slot, slot.following(datetime.now(ZoneInfo(configuration.settings.timezone)))) for slot in slots],
             timezone=configuration.settings.timezone,
+        )
+
+    async def night(self, request: Request, session: Session) -> Response:
+        """What the last day changed, what it cost, and what to look at: the report that Dagster keeps, as it is now."""
+        said = request.query_params.get("hours", "")
+        hours = min(max(int(said), 1), MOST_HOURS) if said.isascii() and said.isdigit() and len(said) < 6 else 24
+        since = now_utc() - timedelta(hours=hours)
+
+        def read() -> Night:
+            with self._connect() as connection:
+                return night.since(connection, since)
+
+        found = await run_in_threadpool(read)
+        waiting = [(count, *WAITING[what]) for what, count in found.waiting.items()]
+        return await self._show(
+            request, session, "night.html", night=found, waiting=waiting, hours=hours, choices=(24, 72, MOST_HOURS)
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from customer_assets.web.console.decisions import Decisions
 from customer_assets.web.console.erasing import Erasing
 from customer_assets.web.console.exports import Exports
 from customer_assets.web.console.golden import Golden
-from customer_assets.web.console.guard import Guard, allowed_next
+from customer_assets.web.console.guard import Guard, Handler, allowed_next
 from customer_assets.web.console.health import Health
 from customer_assets.web.console.imports import Imports
 from customer_assets.web.console.intakes import Intakes
@@ -30,66 +31,78 @@ from customer_assets.web.console.screen import HERE
 from customer_assets.web.console.syncs import Syncs
 from customer_assets.web.console.webhooks import Webhooks
 
+READ, SEND, BOTH = ("GET",), ("POST",), ("GET", "POST")
+Page = tuple[str, str, Handler, tuple[str, ...]]  # address, role that it needs, what shows it, methods
+
+
+class Screens:
+    """The screens of one runtime."""
+
+    def __init__(self, runtime: Runtime, worker: Worker) -> None:
+        self.overview, self.lists, self.health = Overview(runtime), Lists(runtime), Health(runtime)
+        self.golden, self.customers, self.intakes = Golden(runtime), Customers(runtime), Intakes(runtime)
+        self.decisions, self.webhooks, self.syncs = Decisions(runtime), Webhooks(runtime), Syncs(runtime, worker)
+        self.people, self.imports, self.exports = People(runtime), Imports(runtime), Exports(runtime)
+        self.erasing = Erasing(runtime)
+
 
 def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseRoute]:
     """All pages, each with the role that it needs."""
-    logins, lists, customers, intakes = Logins(runtime), Lists(runtime), Customers(runtime), Intakes(runtime)
-    syncs, webhooks, decisions, health = (
-        Syncs(runtime, worker),
-        Webhooks(runtime),
-        Decisions(runtime),
-        Health(runtime),
-    )
-    page = guard.page
-    golden, people, imports = Golden(runtime), People(runtime), Imports(runtime)
-    reads = {
-        "/overview": Overview(runtime).overview,
-        "/golden": golden.customers,
-        "/golden/{id:row}": golden.customer,
-        "/customers": customers.customers,
-        "/customers/search": intakes.search,
-        "/customers/{id:row}": customers.customer,
-        **{listed.path: lists.listing(listed) for listed in LIST_PAGES},
-        "/webhooks/deliveries/{id:path}": webhooks.delivery,
-        "/conflicts": decisions.conflicts,
-        "/reviews": decisions.reviews,
-        "/health": health.health,
-        "/jobs/{id}": syncs.job,
-    }
+    screens, logins = Screens(runtime, worker), Logins(runtime)
+    pages = (*_reading(screens), *_writing(screens), ("/logout", "viewer", logins.logout, SEND))
     return [
         Route("/", home),
         Route("/language", change_language),
         Route("/login", logins.login, methods=["GET", "POST"]),
-        Route("/logout", page("viewer", logins.logout), methods=["POST"]),
-        *(Route(path, page("viewer", handler)) for path, handler in reads.items()),
-        Route("/customers/together", page("editor", customers.together), methods=["POST"]),
-        Route("/customers/{id:row}/edit", page("editor", customers.edit), methods=["GET", "POST"]),
-        Route("/customers/{id:row}/erase", page("admin", Erasing(runtime).erase), methods=["GET", "POST"]),
-        Route("/customers/{id:row}/apart", page("editor", customers.apart), methods=["POST"]),
-        Route("/export/{file}", page("editor", Exports(runtime).export)),
-        Route("/golden/{id:row}/merge", page("editor", golden.merge), methods=["POST"]),
-        Route("/golden/{id:row}/notes", page("editor", golden.note), methods=["POST"]),
-        Route("/golden/{id:row}/back", page("editor", golden.back), methods=["POST"]),
-        Route("/golden/{id:row}/part", page("editor", golden.part), methods=["POST"]),
-        Route("/intakes/new", page("editor", intakes.intake), methods=["GET", "POST"]),
-        Route("/actions/{kind}", page("editor", syncs.action), methods=["GET", "POST"]),
-        Route("/push/plan", page("editor", syncs.push_plan), methods=["POST"]),
-        Route("/push", page("editor", syncs.push), methods=["POST"]),
-        Route("/pushed/{key}", page("editor", syncs.pushed)),
-        Route("/webhooks/retry", page("editor", webhooks.retry), methods=["GET", "POST"]),
-        Route("/webhooks/range", page("editor", webhooks.replay_range), methods=["GET", "POST"]),
-        Route("/webhooks/replay", page("editor", webhooks.replay), methods=["POST"]),
-        Route("/conflicts", page("editor", decisions.resolve_many), methods=["POST"]),
-        Route("/conflicts/{id:row}", page("editor", decisions.resolve), methods=["POST"]),
-        Route("/reviews/{id:row}", page("editor", decisions.decide), methods=["POST"]),
-        Route("/users", page("admin", people.users), methods=["GET", "POST"]),
-        Route("/me", page("viewer", people.me), methods=["GET", "POST"]),
-        Route("/import", page("editor", imports.imports), methods=["GET", "POST"]),
-        Route("/import/{key}/refused.csv", page("editor", imports.rejects)),
-        Route("/views", page("viewer", lists.keep_view), methods=["POST"]),
-        Route("/reminders/settings", page("admin", health.reminder_settings), methods=["POST"]),
+        *(Route(path, guard.page(role, handler), methods=list(methods)) for path, role, handler, methods in pages),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
+
+
+def _reading(of: Screens) -> Iterator[Page]:
+    yield "/overview", "viewer", of.overview.overview, READ
+    yield "/night", "viewer", of.overview.night, READ
+    yield "/golden", "viewer", of.golden.customers, READ
+    yield "/golden/{id:row}", "viewer", of.golden.customer, READ
+    yield "/customers", "viewer", of.customers.customers, READ
+    yield "/customers/search", "viewer", of.intakes.search, READ
+    yield "/customers/{id:row}", "viewer", of.customers.customer, READ
+    for listed in LIST_PAGES:
+        yield listed.path, "viewer", of.lists.listing(listed), READ
+    yield "/webhooks/deliveries/{id:path}", "viewer", of.webhooks.delivery, READ
+    yield "/conflicts", "viewer", of.decisions.conflicts, READ
+    yield "/reviews", "viewer", of.decisions.reviews, READ
+    yield "/health", "viewer", of.health.health, READ
+    yield "/jobs/{id}", "viewer", of.syncs.job, READ
+    yield "/export/{file}", "editor", of.exports.export, READ
+    yield "/pushed/{key}", "editor", of.syncs.pushed, READ
+    yield "/import/{key}/refused.csv", "editor", of.imports.rejects, READ
+
+
+def _writing(of: Screens) -> Iterator[Page]:
+    yield "/customers/together", "editor", of.customers.together, SEND
+    yield "/customers/{id:row}/edit", "editor", of.customers.edit, BOTH
+    yield "/customers/{id:row}/erase", "admin", of.erasing.erase, BOTH
+    yield "/customers/{id:row}/apart", "editor", of.customers.apart, SEND
+    yield "/golden/{id:row}/merge", "editor", of.golden.merge, SEND
+    yield "/golden/{id:row}/notes", "editor", of.golden.note, SEND
+    yield "/golden/{id:row}/back", "editor", of.golden.back, SEND
+    yield "/golden/{id:row}/part", "editor", of.golden.part, SEND
+    yield "/intakes/new", "editor", of.intakes.intake, BOTH
+    yield "/actions/{kind}", "editor", of.syncs.action, BOTH
+    yield "/push/plan", "editor", of.syncs.push_plan, SEND
+    yield "/push", "editor", of.syncs.push, SEND
+    yield "/webhooks/retry", "editor", of.webhooks.retry, BOTH
+    yield "/webhooks/range", "editor", of.webhooks.replay_range, BOTH
+    yield "/webhooks/replay", "editor", of.webhooks.replay, SEND
+    yield "/conflicts", "editor", of.decisions.resolve_many, SEND
+    yield "/conflicts/{id:row}", "editor", of.decisions.resolve, SEND
+    yield "/reviews/{id:row}", "editor", of.decisions.decide, SEND
+    yield "/users", "admin", of.people.users, BOTH
+    yield "/me", "viewer", of.people.me, BOTH
+    yield "/import", "editor", of.imports.imports, BOTH
+    yield "/views", "viewer", of.lists.keep_view, SEND
+    yield "/reminders/settings", "admin", of.health.reminder_settings, SEND
 
 
 async def change_language(request: Request) -> Response:

@@ -57,6 +57,7 @@ SCREENS = (
     (
         "What happened",
         (
+            ("/night", "Last night", None, "viewer"),
             ("/changes", "Changes", None, "viewer"),
             ("/runs", "Sync runs", "running", "viewer"),
             ("/webhooks", "Webhooks", "deliveries", "viewer"),
