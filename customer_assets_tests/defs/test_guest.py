@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from graphlib import TopologicalSorter
+
 import dagster as dg
 import pytest
 
@@ -51,6 +54,16 @@ def test_a_guest_brings_all_that_is_ours() -> None:
     assert {one.name for one in guest.get_all_jobs()} == {one.name for one in own.get_all_jobs()}
     assert {one.name for one in guest.sensor_defs} == {one.name for one in own.sensor_defs}
     assert {one.name for one in guest.schedule_defs} == {one.name for one in own.schedule_defs}
+
+
+def test_groups_follow_one_another() -> None:
+    """The lineage with its groups folded has no way back: who reads it sees where data comes from."""
+    graph = own_defs().get_repository_def().asset_graph
+    before: dict[str, set[str]] = defaultdict(set)
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        before[node.group_name] |= {graph.get(parent).group_name for parent in node.parent_keys} - {node.group_name}
+    assert list(TopologicalSorter(before).static_order())[-2:] == ["customers", "invoices"]
 
 
 def test_every_asset_runs_in_a_job() -> None:

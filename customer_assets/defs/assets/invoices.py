@@ -28,7 +28,7 @@ class MigrationConfig(dg.Config):
 
 @sourced
 @dg.asset(
-    group_name="invoices",
+    group_name="customers",
     kinds={"postgres", "csv"},
     owners=OWNERS,
     tags=PERSONAL,
@@ -62,7 +62,7 @@ def legacy_invoices(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
 
 @sourced
 @dg.asset(
-    group_name="invoices",
+    group_name="customers",
     kinds={"postgres"},
     owners=OWNERS,
     tags=PERSONAL,

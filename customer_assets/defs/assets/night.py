@@ -11,7 +11,7 @@ from customer_assets.store.reads.night import Night
 
 @sourced
 @dg.asset(
-    group_name="customers",
+    group_name="invoices",
     kinds={"postgres", "markdown"},
     owners=OWNERS,
     retry_policy=RETRY,

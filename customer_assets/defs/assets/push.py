@@ -24,7 +24,7 @@ class PushConfig(dg.Config):
 
 @sourced
 @dg.asset(
-    group_name=SUMIT,
+    group_name="customers",
     kinds={SUMIT},
     owners=OWNERS,
     freshness_policy=FRESH,
