@@ -174,7 +174,55 @@ class WebSettings(SystemSettings, toml_table="general"):
         return (self.public_url or "").startswith("https://")
 
 
-class Settings(WebSettings, toml_table="general"):
+class AlertSettings(WebSettings, toml_table="general"):
+    """Who is told of what went wrong, and of the night."""
+
+    heartbeat_url: SecretStr | None = Field(
+        None,
+        alias="HEARTBEAT_URL",
+        description="Called by Dagster's daemon every minute, so that somebody notices when it is not",
+    )
+    alert_url: SecretStr | None = Field(None, alias="ALERT_URL", description="Where failures are posted as JSON")
+    alert_mail: str | None = Field(
+        None, alias="ALERT_MAIL", description="Mail addresses, with commas between them, that get what ALERT_URL gets"
+    )
+    smtp_url: SecretStr | None = Field(
+        None,
+        alias="SMTP_URL",
+        description="Mail server: smtp://user:password@host:587 (TLS as soon as it can), or smtps:// for TLS at once",
+    )
+    mail_from: str = Field("customer-assets@localhost", alias="MAIL_FROM", description="Sender of these mails")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _known_server(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(value.get_secret_value()) if value is not None else None
+        try:
+            known = parts is None or (parts.scheme in ("smtp", "smtps") and parts.hostname and (parts.port or 1))
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError("write smtp://user:password@host:587, or smtps://")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_mail(self) -> Self:
+        if bool(self.alert_addresses) != (self.smtp_url is not None):
+            raise ValueError("ALERT_MAIL and SMTP_URL belong together: set both, or none")
+        return self
+
+    @property
+    def alert_addresses(self) -> list[str]:
+        """Who gets mails."""
+        return [address for part in (self.alert_mail or "").split(",") if (address := part.strip())]
+
+    @property
+    def is_mailing(self) -> bool:
+        """Whether alerts are mailed."""
+        return self.smtp_url is not None
+
+
+class Settings(AlertSettings, toml_table="general"):
     """What belongs to no single system."""
 
     database_url: SecretStr | None = Field(
@@ -308,25 +356,16 @@ class Settings(WebSettings, toml_table="general"):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", alias="LOG_LEVEL", description="From which level the web app logs"
     )
-    heartbeat_url: SecretStr | None = Field(
-        None,
-        alias="HEARTBEAT_URL",
-        description="Called by Dagster's daemon every minute, so that somebody notices when it is not",
-    )
-    alert_url: SecretStr | None = Field(None, alias="ALERT_URL", description="Where failures are posted as JSON")
-    alert_mail: str | None = Field(
-        None, alias="ALERT_MAIL", description="Mail addresses, with commas between them, that get what ALERT_URL gets"
-    )
-    smtp_url: SecretStr | None = Field(
-        None,
-        alias="SMTP_URL",
-        description="Mail server: smtp://user:password@host:587 (TLS as soon as it can), or smtps:// for TLS at once",
-    )
-    mail_from: str = Field("customer-assets@localhost", alias="MAIL_FROM", description="Sender of these mails")
     legacy_invoices: str | None = Field(
         None,
         alias="LEGACY_INVOICES",
         description="File or SQLAlchemy URL that the legacy_invoices asset imports",
+    )
+    legacy_first_month: str = Field(
+        "2000-01",
+        alias="LEGACY_FIRST_MONTH",
+        pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$",
+        description="Where the timeline of old invoices begins (YYYY-MM); older ones go with those without a date",
     )
     legacy_invoices_table: str | None = Field(
         None, alias="LEGACY_INVOICES_TABLE", description="Table, when LEGACY_INVOICES is a database"
@@ -340,34 +379,6 @@ class Settings(WebSettings, toml_table="general"):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"no such time zone: {value}") from error
         return value
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _known_server(cls, value: SecretStr | None) -> SecretStr | None:
-        parts = urlsplit(value.get_secret_value()) if value is not None else None
-        try:
-            known = parts is None or (parts.scheme in ("smtp", "smtps") and parts.hostname and (parts.port or 1))
-        except ValueError:
-            known = False
-        if not known:
-            raise ValueError("write smtp://user:password@host:587, or smtps://")
-        return value
-
-    @model_validator(mode="after")
-    def _whole_mail(self) -> Self:
-        if bool(self.alert_addresses) != (self.smtp_url is not None):
-            raise ValueError("ALERT_MAIL and SMTP_URL belong together: set both, or none")
-        return self
-
-    @property
-    def alert_addresses(self) -> list[str]:
-        """Who gets mails."""
-        return [address for part in (self.alert_mail or "").split(",") if (address := part.strip())]
-
-    @property
-    def is_mailing(self) -> bool:
-        """Whether alerts are mailed."""
-        return self.smtp_url is not None
 
     @property
     def home_path(self) -> Path:

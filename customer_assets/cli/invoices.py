@@ -63,9 +63,7 @@ def import_invoices(
     counts = {name: getattr(result, name) for name in names}
     _show_import(result, counts, dry_run=dry_run, as_json=as_json)
     if not dry_run:
-        runtime.tell_dagster(
-            {"legacy_invoices": counts}, "customer-assets import-invoices", months=sorted(result.months)
-        )
+        runtime.tell_dagster({"legacy_invoices": counts}, "customer-assets import-invoices")
     if as_json:
         print_json(
             {

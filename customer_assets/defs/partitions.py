@@ -1,7 +1,12 @@
-"""Partitions: old invoices by month. Keys are added by the import; `undated` holds invoices without a date."""
+"""Partitions: old invoices by month, from LEGACY_FIRST_MONTH to the end of next year; `undated` holds all others."""
 
 from __future__ import annotations
 
 import dagster as dg
 
-invoice_months = dg.DynamicPartitionsDefinition(name="invoice_months")
+from customer_assets.accounts import load_configuration
+from customer_assets.domain.clock import now_utc
+from customer_assets.pipeline.invoices.timeline import timeline
+
+MONTHS = timeline(load_configuration().settings.legacy_first_month, now_utc().date())
+invoice_months = dg.StaticPartitionsDefinition(MONTHS)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from customer_assets.accounts import load_configuration
@@ -18,9 +17,6 @@ from customer_assets.store.database import connect
 
 if TYPE_CHECKING:
     import dagster as dg
-
-MONTHS = "invoice_months"
-LONGEST_GAP = 120  # months without invoices that a timeline shows; what lies further apart is a mistyped date
 
 
 @contextmanager
@@ -40,8 +36,6 @@ def send_reports(instance: dg.DagsterInstance, url: str, key_prefix: Sequence[st
     sent = 0
     with connect(url, name="customer_assets reports") as connection:
         for report in outbox.take(connection):
-            if report.months:
-                add_months(instance, list(report.months))
             for asset, metadata in report.metadata.items():
                 instance.report_runless_asset_event(
                     dg.AssetMaterialization(
@@ -50,32 +44,3 @@ def send_reports(instance: dg.DagsterInstance, url: str, key_prefix: Sequence[st
                 )
             sent += 1
     return sent
-
-
-def add_months(instance: dg.DagsterInstance, months: list[str]) -> list[str]:
-    """Add partition keys that are not there yet, and the months between; returns all of them, in the order of time.
-
-    A range of partitions is what stands between two keys, and Dagster keeps keys in the order in which they were added: where
-    older months come later, those after them are added anew. What was materialized is kept by key, and so stays.
-    """
-    known = list(instance.get_dynamic_partitions(MONTHS))
-    wanted = sorted({*known, *months, *_between(sorted({*known, *months}))})
-    kept = next(
-        (n for n, (is_there, key) in enumerate(zip(known, wanted, strict=False)) if is_there != key), len(known)
-    )
-    for key in known[kept:]:
-        instance.delete_dynamic_partition(MONTHS, key)
-    if wanted[kept:]:
-        instance.add_dynamic_partitions(MONTHS, wanted[kept:])
-    return list(instance.get_dynamic_partitions(MONTHS))
-
-
-def _between(keys: list[str]) -> list[str]:
-    """The months between those of some partition keys: a range may begin and end where nobody bought anything."""
-    numbers = [int(key[:4]) * 12 + int(key[5:]) - 1 for key in keys if key[:4].isdigit()]
-    return [
-        f"{number // 12:04d}-{number % 12 + 1:02d}"
-        for first, second in pairwise(numbers)
-        if second - first <= LONGEST_GAP
-        for number in range(first + 1, second)
-    ]

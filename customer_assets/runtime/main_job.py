@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from customer_assets.domain.clock import now_utc
 from customer_assets.errors import ConfigurationError
-from customer_assets.pipeline.invoices.migrate import keep_inputs, last_inputs, migration_inputs
-from customer_assets.runtime.dagster_reports import add_months, dagster_instance, send_reports
+from customer_assets.pipeline.invoices.migrate import keep_inputs, known_months, last_inputs, migration_inputs
+from customer_assets.pipeline.invoices.timeline import timeline
+from customer_assets.runtime.dagster_reports import dagster_instance, send_reports
 from customer_assets.runtime.dagster_runs import JobRun, reap_runs, run_job
 from customer_assets.runtime.runtime import NEEDS_SYSTEMS, Runtime
 from customer_assets.runtime.sandbox import running_sandbox
+from customer_assets.store.database import connect
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -78,12 +81,12 @@ def run_everything(runtime: Runtime, definitions: dg.Definitions, *, say: Say) -
             if closed:
                 say(f"{closed} runs that were lost were marked as failed")
             jobs = [run_job(definitions, instance, "customer_sync")]
-            months = add_months(instance, [])
+            months = partitions_with_invoices(runtime)
             inputs = migration_inputs(runtime.context())  # before: what changes meanwhile is migrated the next time
-            if months and inputs == last_inputs(runtime.context()):
+            if months is not None and inputs == last_inputs(runtime.context()):
                 say("invoice_migration: left out, nothing that it works from has changed since the last one")
-            elif months:
-                jobs.append(run_job(definitions, instance, "invoice_migration", partitions=(months[0], months[-1])))
+            elif months is not None:
+                jobs.append(run_job(definitions, instance, "invoice_migration", partitions=months))
                 jobs.append(run_job(definitions, instance, "customers_again"))
                 if all(job.success for job in jobs):
                     keep_inputs(runtime.context(), inputs)
@@ -92,6 +95,14 @@ def run_everything(runtime: Runtime, definitions: dg.Definitions, *, say: Say) -
             stop_sandbox(runtime)
     calls = sum(int(m.metadata.get("calls") or 0) for job in jobs for m in job.materialized)
     return RunReport(jobs, time.monotonic() - started, calls)
+
+
+def partitions_with_invoices(runtime: Runtime) -> tuple[str, str] | None:
+    """The first and the last partition of the timeline that holds all old invoices; None where there are none."""
+    with connect(runtime.url) as connection:
+        known = set(known_months(connection))
+    keys = timeline(runtime.configuration.settings.legacy_first_month, now_utc().date())
+    return (next((key for key in keys if key in known), keys[-1]), keys[-1]) if known else None
 
 
 def require_systems(runtime: Runtime) -> None:

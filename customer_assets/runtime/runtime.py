@@ -157,19 +157,16 @@ class Runtime:
             account_seconds=settings.account_minutes * 60,
         )
 
-    def tell_dagster(
-        self, metadata: Mapping[str, Mapping[str, Any]], description: str, *, months: Sequence[str] = ()
-    ) -> None:
+    def tell_dagster(self, metadata: Mapping[str, Mapping[str, Any]], description: str) -> None:
         """Note work that no run did, for Dagster to be told of as one materialization an asset.
 
         Args:
             metadata: asset -> what Dagster is told of it; nothing is told of nothing.
             description: what was done.
-            months: partitions of old invoices that came in.
         """
         if metadata and self.configuration.settings.report_to_dagster == "on":
             with database.connect(self.url, name="customer_assets report") as connection:
-                outbox.add(connection, outbox.Report(description, metadata, months))
+                outbox.add(connection, outbox.Report(description, metadata))
 
 
 def secrets_of(account: Account) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +18,17 @@ class Report:
     Attributes:
         description: what was done.
         metadata: asset -> what Dagster is told of it.
-        months: partitions of old invoices that came in.
     """
 
     description: str
     metadata: Mapping[str, Mapping[str, Any]]
-    months: Sequence[str] = ()
 
 
 def add(connection: Connection, report: Report) -> None:
     """Note a report; it is told later."""
     connection.execute(
-        "insert into ops.dagster_reports (description, metadata, months) values (%s, %s, %s)",
-        [report.description, Jsonb(report.metadata), list(report.months)],
+        "insert into ops.dagster_reports (description, metadata) values (%s, %s)",
+        [report.description, Jsonb(report.metadata)],
     )
 
 
@@ -51,9 +49,9 @@ def take(connection: Connection, *, most: int = 100) -> Iterator[Report]:
                     limit 1
                     for update skip locked
                 )
-                returning description, metadata, months
+                returning description, metadata
                 """
             ).fetchone()
             if row is None:
                 return
-            yield Report(row["description"], row["metadata"], row["months"])
+            yield Report(row["description"], row["metadata"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from customer_assets.defs.resources import RuntimeResource
 from customer_assets.defs.sensors import batch_to_request, report_sensor, run_failure_alerts, webhook_sensor
 from customer_assets.domain.cache.derived import DERIVED_FROM
 from customer_assets.domain.cache.tables import CUSTOMERS
+from customer_assets.domain.clock import now_utc
 from customer_assets.pipeline.edit import edit_customer
-from customer_assets.runtime.dagster_reports import add_months
+from customer_assets.pipeline.invoices.timeline import timeline
 from customer_assets.runtime.dagster_runs import run_job
 from customer_assets.runtime.runtime import open_runtime
 from customer_assets.sandbox.server import environment, write_legacy_invoices
@@ -109,7 +111,6 @@ def test_every_asset_is_materialized_with_counts_that_add_up(
     assert found["raw_robaws_client_pages"]["bytes"] > 100_000
     failed = [name for name, passed in checks(result).items() if not passed]
     assert failed == ["customers_cache.columns_filled"]  # the sandbox fills no legal form
-    assert instance.get_dynamic_partitions("invoice_months")[0] == "2019-01"
 
 
 def test_the_weekly_check_finds_a_customer_that_a_full_resolution_would_not_make(
@@ -185,9 +186,9 @@ def test_a_backfill_of_any_range_makes_no_call_and_dry_runs_write_nothing(
     company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
     run(defs, instance)
-    months = instance.get_dynamic_partitions("invoice_months")
+    months = list(invoice_months.get_partition_keys())
     calls = dict(company.world.calls)
-    half = len(months) // 2
+    half = months.index("2021-01")
     dry = defs.resolve_job_def("invoice_migration").execute_in_process(
         run_config=QUIET
         | {"ops": {n: {"config": {"dry_run": True}} for n in ("migrated_customers", "relinked_invoices")}},
@@ -318,7 +319,7 @@ def test_work_that_no_run_did_is_recorded_once_and_kept_while_dagster_cannot_tak
 ) -> None:
     runtime = open_runtime()
     runtime.tell_dagster({"customers_cache": {"created": 2}}, "customer-assets sync")
-    runtime.tell_dagster({"legacy_invoices": {"created": 3}}, "import", months=["2024-01", "2024-03"])
+    runtime.tell_dagster({"legacy_invoices": {"created": 3}}, "import")
     context = dg.build_sensor_context(instance=instance, resources={"runtime": runtime})
     with monkeypatch.context() as broken:
         broken.setattr(dg.DagsterInstance, "report_runless_asset_event", lambda *_: 1 / 0)
@@ -331,7 +332,6 @@ def test_work_that_no_run_did_is_recorded_once_and_kept_while_dagster_cannot_tak
     assert event is not None
     assert event.asset_materialization is not None
     assert event.asset_materialization.metadata["created"].value == 2
-    assert instance.get_dynamic_partitions("invoice_months") == ["2024-01", "2024-02", "2024-03"]
 
 
 def test_columns_are_traced_from_raw_paths_to_golden_records(
@@ -368,16 +368,35 @@ def test_a_run_of_ours_is_one_of_the_workspace(
     assert run.remote_job_origin.location_name == "customer_assets"
 
 
-def test_a_range_of_months_is_one_whatever_was_imported_first(instance: dg.DagsterInstance) -> None:
-    assert add_months(instance, ["2024-02", "undated", "2024-01"]) == ["2024-01", "2024-02", "undated"]
-    assert add_months(instance, ["2023-12", "2024-03"]) == ["2023-12", "2024-01", "2024-02", "2024-03", "undated"]
-    # the months between are there, too: a range may begin where nobody bought anything; but for a mistyped date
-    assert add_months(instance, ["2023-10"])[:2] == ["2023-10", "2023-11"]
-    assert add_months(instance, ["1924-01"])[:2] == ["1924-01", "2023-10"]
-    assert add_months(instance, []) == add_months(instance, ["2024-01"])
-    in_order = list(invoice_months.get_partition_keys(dynamic_partitions_store=instance))
-    found = in_order[in_order.index("2023-12") : in_order.index("2024-03") + 1]  # as Dagster reads a range of keys
-    assert list(found) == ["2023-12", "2024-01", "2024-02", "2024-03"]
+def test_a_range_of_months_is_one_whatever_was_imported_first(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    keys = list(invoice_months.get_partition_keys())
+    assert keys[0] == "2000-01"
+    assert keys[-2:] == [f"{now_utc().year + 1}-12", "undated"]
+    company.do("truncate legacy_invoices")
+    for number, month in enumerate(("2024-03", "2023-11", "undated", "1924-01", "0999-05", "2203-12")):
+        company.do(
+            "insert into legacy_invoices (source_invoice_id, customer_name, customer_phone, month) values (%s, %s, %s, %s)",
+            f"{number}",
+            f"Klant {number}",
+            f"+3235550{number}00",
+            month,
+        )
+    done = "select array_agg(month order by month) from legacy_invoices where match_rule is not null"
+    assert migrate(defs, instance, "2023-11", "2024-03").success
+    assert company.value(done) == ["2023-11", "2024-03"]
+    # what no month of the timeline has goes with what has no date
+    assert migrate(defs, instance, "undated", "undated").success
+    assert company.value(done) == ["0999-05", "1924-01", "2023-11", "2024-03", "2203-12", "undated"]
+
+
+def test_the_timeline_begins_where_it_is_told_to() -> None:
+    keys = timeline("0999-11", date(1000, 2, 3))
+    assert keys[:3] == ["0999-11", "0999-12", "1000-01"]
+    assert keys[-2:] == ["1001-12", "undated"]
+    assert keys == sorted(keys)
+    assert timeline("2030-01", date(2024, 1, 1)) == ["undated"]
 
 
 def test_the_report_of_a_night_says_what_it_did_and_what_waits(

@@ -12,12 +12,12 @@ from customer_assets.defs.materialization import (
     permanent_errors_are_final,
     sourced,
 )
-from customer_assets.defs.partitions import invoice_months
+from customer_assets.defs.partitions import MONTHS, invoice_months
 from customer_assets.pipeline.invoices.import_invoices import ImportResult, import_if_changed
 from customer_assets.pipeline.invoices.migrate import known_months, migrate_customers, relink_invoices
-from customer_assets.runtime.dagster_reports import add_months
+from customer_assets.pipeline.invoices.timeline import months_of
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.store.database import connect
+from customer_assets.store.database import Connection, connect
 
 
 class MigrationConfig(dg.Config):
@@ -34,10 +34,10 @@ class MigrationConfig(dg.Config):
     tags=PERSONAL,
     freshness_policy=FRESH,
     retry_policy=RETRY,
-    description="Old invoices that carry customer fields, imported from LEGACY_INVOICES; adds the months as partitions.",
+    description="Old invoices that carry customer fields, imported from LEGACY_INVOICES.",
 )
 def legacy_invoices(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialization:
-    """Import the configured file or table, and keep the partitions in step with the months."""
+    """Import the configured file or table."""
     table = Materializing(runtime.url, "legacy_invoices")
     work = runtime.context_of_run(context.run.run_id)
     location = work.settings.legacy_invoices
@@ -47,7 +47,6 @@ def legacy_invoices(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
         )
     with connect(work.url) as connection:
         months = known_months(connection)
-    add_months(context.instance, months)
     counts = {
         "created": result.created,
         "updated": result.updated,
@@ -79,7 +78,7 @@ def migrated_customers(
     table = Materializing(runtime.url, "customer_rows")
     work = runtime.context_of_run(context.run.run_id)
     with connect(work.url) as connection, connection.transaction(force_rollback=config.dry_run):
-        result = migrate_customers(work, connection, context.partition_keys)
+        result = migrate_customers(work, connection, _months(context, connection))
     counts = {
         **result.customers.as_dict(),
         "invoices": result.invoices,
@@ -112,7 +111,7 @@ def relinked_invoices(
     table = Materializing(runtime.url, "legacy_invoices")
     work = runtime.context_of_run(context.run.run_id)
     with connect(work.url) as connection, connection.transaction(force_rollback=config.dry_run):
-        result = relink_invoices(work, connection, context.partition_keys)
+        result = relink_invoices(work, connection, _months(context, connection))
     linked, unlinked = sum(result.linked.values()), sum(result.unlinked.values())
     counts = {
         "invoices": result.invoices,
@@ -125,3 +124,7 @@ def relinked_invoices(
     return table.result(
         counts, checks=[all_there], by_rule=result.linked, by_reason=result.unlinked, dry_run=config.dry_run
     )
+
+
+def _months(context: dg.AssetExecutionContext, connection: Connection) -> list[str]:
+    return months_of(context.partition_keys, known_months(connection), MONTHS)

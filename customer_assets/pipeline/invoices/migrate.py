@@ -274,5 +274,5 @@ def _newest_first(invoice: dict[str, Any]) -> tuple[int, str]:
 
 
 def known_months(connection: Connection) -> list[str]:
-    """Partition keys that the imported invoices make."""
+    """Months of the imported invoices, `undated` among them."""
     return legacy.months(connection)

@@ -167,5 +167,5 @@ class Imports(Screen):
             counts = {name: getattr(result, name) for name in COUNTED}
             with self._connect() as connection:
                 audit.record(connection, who=session.user, action="import", target=upload.name, details=counts)
-            self._runtime.tell_dagster({"legacy_invoices": counts}, "console: import", months=sorted(result.months))
+            self._runtime.tell_dagster({"legacy_invoices": counts}, "console: import")
         return result
