@@ -27,6 +27,7 @@ from customer_assets.cli import (
     run,
     runs,
     serve,
+    subscriptions,
     sumit,
     sync,
     tokens,
@@ -85,6 +86,7 @@ GROUPS = {
     "raw": why.app,
     "runs": runs.app,
     "accounts": accounts.app,
+    "subscription": subscriptions.app,
     "token": tokens.app,
     "user": users.app,
 }

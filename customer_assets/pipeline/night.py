@@ -17,6 +17,7 @@ WAITING = {
     "parked": "deliveries that failed (webhooks list)",
     "reminders": "reminders to send (reminders due)",
     "missed": "reminders that nobody sent",
+    "messages": "messages that subscribers did not take (subscription retry)",
 }
 
 

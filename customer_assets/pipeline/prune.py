@@ -9,7 +9,7 @@ from customer_assets.store import audit
 from customer_assets.store.cache import history
 from customer_assets.store.database import connect
 from customer_assets.store.raw import pages as raw_pages
-from customer_assets.store.webhooks import deliveries, endpoints
+from customer_assets.store.webhooks import deliveries, endpoints, outgoing
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Pruned:
     refusals: int
     changes: int
     audit_entries: int
+    messages: int
 
 
 def prune(context: Context) -> Pruned:
@@ -34,4 +35,5 @@ def prune(context: Context) -> Pruned:
         refused = endpoints.prune_refusals(connection, keep_days=keep_deliveries)
         forgotten = 0 if changes is None else history.prune(connection, keep_days=changes)
         audited = 0 if entries is None else audit.prune(connection, keep_days=entries)
-    return Pruned(pages, settled, refused, forgotten, audited)
+        messages = outgoing.prune(connection, keep_days=keep_deliveries)
+    return Pruned(pages, settled, refused, forgotten, audited, messages)

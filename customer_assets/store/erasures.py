@@ -91,6 +91,18 @@ _OF_A_ROW = (
             and not exists (select from customer_rows o where o.golden_id = r.golden_id and o.id <> r.id)
         """,
     ),
+    (
+        "outgoing_messages",
+        """
+        delete from ops.outgoing_messages m
+        using customer_rows r
+        where r.id = %(row)s
+            and (
+                m.customer_id = r.golden_id
+                or m.customer_id in (select a.old_id from customer_aliases a where a.golden_id = r.golden_id)
+            )
+        """,
+    ),
     ("audit_details", "update ops.audit_log set details = '{}' where target = 'customer ' || %(row)s::text"),
     ("intakes", "delete from intakes where customer_id = %(row)s"),
     ("push_results", "delete from ops.push_results where row_id = %(row)s"),

@@ -20,8 +20,8 @@ from customer_assets.store import marks
 from customer_assets.store.database import Connection, connect, redacted, scalar
 
 MIGRATION_LOCK = 0x6375_7374_6D69_6772
-OLDEST_SCHEMA = "0015"  # the console keeps views, notes and sent forms
-SERVES_FROM = "0013"  # since then tables, functions and an index were added, and nothing was taken away
+OLDEST_SCHEMA = "0016"  # users have a second factor or a provider
+SERVES_FROM = "0013"  # since then tables, columns, functions and indexes were added, and nothing was taken away
 SERVES = "schema serves programs from"
 LOCK_SECONDS = 4  # a migration that waits for a lock holds up all that come after it; it gives way, and tries again
 LOCK_TRIES = 30

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from customer_assets.errors import CustomerAssetsError
+from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.pipeline.webhooks.apply import AppliedDeliveries
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.settings import Settings
@@ -42,6 +43,7 @@ from customer_assets.web.webhooks.applier import Applier
 from customer_assets.web.webhooks.group_writer import GroupWriter
 from customer_assets.web.webhooks.receiver import PATH, SOURCE, Receiver
 from customer_assets.web.webhooks.secrets import Secrets
+from customer_assets.web.webhooks.sender import Sender
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,8 @@ def build_app(runtime: Runtime) -> App:
     secrets = Secrets(runtime.url, runtime.receiving, source=SOURCE)
     writer = GroupWriter(runtime.url, store_new, lanes=2)
     refusals = GroupWriter(runtime.url, store_refusals, lanes=1)
-    applier = Applier(runtime.context(trigger="web"), runtime.receiving, partial(_report, runtime))
+    sender = Sender(runtime.url, lambda: resolve_customers(runtime.context(trigger="web")))
+    applier = Applier(runtime.context(trigger="web"), runtime.receiving, partial(_report, runtime, sender))
     # one address serves all accounts: the first one's limits hold
     first: WebhookSettings = next(a.settings for a in runtime.receiving if a.system == SOURCE)
     receiver = Receiver(
@@ -89,11 +92,13 @@ def build_app(runtime: Runtime) -> App:
         await run_in_threadpool(_ensure_admin, runtime)
         tasks = [asyncio.create_task(part.run()) for part in (writer, refusals, secrets)]
         applier.start()
+        sender.start()
         threading.Thread(target=_ensure_search, args=(runtime,), name="search index", daemon=True).start()
         try:
             yield
         finally:
             await asyncio.to_thread(applier.stop)
+            await asyncio.to_thread(sender.stop)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -127,7 +132,8 @@ def _middleware(settings: Settings) -> list[Middleware]:
     ]
 
 
-def _report(runtime: Runtime, batch: AppliedDeliveries) -> None:
+def _report(runtime: Runtime, sender: Sender, batch: AppliedDeliveries) -> None:
+    sender.changed()
     runtime.tell_dagster(batch.by_asset(), "webhook deliveries, applied as they landed")
 
 

@@ -16,6 +16,7 @@ from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets.store.database import connect
 from customer_assets.store.erasures import erased_among
 from customer_assets.store.raw import bodies
+from customer_assets.store.webhooks import outgoing
 from customer_assets_tests.conftest import Company
 
 PERSON = "Zebedee Quillfeather"
@@ -70,6 +71,8 @@ def erased(company: Company, system: str, source_id: str, **how: bool) -> Erased
 def test_nothing_of_a_person_stays_and_nothing_comes_back(company: Company, system: str) -> None:
     source_id = somebody(company, system)
     company.pull(system)
+    subscription = {"name": "crm", "url": "https://crm.example", "secret": "whsec_x", "by": "els"}
+    outgoing.subscribe(company.connection, events=outgoing.EVENTS, **subscription)
     resolve_customers(company.context)
     rows = company.value("select count(*) from customer_rows")
     before = mentions(company)

@@ -46,6 +46,7 @@ READS = [
     "/audit",
     "/health",
     "/me",
+    "/messages",
 ]
 EDITS = ["/intakes/new", "/import", "/actions/sync-all", "/webhooks/retry", "/webhooks/range"]
 WRITES = [

@@ -19,6 +19,7 @@ from customer_assets.pipeline.identity.profiles import key_of, ref_of, row_key, 
 from customer_assets.pipeline.identity.survivorship import contacts_of, golden_record, shared_values
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import aliases, contacts, edges, golden, index, reviews
+from customer_assets.store.webhooks import outgoing
 
 NOTHING = golden.GoldenCounts(0, 0, 0, 0)
 
@@ -97,8 +98,9 @@ def _resolve_affected(
                 counts += _store(connection, account, Found(rows, profiles, found), affected, total)
     index.forget(connection, affected.removed)
     removed = golden.remove_unused(connection, among=None if affected.is_all else were)
+    outgoing.note_changes(connection, removed)
     reviews.remove_answered(connection)
-    return replace(counts, removed=removed)
+    return replace(counts, removed=len(removed))
 
 
 @dataclass(frozen=True)

@@ -186,21 +186,23 @@ def _stage(
     connection.execute("analyze pg_temp.staged_assignments")
 
 
-def remove_unused(connection: Connection, among: Collection[int] | None = None) -> int:
-    """Delete customers that no cache row is of; ids that were merged live on as aliases. Returns how many.
+def remove_unused(connection: Connection, among: Collection[int] | None = None) -> list[int]:
+    """Delete customers that no cache row is of; ids that were merged live on as aliases. Returns their ids.
 
     Args:
         connection: database.
         among: only these may be without rows; None: any.
     """
-    return connection.execute(
+    rows = connection.execute(
         """
         delete from customers c
         where (%(among)s::bigint[] is null or c.id = any(%(among)s))
             and not exists (select from customer_rows r where r.golden_id = c.id)
+        returning c.id
         """,
         {"among": None if among is None else sorted(among)},
-    ).rowcount
+    )
+    return [row["id"] for row in rows]
 
 
 def count(connection: Connection) -> int:

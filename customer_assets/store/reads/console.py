@@ -292,6 +292,16 @@ LISTINGS: dict[str, Listing] = {
             "duration_ms": "d.duration_ms",
         },
     ),
+    "messages": Listing(
+        """
+        select m.id, m.event, m.status, m.customer_id, m.created_at, m.tries, m.answer, m.error, s.name as subscription
+        from ops.outgoing_messages m
+        join ops.subscriptions s on s.id = m.subscription_id
+        """,
+        {"status": "m.status = %(status)s", "subscription": "s.name = %(subscription)s"},
+        "m.id desc",
+        by_heading={name: f"m.{name}" for name in ("created_at", "event", "status", "tries")},
+    ),
     "refusals": Listing(
         "select f.id, f.reason, f.address, f.size, f.refused_at from ops.webhook_refusals f",
         {"reason": "f.reason = %(reason)s"},
@@ -621,6 +631,19 @@ def add_intake(connection: Connection, values: Mapping[str, Any], *, system: str
         {**values, "system": system, "by": by},
     ).fetchone()
     return int(row["id"]) if row else 0
+
+
+def message(connection: Connection, message_id: int) -> dict[str, Any] | None:
+    """A message to a subscriber."""
+    return connection.execute(
+        """
+        select m.*, s.name as subscription
+        from ops.outgoing_messages m
+        join ops.subscriptions s on s.id = m.subscription_id
+        where m.id = %s
+        """,
+        [message_id],
+    ).fetchone()
 
 
 def delivery(connection: Connection, delivery_id: str) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ class Night:
         customers: golden records that are new, changed, merged away since.
         changes: changed cells by origin.
         gone: cache rows that were marked as gone since.
-        waiting: what somebody has to look at (reviews, rejected, parked, reminders, missed), with how many there are.
+        waiting: what somebody has to look at (reviews, rejected, parked, reminders, missed, messages), with how many there are.
     """
 
     syncs: list[dict[str, Any]]
@@ -70,7 +70,8 @@ def since(connection: Connection, at: datetime) -> Night:
             (select count(*) from payment_reminders where status = 'pending' and scheduled_date <= current_date)
                 as reminders,
             (select count(*) from payment_reminders where status = 'missed' and updated_at >= %(at)s)
-                as missed
+                as missed,
+            (select count(*) from ops.outgoing_messages where status = 'failed') as messages
         """,
         {"at": at},
     ).fetchone()

@@ -3,7 +3,7 @@
 Views stand in `store/views/*.sql`. Tests compare this metadata, and the views, with what the migrations build.
 """
 
-from customer_assets.store.schema import ops, public
+from customer_assets.store.schema import console, ops, outgoing, public
 from customer_assets.store.schema.base import metadata
 
-__all__ = ["metadata", "ops", "public"]
+__all__ = ["console", "metadata", "ops", "outgoing", "public"]

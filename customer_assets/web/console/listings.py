@@ -193,6 +193,23 @@ LIST_PAGES = (
         columns("refused_at:When:ago", "reason:Reason:badge", "address:From", "size:Bytes:number"),
     ),
     ListPage(
+        "messages",
+        "/messages",
+        "Messages",
+        columns(
+            "created_at:When:ago",
+            "id:Message:message",
+            "subscription:To whom",
+            "event:Event",
+            "status:Status:badge",
+            "customer_id:Customer:number",
+            "tries:Attempts:number",
+            "answer:Answer:number",
+            "error:Error",
+        ),
+        filters=(choice("status", "Status", ["waiting", "sent", "failed"]), typed("subscription", "To whom")),
+    ),
+    ListPage(
         "intakes",
         "/intakes",
         "Intakes",

@@ -28,6 +28,7 @@ WAITING = {
     "parked": ("deliveries parked", "/webhooks?status=failed"),
     "reminders": ("reminders due", "/reminders?day=come&status=pending"),
     "missed": ("reminders that nobody sent", "/reminders?status=missed"),
+    "messages": ("messages that were not taken", "/messages?status=failed"),
 }
 
 Rows = Sequence[Mapping[str, Any]]

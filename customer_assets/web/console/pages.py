@@ -28,6 +28,7 @@ from customer_assets.web.console.logins import Logins
 from customer_assets.web.console.overview import Overview
 from customer_assets.web.console.people import People
 from customer_assets.web.console.screen import HERE
+from customer_assets.web.console.subscriptions import Subscriptions
 from customer_assets.web.console.syncs import Syncs
 from customer_assets.web.console.webhooks import Webhooks
 
@@ -43,7 +44,7 @@ class Screens:
         self.golden, self.customers, self.intakes = Golden(runtime), Customers(runtime), Intakes(runtime)
         self.decisions, self.webhooks, self.syncs = Decisions(runtime), Webhooks(runtime), Syncs(runtime, worker)
         self.people, self.imports, self.exports = People(runtime), Imports(runtime), Exports(runtime)
-        self.erasing = Erasing(runtime)
+        self.erasing, self.subscriptions = Erasing(runtime), Subscriptions(runtime)
 
 
 def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseRoute]:
@@ -70,6 +71,7 @@ def _reading(of: Screens) -> Iterator[Page]:
     for listed in LIST_PAGES:
         yield listed.path, "viewer", of.lists.listing(listed), READ
     yield "/webhooks/deliveries/{id:path}", "viewer", of.webhooks.delivery, READ
+    yield "/messages/{id:row}", "viewer", of.subscriptions.message, READ
     yield "/conflicts", "viewer", of.decisions.conflicts, READ
     yield "/reviews", "viewer", of.decisions.reviews, READ
     yield "/health", "viewer", of.health.health, READ
@@ -98,6 +100,8 @@ def _writing(of: Screens) -> Iterator[Page]:
     yield "/conflicts", "editor", of.decisions.resolve_many, SEND
     yield "/conflicts/{id:row}", "editor", of.decisions.resolve, SEND
     yield "/reviews/{id:row}", "editor", of.decisions.decide, SEND
+    yield "/messages/{id:row}/again", "editor", of.subscriptions.again, SEND
+    yield "/subscriptions", "admin", of.subscriptions.subscriptions, BOTH
     yield "/users", "admin", of.people.users, BOTH
     yield "/me", "viewer", of.people.me, BOTH
     yield "/import", "editor", of.imports.imports, BOTH

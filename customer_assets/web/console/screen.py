@@ -69,6 +69,7 @@ SCREENS = (
         (
             ("/import", "Import invoices", None, "editor"),
             ("/health", "Health", None, "viewer"),
+            ("/subscriptions", "Subscriptions", None, "admin"),
             ("/users", "Users", None, "admin"),
         ),
     ),

@@ -285,6 +285,7 @@ _CELLS: Mapping[str, Callable[[Mapping[str, Any], Any], Any]] = {
     "changes": lambda _, value: Markup('<a href="/changes?run={}">{}</a>').format(value, say("what it changed")),
     "owner": _owner,
     "delivery": lambda _, value: Markup('<a href="/webhooks/deliveries/{}">{}</a>').format(value, str(value)[:13]),
+    "message": lambda _, value: Markup('<a href="/messages/{0}">{0}</a>').format(value),
     "phone": lambda _, value: (
         Markup('<span dir="ltr">{}</span>').format(value)
         if value
