@@ -174,7 +174,41 @@ class WebSettings(SystemSettings, toml_table="general"):
         return (self.public_url or "").startswith("https://")
 
 
-class AlertSettings(WebSettings, toml_table="general"):
+class LoginSettings(WebSettings, toml_table="general"):
+    """An identity provider that people may log in with; users of the console's own stay for emergencies."""
+
+    oidc_issuer: str | None = Field(
+        None,
+        alias="OIDC_ISSUER",
+        description="Login by OpenID Connect: the provider, as its /.well-known/openid-configuration says it",
+    )
+    oidc_client_id: str | None = Field(None, alias="OIDC_CLIENT_ID", description="What the provider knows us by")
+    oidc_client_secret: SecretStr | None = Field(None, alias="OIDC_CLIENT_SECRET", description="And the secret with it")
+    oidc_roles: dict[str, Literal["viewer", "editor", "admin"]] = Field(
+        {},
+        alias="OIDC_ROLES",
+        description='Group -> role, as JSON: {"crm-admins": "admin", "office": "editor", "*": "viewer"}; who is in none stays out',
+    )
+    oidc_groups_claim: str = Field("groups", alias="OIDC_GROUPS_CLAIM", description="Claim that says the groups")
+    oidc_name: str = Field("OpenID Connect", alias="OIDC_NAME", description="What the button at the login says")
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _known_issuer(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://x")
+        if not parts.hostname or (parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost")):
+            raise ValueError(f"{value!r} is no https address")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_provider(self) -> Self:
+        whole = (self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret)
+        if any(whole) and not (all(whole) and self.oidc_roles):
+            raise ValueError("OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_ROLES belong together")
+        return self
+
+
+class AlertSettings(LoginSettings, toml_table="general"):
     """Who is told of what went wrong, and of the night."""
 
     heartbeat_url: SecretStr | None = Field(

@@ -114,6 +114,19 @@ def remove(name: Annotated[str, typer.Argument(help="The user's name.")], as_jso
         print_json({"name": name})
 
 
+@app.command("forget-authenticator")
+def forget_authenticator(
+    name: Annotated[str, typer.Argument(help="The user's name.")], as_json: JsonOption = False
+) -> None:
+    """Ask a user for no code any more, who lost what shows it; the password stays."""
+    from customer_assets.store import second_factor
+
+    _changed("user no-code", name, lambda connection: second_factor.remove(connection, name))
+    say(f"{name} logs in by password alone")
+    if as_json:
+        print_json({"name": name})
+
+
 def _changed(action: str, name: str, change: Callable[[Connection], None], **details: str) -> None:
     """Do something to a user, and note who did it."""
     from customer_assets.store import audit

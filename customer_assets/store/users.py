@@ -7,7 +7,10 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg.errors import UniqueViolation
+
 from customer_assets.errors import ConfigurationError
+from customer_assets.store import second_factor
 from customer_assets.store.database import Connection, scalar
 
 ROLES = ("viewer", "editor", "admin")
@@ -125,7 +128,12 @@ def _keep_an_admin(connection: Connection, *, besides: str) -> None:
 def list_users(connection: Connection) -> list[dict[str, Any]]:
     """Users without their hashes."""
     return connection.execute(
-        "select name, role, created_at, last_login_at, disabled_at from ops.users order by name"
+        """
+        select name, role, created_at, last_login_at, disabled_at,
+            totp_secret is not null as has_second_factor, provider_subject is not null as is_vouched_for
+        from ops.users
+        order by name
+        """
     ).fetchall()
 
 
@@ -144,25 +152,71 @@ def ensure_admin(connection: Connection, password: str | None) -> str | None:
 
 
 def exists(connection: Connection, name: str) -> bool:
-    """Whether there is a user of this name."""
+    """Whether there is such a user."""
     return connection.execute("select from ops.users where name = %s", [name]).fetchone() is not None
 
 
-def log_in(connection: Connection, name: str, password: str, *, hours: float) -> tuple[str, Session] | None:
-    """A new session: (cookie, session); None where name or password is wrong, in the same time."""
+def knows_password(connection: Connection, name: str, password: str) -> bool:
+    """Whether this is the password of a user who may log in; it takes as long where there is no such user."""
     from argon2 import PasswordHasher
     from argon2.exceptions import InvalidHashError, VerificationError
 
-    name = name.strip().lower()
     row = connection.execute(
-        "select password_hash, role from ops.users where name = %s and disabled_at is null", [name]
+        "select password_hash from ops.users where name = %s and disabled_at is null", [name.strip().lower()]
     ).fetchone()
     try:
         PasswordHasher().verify(row["password_hash"] if row else _NOBODY, password)
     except (VerificationError, InvalidHashError):
+        return False
+    return row is not None
+
+
+def log_in(
+    connection: Connection, name: str, password: str, *, hours: float, code: str = ""
+) -> tuple[str, Session] | None:
+    """A new session: (cookie, session); None where name, password, or the code of an authenticator is wrong."""
+    name = name.strip().lower()
+    if not knows_password(connection, name, password) or not second_factor.passes(connection, name, code):
         return None
-    if row is None:
-        return None
+    return _begin(connection, name, hours=hours)
+
+
+def log_in_vouched(connection: Connection, *, subject: str, name: str, role: str, hours: float) -> tuple[str, Session]:
+    """A new session of somebody whom an identity provider vouches for; the first one adds the user.
+
+    Args:
+        connection: database.
+        subject: issuer and subject: who it is, whatever the name.
+        name: what they are called here, the first time.
+        role: what they may do as of now.
+        hours: a login lasts.
+
+    Raises:
+        ConfigurationError: the name is another's, or the user is kept out.
+    """
+    name = name.strip().lower()
+    try:
+        with connection.transaction():
+            row = connection.execute(
+                """
+                insert into ops.users (name, password_hash, role, provider_subject)
+                values (%s, %s, %s, %s)
+                on conflict (provider_subject) do update
+                set role = excluded.role
+                returning name, disabled_at
+                """,
+                [name, _UNUSABLE, role, subject],
+            ).fetchone()
+            if row is None or row["disabled_at"] is not None:
+                raise ConfigurationError(f"{name} is kept out of here")
+            return _begin(connection, row["name"], hours=hours)
+    except UniqueViolation:
+        raise ConfigurationError(
+            f"{name} is the name of another user here: an administrator has to remove that one first"
+        ) from None
+
+
+def _begin(connection: Connection, name: str, *, hours: float) -> tuple[str, Session]:
     token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
     with connection.transaction():
         connection.execute("delete from ops.sessions where expires_at < now()")
@@ -173,8 +227,8 @@ def log_in(connection: Connection, name: str, password: str, *, hours: float) ->
             """,
             [_digest(token), name, csrf, hours * 3600],
         )
-        connection.execute("update ops.users set last_login_at = now() where name = %s", [name])
-    return token, Session(name, row["role"], csrf)
+        role = scalar(connection, "update ops.users set last_login_at = now() where name = %s returning role", [name])
+    return token, Session(name, str(role), csrf)
 
 
 def session_of(connection: Connection, token: str) -> Session | None:
@@ -210,5 +264,6 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+_UNUSABLE = "!"  # the hash of no password
 # Of a password that nobody knows, so that an unknown name takes as long as a wrong password.
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$j13vyeUpq1eaRQED9GAQsw$PvWnOc/pKNy3cf54hOSciJE/bRjVzj9H8q/Ge8W4krI"

@@ -59,7 +59,9 @@ class Logins(Screen):
             )
         self._throttle.failed(keys)  # until it is known to be right, so that many at once are no way round
         async with self._verifying:  # each takes 64 MiB
-            found = await run_in_threadpool(self._log_in, name, str(form.get("password", "")), address)
+            found = await run_in_threadpool(
+                self._log_in, name, str(form.get("password", "")), str(form.get("code", ""))[:20], address
+            )
         if found is None:
             return await self._show(
                 request,
@@ -69,7 +71,7 @@ class Logins(Screen):
                 next=target,
                 resume=resume,
                 kept=kept,
-                failed="Name or password is wrong.",
+                failed="Name or password is wrong, or the code, if you have an authenticator.",
             )
         self._throttle.succeeded([next(iter(keys))])  # of others' names, and elsewhere, it says nothing
         token, now = found
@@ -80,10 +82,10 @@ class Logins(Screen):
         set_cookie(response, token, request, hours=own.session_hours, is_behind_tls=own.is_behind_tls)
         return response
 
-    def _log_in(self, name: str, password: str, address: str) -> tuple[str, Session] | None:
+    def _log_in(self, name: str, password: str, code: str, address: str) -> tuple[str, Session] | None:
         with self._connect() as connection:
             hours = self._runtime.configuration.settings.session_hours
-            found = users.log_in(connection, name, password, hours=hours)
+            found = users.log_in(connection, name, password, hours=hours, code=code)
             if found is None:
                 # of a name that is nobody's no trace is kept: it may be a password in the wrong field
                 who = name.strip().lower() if users.exists(connection, name.strip().lower()) else "nobody we know"

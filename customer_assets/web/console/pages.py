@@ -30,6 +30,7 @@ from customer_assets.web.console.people import People
 from customer_assets.web.console.screen import HERE
 from customer_assets.web.console.subscriptions import Subscriptions
 from customer_assets.web.console.syncs import Syncs
+from customer_assets.web.console.vouched import BACK, Vouched
 from customer_assets.web.console.webhooks import Webhooks
 
 READ, SEND, BOTH = ("GET",), ("POST",), ("GET", "POST")
@@ -49,12 +50,14 @@ class Screens:
 
 def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseRoute]:
     """All pages, each with the role that it needs."""
-    screens, logins = Screens(runtime, worker), Logins(runtime)
+    screens, logins, vouched = Screens(runtime, worker), Logins(runtime), Vouched(runtime)
     pages = (*_reading(screens), *_writing(screens), ("/logout", "viewer", logins.logout, SEND))
     return [
         Route("/", home),
         Route("/language", change_language),
         Route("/login", logins.login, methods=["GET", "POST"]),
+        Route("/login/provider", vouched.leave),
+        Route(BACK, vouched.come_back),
         *(Route(path, guard.page(role, handler), methods=list(methods)) for path, role, handler, methods in pages),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]

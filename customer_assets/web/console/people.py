@@ -6,19 +6,21 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from customer_assets.errors import ConfigurationError
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.store import access_tokens, audit, console, users
+from customer_assets.store import access_tokens, audit, console, second_factor, users
 from customer_assets.store.database import Connection
 from customer_assets.store.users import Session
 from customer_assets.web.console.guard import LOGIN_TRIES, LoginThrottle
 from customer_assets.web.console.screen import Screen
 
 TOKEN_DAYS = 365
+WITH_PASSWORD = ("password", "no-code")  # what somebody at an open screen may not do
 
 
 class People(Screen):
@@ -59,6 +61,9 @@ class People(Screen):
                 case "password":
                     users.set_password(connection, name, password)
                     said = f"{name} has a new password; all logins of {name} ended"
+                case "no-code":
+                    second_factor.remove(connection, name)
+                    said = f"{name} logs in by password alone, until another authenticator is set up"
                 case "disable" | "enable" as which:
                     users.disable(connection, name, is_disabled=which == "disable")
                     said = f"{name} cannot log in any more" if which == "disable" else f"{name} can log in again"
@@ -77,7 +82,9 @@ class People(Screen):
         form = await request.form() if request.method == "POST" else None
         if form is not None and form.get("action") == "token":
             return await self._new_token(request, session, form)
-        if form is not None and form.get("action") == "password" and not await self._knows(form, session):
+        if form is not None and form.get("action") == "authenticator":
+            return await self._myself(request, session, secret=second_factor.new_secret())
+        if form is not None and form.get("action") in WITH_PASSWORD and not await self._knows(form, session):
             return self._go("/me", session, "The old password is wrong, or was too often: wait a minute", bad=True)
         if form is not None:
             target = "/login" if form.get("action") == "password" else "/me"
@@ -93,7 +100,7 @@ class People(Screen):
 
         def verify() -> bool:
             with self._connect() as connection:
-                known = users.log_in(connection, session.user, str(form.get("old", "")), hours=0.001) is not None
+                known = users.knows_password(connection, session.user, str(form.get("old", "")))
                 if not known:
                     audit.record(connection, who=session.user, action="failed to log in", target="own password")
                 return known
@@ -104,13 +111,16 @@ class People(Screen):
             self._throttle.succeeded(key)
         return known
 
-    async def _myself(self, request: Request, session: Session, *, token: str | None = None) -> Response:
-        def read() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    async def _myself(
+        self, request: Request, session: Session, *, token: str | None = None, secret: str | None = None
+    ) -> Response:
+        def read() -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
             with self._connect() as connection:
                 own = [t for t in access_tokens.listed(connection) if t["owner"] == session.user]
-                return console.sessions(connection, session.user), own
+                has_code = second_factor.is_set_up(connection, session.user)
+                return console.sessions(connection, session.user), own, has_code
 
-        sessions, tokens = await run_in_threadpool(read)
+        sessions, tokens, has_code = await run_in_threadpool(read)
         return await self._show(
             request,
             session,
@@ -118,6 +128,9 @@ class People(Screen):
             sessions=sessions,
             tokens=tokens,
             made=token,
+            has_code=has_code,
+            secret=secret,
+            picture=_picture(secret, session.user) if secret else None,
             days=TOKEN_DAYS,
             shortest=users.SHORTEST_PASSWORD,
         )
@@ -151,6 +164,14 @@ class People(Screen):
                         raise ConfigurationError("the new password is not the same twice")
                     users.set_password(connection, session.user, str(form.get("new", "")))
                     said, target = "You have a new password: log in with it", session.user
+                case "code":
+                    second_factor.set_up(
+                        connection, session.user, str(form.get("secret", ""))[:64], str(form.get("code", ""))[:20]
+                    )
+                    said, target = "From now on a login asks for a code, too", session.user
+                case "no-code":
+                    second_factor.remove(connection, session.user)
+                    said, target = "A login asks for the password alone", session.user
                 case "end":
                     target = str(form.get("session", ""))
                     ended = console.end_session(connection, session.user, target)
@@ -183,3 +204,11 @@ class People(Screen):
         if target == "/login":
             return RedirectResponse(target, status_code=303)
         return self._go(target, session, said)
+
+
+def _picture(secret: str, name: str) -> Markup:
+    """What an authenticator scans, drawn: no other host and no file is asked for it."""
+    import segno
+
+    address = second_factor.address_of(secret, name)
+    return Markup(segno.make(address, micro=False).svg_inline(scale=4, dark="#000", light="#fff", omitsize=False))  # noqa: S704

@@ -163,7 +163,7 @@ def render(
     ]
     language = language_of(request)
     LANGUAGE.set(language)
-    usual: dict[str, Any] = {"failed": None, "flash": None, "failing": [], "numbers": numbers or {}}
+    usual: dict[str, Any] = {"failed": None, "flash": None, "failing": [], "numbers": numbers or {}, "provider": None}
     token = Token(session.csrf) if session else ""
     return (
         _templates()
@@ -211,6 +211,8 @@ class Screen:
     ) -> Response:
         ZONE.set(ZoneInfo(self._runtime.configuration.settings.timezone))
         numbers, failing = await run_in_threadpool(self._standing) if session else ({}, [])
+        own = self._runtime.configuration.settings
+        provider = own.oidc_name if own.oidc_issuer and not session else None
         flash = flashed(request.cookies.get(FLASH), session.csrf) if session else None
         page = render(
             request,
@@ -219,6 +221,7 @@ class Screen:
             numbers=numbers,
             flash=flash,
             failing=failing,
+            provider=provider,
             **values,
         )
         response = HTMLResponse(page, status_code=status)
