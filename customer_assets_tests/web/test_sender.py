@@ -100,9 +100,8 @@ def test_a_customers_life_is_told_in_signed_messages(company: Company, crm: Subs
     resolve_customers(company.context)
     assert send_due(company.url, client) == 6
     told = crm.told()
-    assert [t["type"].removeprefix("customer.") for t in told] == [
-        "created", "created", "updated", "updated", "merged", "deleted",
-    ]  # fmt: skip
+    told_of = " ".join(t["type"].removeprefix("customer.") for t in told)
+    assert told_of == "created created updated updated merged deleted"
     assert told[0]["data"]["name"] == "Zwolle Transport BV"
     assert told[0]["data"]["customer_ids"] == [one]
     assert told[2]["data"]["primary_phone"] == "+3235550199"
