@@ -118,7 +118,7 @@ def restore(runtime: Runtime, folder: Path) -> dict[str, Any]:
 def _databases(runtime: Runtime) -> dict[str, str]:
     return {
         "customers": runtime.url,
-        "dagster": runtime.dagster_url.replace("postgresql+psycopg2://", "postgresql://", 1),
+        "dagster": runtime.dagster_url,
     }
 
 

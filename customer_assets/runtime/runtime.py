@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from customer_assets.accounts import (
     Account,
@@ -43,7 +42,7 @@ class Runtime:
     Attributes:
         configuration: as parsed; in sandbox mode without accounts, which `working` adds.
         url: our database.
-        dagster_url: Dagster's own, with the driver spelt out.
+        dagster_url: Dagster's own.
         key_prefix: of our assets, in somebody else's Dagster.
         is_guest: whether it is somebody else's, whose runs are not ours to delete.
     """
@@ -197,7 +196,7 @@ def open_runtime(*, sandbox: bool = False, schema: Literal["as set", "upgrade", 
         for name in names:
             database.ensure_database(server.url("postgres"), name)
         database.relax_durability(server.url("postgres"), names[1])
-        runtime = Runtime(configuration, server.url(names[0]), server.url(names[1], driver="psycopg2"))
+        runtime = Runtime(configuration, server.url(names[0]), server.url(names[1]))
     else:
         url = _plain(given.get_secret_value())
         runtime = Runtime(configuration, url, _dagster_url(configuration.settings, url, names[1]))
@@ -231,17 +230,16 @@ def _see_to_schema(runtime: Runtime, is_given: bool, *, by_hand: bool) -> None:
 
 
 def dagster_storage_url() -> str:
-    """URL of Dagster's own database; starts or joins the embedded server, and migrates nothing of ours."""
-    return open_runtime(schema="leave").dagster_url
+    """URL of Dagster's own database, for SQLAlchemy; starts or joins the embedded server, and migrates nothing of ours."""
+    return database.for_sqlalchemy(open_runtime(schema="leave").dagster_url, "psycopg2")
 
 
 def _dagster_url(settings: Settings, url: str, name: str) -> str:
     """Dagster's own database: the one that is given, else one of that name on the same server, made where there is none."""
     if settings.dagster_database_url is None:
         database.ensure_database(url, name)
-        return database.with_database(url, name, driver="psycopg2")
-    given = _plain(settings.dagster_database_url.get_secret_value())
-    return database.with_database(given, urlsplit(given).path.lstrip("/"), driver="psycopg2")
+        return database.with_database(url, name)
+    return _plain(settings.dagster_database_url.get_secret_value())
 
 
 def _plain(url: str) -> str:

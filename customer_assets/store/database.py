@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -140,11 +140,10 @@ def redacted(url: str) -> str:
     """The URL without its password and query, fit for a message."""
     try:
         parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "the database"
     user = f"{parts.username}@" if parts.username else ""
-    return f"{user}{parts.hostname or 'local socket'}{port}{parts.path}"
+    return f"{user}{parts.netloc.rpartition('@')[2] or 'local socket'}{parts.path}"
 
 
 def without_password(url: str) -> tuple[str, str | None]:
@@ -153,14 +152,27 @@ def without_password(url: str) -> tuple[str, str | None]:
     if not parts.password:
         return url, None
     user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}")), unquote(parts.password)
+    return _joined(parts._replace(netloc=f"{user.partition(':')[0]}@{host}")), unquote(parts.password)
 
 
-def with_database(url: str, database: str, *, driver: str | None = None) -> str:
-    """The same server's URL for another database, with the driver spelt out for SQLAlchemy when given."""
+def with_database(url: str, database: str) -> str:
+    """The same server's URL for another database."""
+    return _joined(urlsplit(url)._replace(path=f"/{database}"))
+
+
+def for_sqlalchemy(url: str, driver: str) -> str:
+    """A URL as SQLAlchemy takes it: with its driver, and several hosts (`a:5432,b:5432`), which libpq takes, in the query."""
     parts = urlsplit(url)
-    scheme = "postgresql" if driver is None else f"postgresql+{driver}"
-    return urlunsplit(parts._replace(scheme=scheme, path=f"/{database}"))
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," in hosts:
+        several = "&".join(f"host={host}" for host in hosts.split(","))
+        parts = parts._replace(netloc=user + at, query=f"{several}&{parts.query}" if parts.query else several)
+    return _joined(parts, f"postgresql+{driver}")
+
+
+def _joined(parts: SplitResult, scheme: str = "postgresql") -> str:
+    """A URL out of its parts; two slashes where there is no host, too (`postgresql:///crm`), unlike `urlunsplit`."""
+    return f"{scheme}://{parts.netloc}{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
 
 def ensure_database(server_url: str, database: str) -> None:

@@ -60,10 +60,9 @@ class EmbeddedServer:
     data_dir: Path
     socket_dir: Path
 
-    def url(self, database: str, *, driver: str | None = None) -> str:
-        """URL of one database, with the driver spelt out for SQLAlchemy when given."""
-        scheme = "postgresql" if driver is None else f"postgresql+{driver}"
-        return f"{scheme}://postgres@/{database}?host={quote(str(self.socket_dir), safe='/')}"
+    def url(self, database: str) -> str:
+        """URL of one database."""
+        return f"postgresql://postgres@/{database}?host={quote(str(self.socket_dir), safe='/')}"
 
 
 def start_server(home: Path) -> EmbeddedServer:

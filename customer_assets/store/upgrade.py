@@ -17,7 +17,7 @@ import psycopg
 
 from customer_assets.errors import DatabaseError
 from customer_assets.store import marks
-from customer_assets.store.database import Connection, connect, redacted, scalar
+from customer_assets.store.database import Connection, connect, for_sqlalchemy, redacted, scalar
 
 MIGRATION_LOCK = 0x6375_7374_6D69_6772
 OLDEST_SCHEMA = "0016"  # users have a second factor or a provider
@@ -158,7 +158,7 @@ def _migrate_once(url: str) -> None:
     from alembic.config import Config
     from sqlalchemy import create_engine
 
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    engine = create_engine(for_sqlalchemy(url, "psycopg"))
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     try:

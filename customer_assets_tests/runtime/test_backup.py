@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 def runtime_of(server: Any, ours: str, dagsters: str) -> Runtime:
     for name in (ours, dagsters):
         database.ensure_database(server.url("postgres"), name)
-    return Runtime(load_configuration(), server.url(ours), server.url(dagsters, driver="psycopg2"))
+    return Runtime(load_configuration(), server.url(ours), server.url(dagsters))
 
 
 @pytest.fixture

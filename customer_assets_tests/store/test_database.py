@@ -16,10 +16,10 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 from customer_assets.errors import BusyError, ConfigurationError
-from customer_assets.store import database, embedded, roles
+from customer_assets.store import database, embedded, roles, upgrade
 from customer_assets.store.schema import metadata
 from customer_assets_tests.conftest import discard
 
@@ -292,3 +292,33 @@ def test_what_a_database_refuses_is_a_message_with_its_mend(
 def test_a_fault_of_ours_is_none_of_the_databases() -> None:
     assert database.fault_of(psycopg.errors.SyntaxError("x")) is None
     assert database.fault_of(ValueError("x")) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "said"),
+    [
+        ("postgresql://a:b%40c@one:5432,two:5433/crm", ["one:5432", "two:5433"], "a@one:5432,two:5433/crm"),
+        ("postgresql://one,two/crm?target_session_attrs=read-write", ["one", "two"], "one,two/crm"),
+        ("postgresql://a@one:5432/crm", None, "a@one:5432/crm"),
+        ("postgresql:///crm", None, "local socket/crm"),
+        ("postgresql://a@/crm?host=/run/postgresql", None, "a@local socket/crm"),
+    ],
+)
+def test_several_hosts_are_tried_by_every_library(url: str, hosts: list[str] | None, said: str) -> None:
+    assert database.redacted(url) == said
+    made = make_url(database.for_sqlalchemy(url, "psycopg2"))
+    plain = make_url(url.replace("one:5432,two:5433", "one").replace("one,two", "one"))
+    assert (made.username, made.password, made.database) == (plain.username, plain.password, plain.database)
+    assert database.with_database(url, "other") == url.replace("/crm", "/other")
+    if hosts is not None:
+        assert list(made.query["host"]) == hosts
+        assert made.query.get("target_session_attrs") == plain.query.get("target_session_attrs")
+        assert database.without_password(url)[0] == url.replace(":b%40c", "")
+
+
+def test_a_host_that_is_down_is_passed_over(url: str) -> None:
+    here = make_url(url).query["host"]
+    both = f"postgresql://postgres@/{make_url(url).database}?host=/nowhere,{here}"
+    with database.connect(both) as connection:
+        assert database.scalar(connection, "select 1") == 1
+    upgrade.upgrade(both)
