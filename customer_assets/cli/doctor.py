@@ -167,13 +167,14 @@ def prune(as_json: JsonOption = False) -> None:
     """Delete raw pages, settled deliveries, refusals and Dagster runs that are past their time."""
     from customer_assets.pipeline.prune import prune as prune_tables
     from customer_assets.runtime.dagster_reports import dagster_instance
-    from customer_assets.runtime.dagster_runs import prune_dagster_runs
+    from customer_assets.runtime.dagster_runs import prune_dagster_runs, prune_runless_events
 
     runtime = opened_runtime()
     pruned = prune_tables(runtime.context())
     with dagster_instance() as instance:
         runs = prune_dagster_runs(instance, keep_days=runtime.configuration.settings.run_keep_days)
-    gone = {**vars(pruned), "dagster_runs": runs}
+    events = prune_runless_events(runtime.dagster_url, keep_days=runtime.configuration.settings.run_keep_days)
+    gone = {**vars(pruned), "dagster_runs": runs, "dagster_events": events}
     say("pruned: " + ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in gone.items()))
     if as_json:
         print_json(gone)

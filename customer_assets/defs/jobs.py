@@ -8,7 +8,7 @@ import dagster as dg
 from customer_assets.defs.assets.push import SENDING_JOB, SUMIT
 from customer_assets.pipeline.prune import prune
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
-from customer_assets.runtime.dagster_runs import location_of, prune_dagster_runs
+from customer_assets.runtime.dagster_runs import location_of, prune_dagster_runs, prune_runless_events
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 
@@ -104,6 +104,9 @@ def prune_old_data(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Run
         jobs=JOB_NAMES if runtime.is_guest else None,
         location=location_of(context.run),
     )
+    keep = runtime.configuration.settings.run_keep_days
+    events = 0 if runtime.is_guest else prune_runless_events(runtime.dagster_url, keep_days=keep)
+    context.log.info(f"{events} events of no run are forgotten")
     context.log.info(f"pruned {pruned.raw_pages} raw pages, {pruned.deliveries} deliveries, {old_runs} runs")
 
 

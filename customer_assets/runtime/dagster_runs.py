@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from customer_assets.store import run_locks
+from customer_assets.store.dagster_events import prune_runless
 from customer_assets.store.database import connect
 
 if TYPE_CHECKING:
@@ -189,3 +190,14 @@ def prune_dagster_runs(
 def location_of(run: dg.DagsterRun) -> str | None:
     """The code location that a run was launched from; None for one that no workspace launched."""
     return run.remote_job_origin.location_name if run.remote_job_origin is not None else None
+
+
+def prune_runless_events(url: str, *, keep_days: float) -> int:
+    """Delete what Dagster keeps of work that no run did and that is older than that; returns how many events.
+
+    Args:
+        url: of Dagster's own database.
+        keep_days: age.
+    """
+    with connect(url, name="customer_assets prune") as connection:
+        return prune_runless(connection, keep_days=keep_days)
