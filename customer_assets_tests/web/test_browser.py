@@ -189,6 +189,7 @@ def test_keys_lead_everywhere_and_what_is_typed_is_not_lost(company: Company, sc
     working.join()
     page = screen.page
     screen.log_in()
+    page.wait_for_load_state()  # a key that comes before the script is lost
     page.keyboard.press("?")
     page.get_by_role("dialog").get_by_text("find a customer").wait_for()
     page.keyboard.press("Escape")
@@ -203,6 +204,7 @@ def test_keys_lead_everywhere_and_what_is_typed_is_not_lost(company: Company, sc
     page.get_by_label("Note").fill("belt terug")
     page.get_by_role("button", name="Keep the note").click()
     page.get_by_text("belt terug").wait_for()
+    page.wait_for_load_state()
     page.keyboard.press("n")
     page.wait_for_url("**/intakes/new")
     page.get_by_label("Name", exact=True).fill("Half")
