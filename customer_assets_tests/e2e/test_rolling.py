@@ -134,7 +134,6 @@ def test_nothing_is_lost_over_ten_rolling_restarts(company: Company, replicas: l
             sender.join()
     taken = {delivery for sender in senders for delivery in sender.taken}
     stored = {row["id"] for row in company.rows("select id from ops.webhook_deliveries")}
-    print(f"{len(taken)} deliveries taken, slowest stop {max(seconds):.1f} s")
     assert [delivery for sender in senders for delivery in sender.lost] == []
     assert taken <= stored
     assert len(taken) > 500

@@ -165,6 +165,40 @@ def test_what_a_person_is_called_is_found_and_not_what_the_field_is_called(
         assert (f'href="/golden/{leie}"' in viewer.get(f"/golden?q={typed}").text) is is_found, typed
 
 
+def test_what_would_come_of_a_merge_is_shown_and_nothing_is_kept(
+    company: Company, visitors: dict[str, Visitor], leie: int
+) -> None:
+    editor = visitors["editor"]
+    other = company.value("select min(id) from customers where id <> %s", leie)
+    before = (
+        company.rows("select * from customers order by id"),
+        company.rows("select * from ops.identity_index order by 1"),
+    )
+
+    page = editor.get(f"/golden/{leie}/merge?other=%23{other}").text
+    then = page[page.index("<h2>Then") :]
+    assert f'href="/golden/{min(leie, other)}"' in then
+    assert then.count("<tr>") == 1 + 1  # a heading, and one customer
+    rows = [r["id"] for r in company.rows("select id from customer_rows where golden_id = %s order by id", leie)]
+    page = editor.get(f"/golden/{leie}/part?row={rows[1]}&other={rows[0]}").text
+    assert page[page.index("<h2>Then") :].count("<tr>") == 1 + 2
+    assert company.value("select count(*) from match_reviews") == 0
+    assert company.value("select count(*) from ops.audit_log where action like 'identity%%'") == 0
+    assert before == (
+        company.rows("select * from customers order by id"),
+        company.rows("select * from ops.identity_index order by 1"),
+    )
+    # and the button does it
+    answer = editor.client.post(f"/golden/{leie}/part", data=form_of(page, 'name="row"'))
+    assert answer.status_code == 303
+    assert company.value("select count(distinct golden_id) from customer_rows where id = any(%s)", rows) == 2
+    assert visitors["viewer"].get(f"/golden/{leie}/merge?other={other}").status_code == 403
+    for nobody in ("0", "", "x", str(leie), "999999999999"):
+        said = editor.get(f"/golden/{leie}/merge?other={nobody}")
+        assert said.status_code == 303
+        assert "There is no other customer" in editor.get(said.headers["location"]).text
+
+
 def test_the_message_of_a_merge_is_what_came_of_it(company: Company, visitors: dict[str, Visitor], leie: int) -> None:
     editor = visitors["editor"]
     zoho, zuid = (

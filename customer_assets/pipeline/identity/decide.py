@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from customer_assets.errors import NotFoundError, RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.explain import find_pair
 from customer_assets.pipeline.identity.profiles import (
     ref_of,
 )
+from customer_assets.pipeline.identity.resolve import resolve_within
 from customer_assets.store import audit
-from customer_assets.store.database import connect
+from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import reviews
+from customer_assets.store.reads import golden_pages
 
 
 def decide_pair(context: Context, one: str, other: str, *, decision: str, by: str) -> tuple[str, str]:
@@ -21,12 +26,54 @@ def decide_pair(context: Context, one: str, other: str, *, decision: str, by: st
         RecordError: the two are one record, or of different accounts.
     """
     with connect(context.url, name="customer_assets review") as connection, connection.transaction():
-        (account, first), (other_account, second) = find_pair(connection, one, other)
-        if first == second or account != other_account:
-            raise RecordError(f"{one} and {other}: name two records of one account")
-        pair = ref_of(first), ref_of(second)
-        reviews.decide(connection, account=account, one_ref=pair[0], other_ref=pair[1], decision=decision, by=by)
-        audit.record(connection, who=by, action=f"identity: {decision}", target=f"{pair[0]} and {pair[1]}")
+        return _decide(connection, one, other, decision=decision, by=by)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What would come of a decision.
+
+    Attributes:
+        before, after: the customers that the records are of, now and then: what they are called and how they are reached, with
+            the `rows` of each.
+        is_wished: whether the two records are, or are not, of one customer then, as was decided.
+    """
+
+    before: list[dict[str, Any]]
+    after: list[dict[str, Any]]
+    is_wished: bool
+
+
+def outcome_of(context: Context, one: int, other: int, *, decision: str) -> Outcome:
+    """What a decision about two cache rows would come to, with all that follows from it; nothing is kept.
+
+    Raises:
+        NotFoundError, RecordError: as `decide_pair`.
+    """
+    with (
+        connect(context.url, name="customer_assets review") as connection,
+        connection.transaction(force_rollback=True),
+    ):
+        rows = {
+            row
+            for now in golden_pages.customers_of(connection, (one, other)).values()
+            for row in golden_pages.rows_of(connection, now)
+        }
+        before = golden_pages.in_short(connection, rows)
+        _decide(connection, str(one), str(other), decision=decision, by="nobody")
+        resolve_within(connection, context)
+        then = golden_pages.customers_of(connection, rows)
+        after = golden_pages.in_short(connection, rows)
+    return Outcome(before, after, (then[one] == then[other]) == (decision == "same"))
+
+
+def _decide(connection: Connection, one: str, other: str, *, decision: str, by: str) -> tuple[str, str]:
+    (account, first), (other_account, second) = find_pair(connection, one, other)
+    if first == second or account != other_account:
+        raise RecordError(f"{one} and {other}: name two records of one account")
+    pair = ref_of(first), ref_of(second)
+    reviews.decide(connection, account=account, one_ref=pair[0], other_ref=pair[1], decision=decision, by=by)
+    audit.record(connection, who=by, action=f"identity: {decision}", target=f"{pair[0]} and {pair[1]}")
     return pair
 
 

@@ -48,17 +48,22 @@ def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
         context: database and settings.
         full: resolve everything.
     """
-    engine = _engine(context)
     with connect(context.url, name="customer_assets customers") as connection, connection.transaction():
-        index.wait_for_turn(connection)
-        seen = index.oldest_unseen(connection)
-        changes = index.changes(connection, engine=engine)
-        affected = find_affected(connection, changes, engine=engine, full=full)
-        counts = NOTHING
-        if affected.looked_at or affected.removed:
-            counts = _resolve_affected(connection, context, affected, engine, changes.total)
-        index.keep_seen(connection, seen, engine=engine)
-        customers, to_review = golden.count(connection), reviews.count_open(connection, scope="customers")
+        return resolve_within(connection, context, full=full)
+
+
+def resolve_within(connection: Connection, context: Context, *, full: bool = False) -> Resolved:
+    """The same within a transaction of the caller, who may roll it back: to show what would come of something."""
+    engine = _engine(context)
+    index.wait_for_turn(connection)
+    seen = index.oldest_unseen(connection)
+    changes = index.changes(connection, engine=engine)
+    affected = find_affected(connection, changes, engine=engine, full=full)
+    counts = NOTHING
+    if affected.looked_at or affected.removed:
+        counts = _resolve_affected(connection, context, affected, engine, changes.total)
+    index.keep_seen(connection, seen, engine=engine)
+    customers, to_review = golden.count(connection), reviews.count_open(connection, scope="customers")
     return Resolved(customers, changes.total, to_review, len(affected.looked_at), counts)
 
 

@@ -129,6 +129,27 @@ def customers_of(connection: Connection, row_ids: Collection[int]) -> dict[int, 
     return {row["id"]: row["golden_id"] for row in rows}
 
 
+def in_short(connection: Connection, row_ids: Collection[int]) -> list[dict[str, Any]]:
+    """The customers that some rows are of, as one compares them: name, numbers, place, and how many records and invoices."""
+    return connection.execute(
+        """
+        select
+            c.id, c.name, c.vat_number, c.primary_phone, c.email, c.city, c.row_count as records,
+            (select count(*) from invoices_cache i where i.golden_id = c.id) as invoices,
+            array(
+                select r.source || ':' || r.source_customer_id
+                from customer_rows r
+                where r.golden_id = c.id
+                order by r.source, r.source_customer_id
+            ) as refs
+        from customers c
+        where c.id in (select golden_id from customer_rows where id = any(%s))
+        order by c.id
+        """,
+        [list(row_ids)],
+    ).fetchall()
+
+
 def names(connection: Connection, *, most: int) -> list[tuple[int, str]]:
     """Ids and names of all golden records; none where there are more than `most`."""
     rows = connection.execute("select id, name from customers limit %s", [most + 1]).fetchall()

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from customer_assets.errors import CustomerAssetsError, RecordError
-from customer_assets.pipeline.identity.decide import decide_pair, take_back
-from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import console as kept
@@ -22,7 +18,6 @@ from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
 from customer_assets.web.console.listings import GOLDEN, HAS_PHONE, choice, typed
 from customer_assets.web.console.lists import Lists
-from customer_assets.web.console.screen import id_of
 from customer_assets.web.console.tables import GOLDEN_FIELDS, GOLDEN_TABLES, in_words
 
 LONGEST_NOTE = 4000
@@ -126,22 +121,6 @@ class Golden(Lists):
             tables=[(title, (found | {"evidence": evidence})[key], columns) for title, key, columns in GOLDEN_TABLES],
         )
 
-    async def part(self, request: Request, session: Session) -> Response:
-        """Say that one record is another customer than the rest, and resolve."""
-        golden_id, form = request.path_params["id"], await request.form()
-        row, other = id_of(form.get("row")), id_of(form.get("other"))
-
-        def decide() -> str:
-            rows = self._rows_of(golden_id)
-            if row == other or not {row, other} <= rows:
-                raise RecordError("These records are not of one customer any more: look at the page as it is now")
-            now = self._decided(session, row, other, "different", rows)
-            if now[row] == now[other]:
-                raise RecordError("Kept, but they stay one customer: other records still join them, see why below")
-            return "They are two customers now"
-
-        return await self._told(session, golden_id, decide)
-
     async def note(self, request: Request, session: Session) -> Response:
         """Note something of a customer."""
         golden_id = request.path_params["id"]
@@ -154,60 +133,3 @@ class Golden(Lists):
         if body:
             await run_in_threadpool(write)
         return self._go(f"/golden/{golden_id}", session, "Noted" if body else "A note has words", bad=not body)
-
-    async def back(self, request: Request, session: Session) -> Response:
-        """Take an answer back, and resolve."""
-        golden_id, decision = request.path_params["id"], id_of((await request.form()).get("decision"))
-
-        def undo() -> str:
-            context = self._runtime.context(trigger="web")
-            with self._connect() as connection:
-                account, refs = golden_pages.refs_of(connection, golden_id)
-                said = {d["id"] for d in decided_about(connection, account=account, refs=refs)}
-            if decision not in said:
-                raise RecordError("There is no such answer about this customer (no such answer)")
-            one, other = take_back(context, decision, by=session.user)
-            resolve_customers(context)
-            return f"Taken back: what becomes of {one} and {other} is decided by what they say"
-
-        return await self._told(session, golden_id, undo)
-
-    async def merge(self, request: Request, session: Session) -> Response:
-        """Say that another customer is this one, and resolve."""
-        golden_id, asked = request.path_params["id"], str((await request.form()).get("other", "")).strip().lstrip("#")
-
-        def decide() -> str:
-            with self._connect() as connection:
-                one, other = (golden_pages.row_standing_for(connection, of) for of in (golden_id, id_of(asked)))
-            if one is None or other is None or one == other:
-                raise RecordError(f"There is no other customer {asked}")
-            rows = self._rows_of(golden_id) | self._rows_of(id_of(asked))
-            now = self._decided(session, one, other, "same", rows)
-            apart = sorted(set(now.values()))
-            if len(apart) > 1:
-                raise RecordError(
-                    f"Kept, but the records are of customers {', '.join(map(str, apart))} now: they differ by an earlier "
-                    "answer or a number that two customers cannot share; answer those first (Review)"
-                )
-            return "They are one customer now"
-
-        return await self._told(session, golden_id, decide)
-
-    def _rows_of(self, golden_id: int) -> set[int]:
-        with self._connect() as connection:
-            return golden_pages.rows_of(connection, golden_id)
-
-    def _decided(self, session: Session, one: int, other: int, decision: str, rows: set[int]) -> dict[int, int]:
-        """Keep an answer and resolve. Returns the customers that the rows are of then: what counts is what came of it."""
-        context = self._runtime.context(trigger="web")
-        decide_pair(context, str(one), str(other), decision=decision, by=session.user)
-        resolve_customers(context)
-        with self._connect() as connection:
-            return golden_pages.customers_of(connection, rows)
-
-    async def _told(self, session: Session, golden_id: int, decide: Callable[[], str]) -> Response:
-        try:
-            message = await run_in_threadpool(decide)
-        except CustomerAssetsError as error:
-            return self._go(f"/golden/{golden_id}", session, str(error), bad=True)
-        return self._go(f"/golden/{golden_id}", session, message)

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from customer_assets.runtime.runtime import Runtime
+from customer_assets.web.console.answers import Answers
 from customer_assets.web.console.customers import Customers
 from customer_assets.web.console.decisions import Decisions
 from customer_assets.web.console.erasing import Erasing
@@ -46,6 +47,7 @@ class Screens:
         self.decisions, self.webhooks, self.syncs = Decisions(runtime), Webhooks(runtime), Syncs(runtime, worker)
         self.people, self.imports, self.exports = People(runtime), Imports(runtime), Exports(runtime)
         self.erasing, self.subscriptions = Erasing(runtime), Subscriptions(runtime)
+        self.answers = Answers(runtime)
 
 
 def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseRoute]:
@@ -89,10 +91,10 @@ def _writing(of: Screens) -> Iterator[Page]:
     yield "/customers/{id:row}/edit", "editor", of.customers.edit, BOTH
     yield "/customers/{id:row}/erase", "admin", of.erasing.erase, BOTH
     yield "/customers/{id:row}/apart", "editor", of.customers.apart, SEND
-    yield "/golden/{id:row}/merge", "editor", of.golden.merge, SEND
+    yield "/golden/{id:row}/merge", "editor", of.answers.merge, BOTH
     yield "/golden/{id:row}/notes", "editor", of.golden.note, SEND
-    yield "/golden/{id:row}/back", "editor", of.golden.back, SEND
-    yield "/golden/{id:row}/part", "editor", of.golden.part, SEND
+    yield "/golden/{id:row}/back", "editor", of.answers.back, SEND
+    yield "/golden/{id:row}/part", "editor", of.answers.part, BOTH
     yield "/intakes/new", "editor", of.intakes.intake, BOTH
     yield "/actions/{kind}", "editor", of.syncs.action, BOTH
     yield "/push/plan", "editor", of.syncs.push_plan, SEND

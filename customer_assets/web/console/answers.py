@@ -1,0 +1,125 @@
+"""Who is one with whom: merging and parting customers by hand, with what would come of it before, and taking answers back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from customer_assets.errors import CustomerAssetsError, RecordError
+from customer_assets.pipeline.identity.decide import Outcome, decide_pair, outcome_of, take_back
+from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.store.identity.reviews import decided_about
+from customer_assets.store.reads import golden_pages
+from customer_assets.store.users import Session
+from customer_assets.web.console.screen import Screen, id_of
+
+
+class Answers(Screen):
+    """What people say of customers."""
+
+    async def part(self, request: Request, session: Session) -> Response:
+        """Say that one record is another customer than the rest, and resolve; before, show what would come of it."""
+        golden_id = request.path_params["id"]
+        form = await request.form() if request.method == "POST" else request.query_params
+        row, other = id_of(form.get("row")), id_of(form.get("other"))
+        if request.method != "POST":
+            return await self._foreseen(request, session, "different", lambda: (row, other))
+
+        def decide() -> str:
+            rows = self._rows_of(golden_id)
+            if row == other or not {row, other} <= rows:
+                raise RecordError("These records are not of one customer any more: look at the page as it is now")
+            now = self._decided(session, row, other, "different", rows)
+            if now[row] == now[other]:
+                raise RecordError("Kept, but they stay one customer: other records still join them, see why below")
+            return "They are two customers now"
+
+        return await self._told(session, golden_id, decide)
+
+    async def back(self, request: Request, session: Session) -> Response:
+        """Take an answer back, and resolve."""
+        golden_id, decision = request.path_params["id"], id_of((await request.form()).get("decision"))
+
+        def undo() -> str:
+            context = self._runtime.context(trigger="web")
+            with self._connect() as connection:
+                account, refs = golden_pages.refs_of(connection, golden_id)
+                said = {d["id"] for d in decided_about(connection, account=account, refs=refs)}
+            if decision not in said:
+                raise RecordError("There is no such answer about this customer (no such answer)")
+            one, other = take_back(context, decision, by=session.user)
+            resolve_customers(context)
+            return f"Taken back: what becomes of {one} and {other} is decided by what they say"
+
+        return await self._told(session, golden_id, undo)
+
+    async def merge(self, request: Request, session: Session) -> Response:
+        """Say that another customer is this one, and resolve; before, show what would come of it."""
+        golden_id = request.path_params["id"]
+        form = await request.form() if request.method == "POST" else request.query_params
+        asked = str(form.get("other", "")).strip().lstrip("#")
+
+        def both() -> tuple[int, int]:
+            with self._connect() as connection:
+                one, other = (golden_pages.row_standing_for(connection, of) for of in (golden_id, id_of(asked)))
+            if one is None or other is None or one == other:
+                raise RecordError(f"There is no other customer {asked}")
+            return one, other
+
+        if request.method != "POST":
+            return await self._foreseen(request, session, "same", both)
+
+        def decide() -> str:
+            one, other = both()
+            rows = self._rows_of(golden_id) | self._rows_of(id_of(asked))
+            now = self._decided(session, one, other, "same", rows)
+            apart = sorted(set(now.values()))
+            if len(apart) > 1:
+                raise RecordError(
+                    f"Kept, but the records are of customers {', '.join(map(str, apart))} now: they differ by an earlier "
+                    "answer or a number that two customers cannot share; answer those first (Review)"
+                )
+            return "They are one customer now"
+
+        return await self._told(session, golden_id, decide)
+
+    async def _foreseen(
+        self, request: Request, session: Session, decision: str, both: Callable[[], tuple[int, int]]
+    ) -> Response:
+        """What would come of saying that two records are one customer, or two, and a button that says it."""
+
+        def foresee() -> Outcome:
+            one, other = both()
+            return outcome_of(self._runtime.context(trigger="web"), one, other, decision=decision)
+
+        golden_id = request.path_params["id"]
+        try:
+            outcome = await run_in_threadpool(foresee)
+        except CustomerAssetsError as error:
+            return self._go(f"/golden/{golden_id}", session, str(error), bad=True)
+        kept_of_form = [(name, value) for name, value in request.query_params.items() if name in ("row", "other")]
+        return await self._show(
+            request, session, "foreseen.html", outcome=outcome, decision=decision, id=golden_id, fields=kept_of_form
+        )
+
+    def _rows_of(self, golden_id: int) -> set[int]:
+        with self._connect() as connection:
+            return golden_pages.rows_of(connection, golden_id)
+
+    def _decided(self, session: Session, one: int, other: int, decision: str, rows: set[int]) -> dict[int, int]:
+        """Keep an answer and resolve. Returns the customers that the rows are of then: what counts is what came of it."""
+        context = self._runtime.context(trigger="web")
+        decide_pair(context, str(one), str(other), decision=decision, by=session.user)
+        resolve_customers(context)
+        with self._connect() as connection:
+            return golden_pages.customers_of(connection, rows)
+
+    async def _told(self, session: Session, golden_id: int, decide: Callable[[], str]) -> Response:
+        try:
+            message = await run_in_threadpool(decide)
+        except CustomerAssetsError as error:
+            return self._go(f"/golden/{golden_id}", session, str(error), bad=True)
+        return self._go(f"/golden/{golden_id}", session, message)
