@@ -241,12 +241,28 @@ def record_dry_calls(connection: Connection, *, account: str, source: str, trigg
     )
 
 
+def since(connection: Connection, at: datetime, *, trigger: str) -> list[dict[str, Any]]:
+    """The syncs that were started since then by this trigger, in order: whose, how they went, what they changed."""
+    return connection.execute(
+        """
+        select id, account, source, kind, status, created, updated, deactivated, rejected, calls, quota_left, started_at,
+            finished_at, message, error
+        from sync_runs
+        where started_at >= %s
+            and trigger = %s
+            and source <> ''
+        order by id
+        """,
+        [at, trigger],
+    ).fetchall()
+
+
 def of_dagster_run(connection: Connection, dagster_run_id: str) -> list[dict[str, Any]]:
     """The syncs of a Dagster run as they stand: counts, calls, and the pages that landed so far."""
     return connection.execute(
         """
         select
-            r.account, r.source, r.status, r.created, r.updated, r.unchanged, r.rejected, r.errors, r.calls, r.quota_left,
+            r.id, r.account, r.source, r.kind, r.deactivated, r.status, r.started_at, r.finished_at, r.created, r.updated, r.unchanged, r.rejected, r.errors, r.calls, r.quota_left,
             r.message, r.error,
             (
                 select count(*)

@@ -30,6 +30,7 @@ PASSWORD = "correct horse battery"
 EVIL = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
 READS = [
     "/overview",
+    "/inbox",
     "/night",
     "/golden",
     "/customers",

@@ -34,6 +34,7 @@ from customer_assets_tests.web.conftest import (
     customer,
     form_of,
     serving,
+    until,
 )
 
 pytestmark = pytest.mark.slow
@@ -694,3 +695,57 @@ def test_last_night_is_on_one_page(company: Company, visitors: dict[str, Visitor
     assert 'href="/reviews"><b>' in page or "Nothing waits for anybody." in page
     for odd in ("0", "-1", "x", "99999999", "²"):
         assert visitors["viewer"].get(f"/night?hours={odd}").status_code == 200
+
+
+def test_what_waits_for_a_person_is_in_one_place(company: Company, site: Web, visitors: dict[str, Visitor]) -> None:
+    viewer = visitors["viewer"]
+    assert "Nothing waits for anybody." in viewer.get("/inbox").text
+    one = customer(company, name="<i>Zon</i> Bouw BV", vat_number="BE0476267228")
+    two = customer(company, name="Zon Bouw", source="zoho", source_customer_id="z")
+    company.do(
+        "insert into match_reviews (account, scope, one_ref, other_ref, status, weight) values "
+        "('default', 'customers', 'robaws:1', 'zoho:z', 'open', 8)"
+    )
+    company.do(
+        "insert into ops.webhook_deliveries (id, event, body, signed_at, status, error) "
+        "values ('d-1', 'client.updated', '{}', now(), 'failed', 'no such record')"
+    )
+    page = viewer.get("/inbox").text
+    assert "&lt;i&gt;Zon&lt;/i&gt; Bouw BV / Zon Bouw" in page
+    assert 'href="/webhooks/deliveries/d-1"' in page
+    assert "no such record" in page
+    assert re.search(r'href="/inbox"[^>]*>Inbox <span class="count">2</span>', viewer.get("/customers").text)
+    assert (one, two) != (0, 0)
+
+
+def test_a_customer_is_corrected_and_sent_from_its_own_page(company: Company) -> None:
+    company.pull("sumit")
+    users.add_user(company.connection, "editor", PASSWORD, role="editor")
+    resolve_customers(company.context)
+    golden = company.value("select min(golden_id) from customer_rows")
+    with serving(company, with_sumit=True) as web:
+        editor = Visitor(web.address)
+        editor.log_in("editor")
+        row = company.value("select id from customer_rows where golden_id = %s", golden)
+        assert f'href="/customers/{row}/edit"' in editor.get(f"/golden/{golden}").text
+        form = form_of(editor.get(f"/customers/{row}/edit").text) | {
+            "general_email": "nieuw@zon.example",
+            "then": "push",
+        }
+        answer = editor.client.post(f"/customers/{row}/edit", data=form)
+        assert answer.headers["location"] == f"/push/plan?id={row}"
+        plan = editor.get(answer.headers["location"]).text
+        assert "nieuw@zon.example" in plan
+        assert editor.client.post("/push", data=form_of(plan, "/push")).status_code == 303
+        editor.client.close()
+    assert "nieuw@zon.example" in {c.get("EmailAddress") for c in company.world.sumit.values()}
+
+
+def test_a_sync_that_was_started_says_what_each_system_changed(company: Company, visitors: dict[str, Visitor]) -> None:
+    editor = visitors["editor"]
+    path = editor.post("/actions/pull-robaws").headers["location"]
+    until(lambda: editor.client.get(path, headers={"Accept": "application/json"}).json()["finished"], seconds=60)
+    page = editor.get(path).text
+    run = company.value("select max(id) from sync_runs where source = 'robaws'")
+    assert f'href="/changes?run={run}"' in page
+    assert f'<td class="number">{company.value("select count(*) from customer_rows"):,}</td>' in page

@@ -682,10 +682,15 @@ def counts(connection: Connection) -> dict[str, int]:
             (select count(*) from ops.sumit_conflicts where status = 'open') as conflicts,
             (select count(*) from match_reviews where status = 'open') as reviews,
             (select count(*) from ops.webhook_deliveries where status in ('waiting', 'failed')) as deliveries,
-            (select count(*) from sync_runs where status = 'running') as running
+            (select count(*) from sync_runs where status = 'running') as running,
+            (select count(*) from ops.webhook_deliveries where status = 'failed') as parked,
+            (select count(*) from ops.rejected_records where resolved_at is null) as rejected,
+            (select count(*) from ops.outgoing_messages where status = 'failed') as unsent
         """
     ).fetchone()
-    return dict(row or {})
+    found = dict(row or {})
+    waiting = ("conflicts", "reviews", "parked", "rejected", "unsent")
+    return found | {"inbox": sum(found.get(name, 0) for name in waiting)}
 
 
 def failed_syncs(connection: Connection) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from customer_assets.errors import CustomerAssetsError, RecordError
 from customer_assets.pipeline.identity.decide import Outcome, decide_pair, outcome_of, take_back
@@ -19,6 +19,27 @@ from customer_assets.web.console.screen import Screen, id_of
 
 class Answers(Screen):
     """What people say of customers."""
+
+    async def apart(self, request: Request, session: Session) -> Response:
+        """Say that another record is not the same customer; the next resolution of customers parts them."""
+        customer_id = request.path_params["id"]
+        other = str((await request.form()).get("other", ""))
+
+        def decide() -> None:
+            decide_pair(
+                self._runtime.context(trigger="web"),
+                f"{customer_id}",
+                other,
+                decision="different",
+                by=session.user,
+            )
+
+        try:
+            await run_in_threadpool(decide)
+        except CustomerAssetsError as error:
+            return PlainTextResponse(str(error), status_code=422)
+        message = "Kept: the next resolution of customers parts them"
+        return self._go(f"/customers/{customer_id}", session, message)
 
     async def part(self, request: Request, session: Session) -> Response:
         """Say that one record is another customer than the rest, and resolve; before, show what would come of it."""

@@ -16,8 +16,7 @@ from customer_assets.domain.cache.columns import COLUMN_OF, EDITABLE
 from customer_assets.domain.cache.columns import sections as sections_of
 from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditError
 from customer_assets.pipeline import edit as edits
-from customer_assets.pipeline.identity.decide import decide_pair
-from customer_assets.sources.registry import owner_note
+from customer_assets.sources.registry import SYSTEMS, owner_note
 from customer_assets.store.cache.rows import read_rows
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
@@ -158,27 +157,6 @@ class Customers(Lists):
         with self._connect() as connection:
             return console.customer(connection, customer_id)
 
-    async def apart(self, request: Request, session: Session) -> Response:
-        """Say that another record is not the same customer; the next resolution of customers parts them."""
-        customer_id = request.path_params["id"]
-        other = str((await request.form()).get("other", ""))
-
-        def decide() -> None:
-            decide_pair(
-                self._runtime.context(trigger="web"),
-                f"{customer_id}",
-                other,
-                decision="different",
-                by=session.user,
-            )
-
-        try:
-            await run_in_threadpool(decide)
-        except CustomerAssetsError as error:
-            return PlainTextResponse(str(error), status_code=422)
-        message = "Kept: the next resolution of customers parts them"
-        return self._go(f"/customers/{customer_id}", session, message)
-
     async def edit(self, request: Request, session: Session) -> Response:
         """Change a customer; an edit of something that changed meanwhile is refused, and both versions are shown."""
         customer_id = request.path_params["id"]
@@ -193,7 +171,8 @@ class Customers(Lists):
             changes = _changes(form, row)
             try:
                 await run_in_threadpool(self._edit, row, form, changes, session.user)
-                return self._go(f"/customers/{customer_id}", session, "Saved")
+                target = f"/push/plan?id={customer_id}" if form.get("then") == "push" else f"/customers/{customer_id}"
+                return self._go(target, session, "Saved")
             except StaleEditError as error:
                 stale = str(error)
                 versions = [
@@ -217,6 +196,7 @@ class Customers(Lists):
             was=was,
             sections=sections,
             owner=owner_note(row["source"]),
+            pushes=any(SYSTEMS[a.system].pushes is not None for a in self._runtime.configuration.accounts),
             stale=stale,
             versions=versions,
             edited={e["field"]: e for e in found["edits"]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -115,6 +116,7 @@ class Golden(Lists):
             rows=found["rows"],
             origin={row["id"]: row["source"] for row in found["rows"]},
             open=found["open"],
+            best=_best(found["rows"]),
             notes=found["notes"],
             said=found["said"],
             fields=GOLDEN_FIELDS,
@@ -133,3 +135,12 @@ class Golden(Lists):
         if body:
             await run_in_threadpool(write)
         return self._go(f"/golden/{golden_id}", session, "Noted" if body else "A note has words", bad=not body)
+
+
+def _best(rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """The record to edit what is wrong of a customer in: of a system that takes it from here, before the others."""
+    living = [row for row in rows if row["deleted_at"] is None] or rows
+    ordered = sorted(
+        living, key=lambda row: SYSTEMS[row["source"]].pushes is None if row["source"] in SYSTEMS else True
+    )
+    return ordered[0]["id"] if ordered else None

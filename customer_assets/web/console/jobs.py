@@ -8,11 +8,13 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
 
+from customer_assets.domain.clock import now_utc
 from customer_assets.errors import ConfigurationError, CustomerAssetsError, TransientError
 from customer_assets.pipeline.context import Context, Progress
 from customer_assets.runtime.dagster_client import Dagster
@@ -54,6 +56,7 @@ class Job:
         page: where Dagster shows the run.
         failed: whether it did not come to its end, or left an account out.
         outcome: what became of it, once it is over.
+        began: when; run_id: of Dagster's run, where it is one.
     """
 
     kind: str
@@ -65,6 +68,8 @@ class Job:
     page: str | None = None
     failed: bool = False
     outcome: str | None = None
+    began: datetime = field(default_factory=now_utc)
+    run_id: str | None = None
 
     @property
     def line(self) -> str:
@@ -167,7 +172,7 @@ class Worker:
 
     def _watch(self, job: Job, dagster: Dagster, run_id: str) -> tuple[bool, str]:
         """Follow a run in the tables that it writes, until Dagster says that it is over."""
-        job.page = dagster.page_of(run_id)
+        job.page, job.run_id = dagster.page_of(run_id), run_id
         unheard = 0
         while True:
             try:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from customer_assets.domain.clock import now_utc
 from customer_assets.runtime.timetable import timetable
-from customer_assets.store.reads import night, overview
+from customer_assets.store.reads import inbox, night, overview
 from customer_assets.store.reads.night import Night
 from customer_assets.store.users import Session
 from customer_assets.web.console import charts
@@ -24,6 +24,7 @@ MOST_HOURS = 168  # that a report looks back
 # What waits for a person, and where it is seen to.
 WAITING = {
     "reviews": ("pairs to decide", "/reviews"),
+    "conflicts": ("conflicts", "/conflicts"),
     "rejected": ("records rejected", "/rejects"),
     "parked": ("deliveries parked", "/webhooks?status=failed"),
     "reminders": ("reminders due", "/reminders?day=come&status=pending"),
@@ -64,6 +65,17 @@ class Overview(Screen):
             slots=[(slot, slot.following(datetime.now(ZoneInfo(configuration.settings.timezone)))) for slot in slots],
             timezone=configuration.settings.timezone,
         )
+
+    async def inbox(self, request: Request, session: Session) -> Response:
+        """What waits for a person, of every kind; that a sync failed stands above every page."""
+
+        def read() -> dict[str, tuple[int, list[dict[str, Any]]]]:
+            with self._connect() as connection:
+                return inbox.inbox(connection)
+
+        found = await run_in_threadpool(read)
+        kinds = [(*WAITING[kind], count, rows) for kind, (count, rows) in found.items()]
+        return await self._show(request, session, "inbox.html", kinds=kinds)
 
     async def night(self, request: Request, session: Session) -> Response:
         """What the last day changed, what it cost, and what to look at: the report that Dagster keeps, as it is now."""

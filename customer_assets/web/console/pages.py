@@ -67,6 +67,7 @@ def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseR
 
 def _reading(of: Screens) -> Iterator[Page]:
     yield "/overview", "viewer", of.overview.overview, READ
+    yield "/inbox", "viewer", of.overview.inbox, READ
     yield "/night", "viewer", of.overview.night, READ
     yield "/golden", "viewer", of.golden.customers, READ
     yield "/golden/{id:row}", "viewer", of.golden.customer, READ
@@ -90,14 +91,14 @@ def _writing(of: Screens) -> Iterator[Page]:
     yield "/customers/together", "editor", of.customers.together, SEND
     yield "/customers/{id:row}/edit", "editor", of.customers.edit, BOTH
     yield "/customers/{id:row}/erase", "admin", of.erasing.erase, BOTH
-    yield "/customers/{id:row}/apart", "editor", of.customers.apart, SEND
+    yield "/customers/{id:row}/apart", "editor", of.answers.apart, SEND
     yield "/golden/{id:row}/merge", "editor", of.answers.merge, BOTH
     yield "/golden/{id:row}/notes", "editor", of.golden.note, SEND
     yield "/golden/{id:row}/back", "editor", of.answers.back, SEND
     yield "/golden/{id:row}/part", "editor", of.answers.part, BOTH
     yield "/intakes/new", "editor", of.intakes.intake, BOTH
     yield "/actions/{kind}", "editor", of.syncs.action, BOTH
-    yield "/push/plan", "editor", of.syncs.push_plan, SEND
+    yield "/push/plan", "editor", of.syncs.push_plan, BOTH
     yield "/push", "editor", of.syncs.push, SEND
     yield "/webhooks/retry", "editor", of.webhooks.retry, BOTH
     yield "/webhooks/range", "editor", of.webhooks.replay_range, BOTH

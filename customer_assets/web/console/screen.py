@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -40,7 +40,7 @@ from customer_assets.web.console.tables import ZONE, ago, beneath, cell, text, v
 HERE = Path(__file__).parent
 # (group, its screens: (address, label, the number beside it, the role that it needs))
 SCREENS = (
-    ("", (("/overview", "Overview", None, "viewer"),)),
+    ("", (("/overview", "Overview", None, "viewer"), ("/inbox", "Inbox", "inbox", "viewer"))),
     (
         "Customers",
         (
@@ -192,7 +192,7 @@ def id_of(said: object) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
 
 
-def chosen_ids(form: FormData) -> list[int]:
+def chosen_ids(form: FormData | QueryParams) -> list[int]:
     """Ids of the rows that were selected in a list."""
     return [number for number in map(id_of, form.getlist("id")) if number]
 

@@ -16,6 +16,7 @@ from customer_assets.pipeline.push.push import push
 from customer_assets.pipeline.push.run import PushResult
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
+from customer_assets.store import runs
 from customer_assets.store.cache import rows
 from customer_assets.store.reads import console
 from customer_assets.store.users import Session
@@ -63,15 +64,23 @@ class Syncs(Screen):
             return PlainTextResponse("no such sync", status_code=404)
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse(job.as_dict())
-        return await self._show(request, session, "running.html", job=job)
+
+        def read() -> list[dict[str, Any]]:
+            with self._connect() as connection:
+                if job.run_id is not None:
+                    return runs.of_dagster_run(connection, job.run_id)
+                return runs.since(connection, job.began, trigger="web")
+
+        done = await run_in_threadpool(read) if job.outcome is not None else []
+        return await self._show(request, session, "running.html", job=job, done=done)
 
     async def push_plan(self, request: Request, session: Session) -> Response:
         """What a push would send, field by field; nothing is sent."""
-        matching = (await request.form()).get("matching")
-        if matching is not None:
+        form = await request.form() if request.method == "POST" else request.query_params
+        if (matching := form.get("matching")) is not None:
             ids = await run_in_threadpool(self._matching, str(matching))
         else:
-            ids = chosen_ids(await request.form())
+            ids = chosen_ids(form)
         if not ids or len(ids) > MOST_PUSHED:
             message = f"More than {MOST_PUSHED}: narrow it with a filter" if ids else "Nobody was selected"
             return self._go("/customers", session, message, bad=True)

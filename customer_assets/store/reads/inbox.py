@@ -1,0 +1,60 @@
+"""What waits for a person: the newest of each kind, and how many there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from customer_assets.store.database import Connection
+
+SHOWN = 5  # of each kind
+# kind -> (what there is, its rows: `title` and `more` for people, `target` in the console, `at`)
+_KINDS = {
+    "reviews": """
+        select coalesce(a.name, m.one_ref) || ' / ' || coalesce(b.name, m.other_ref) as title,
+            m.one_ref || ', ' || m.other_ref as more, '/reviews' as target, m.created_at as at
+        from match_reviews m
+        left join customer_rows a on a.account = m.account and a.source || ':' || a.source_customer_id = m.one_ref
+        left join customer_rows b on b.account = m.account and b.source || ':' || b.source_customer_id = m.other_ref
+        where m.status = 'open'
+        order by m.weight desc, m.id
+    """,
+    "conflicts": """
+        select coalesce(r.name, c.field) as title, concat(c.field, ': ', c.local_value #>> '{}', ' / ', c.remote_value #>> '{}') as more, '/conflicts' as target, c.created_at as at
+        from ops.sumit_conflicts c
+        join ops.sumit_links l on l.id = c.link_id
+        left join customer_rows r on r.id = coalesce(l.row_id, l.origin_id)
+        where c.status = 'open'
+        order by c.id desc
+    """,
+    "parked": """
+        select d.event || ' ' || coalesce(d.source_customer_id, '') as title, d.error as more,
+            '/webhooks/deliveries/' || d.id as target, d.received_at as at
+        from ops.webhook_deliveries d
+        where d.status = 'failed'
+        order by d.received_at desc
+    """,
+    "rejected": """
+        select j.source || ' ' || coalesce(j.source_id, '') as title, j.reason as more, '/rejects' as target,
+            j.last_seen_at as at
+        from ops.rejected_records j
+        where j.resolved_at is null
+        order by j.id desc
+    """,
+    "messages": """
+        select s.name || ': ' || m.event as title, m.error as more, '/messages/' || m.id as target, m.created_at as at
+        from ops.outgoing_messages m
+        join ops.subscriptions s on s.id = m.subscription_id
+        where m.status = 'failed'
+        order by m.id desc
+    """,
+}
+
+
+def inbox(connection: Connection) -> dict[str, tuple[int, list[dict[str, Any]]]]:
+    """Kind -> (how many there are, the first of them); kinds of which there is nothing are left out."""
+    found: dict[str, tuple[int, list[dict[str, Any]]]] = {}
+    for kind, query in _KINDS.items():
+        rows = connection.execute(f"select q.*, count(*) over () as of_all from ({query}) q limit {SHOWN}").fetchall()
+        if rows:
+            found[kind] = rows[0]["of_all"], rows
+    return found
