@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import sql
 
-from customer_assets.store.database import Connection
+from customer_assets.store.database import Connection, scalar
 from customer_assets.store.identity import edges
 
 PAGE = 50
@@ -74,17 +74,11 @@ GOLDEN_SEARCH = f"""
         union
         select k.golden_id
         from customer_contacts k
-        where (
-                %(q_digits)s <> ''
-                and k.kind = 'phone'
-                and position(%(q_digits)s in regexp_replace(k.value, '[^0-9]', '', 'g')) > 0
-            )
-            or (length(%(q_text)s) > 2 and k.kind = 'email' and position(%(q_text)s in k.value) > 0)
+        where public.search_pieces(k.kind, k.value) @@ to_tsquery('simple', %(q_pieces)s)
         union
         select n.id
         from customers n
-        where %(q_digits)s <> ''
-            and position(%(q_digits)s in regexp_replace(n.vat_number, '[^0-9]', '', 'g')) > 0
+        where public.search_pieces('phone', n.vat_number) @@ to_tsquery('simple', %(q_pieces)s)
         union
         select c.golden_id
         from invoice_rows i
@@ -93,20 +87,8 @@ GOLDEN_SEARCH = f"""
         union
         select c.golden_id
         from customer_rows c
-        where length(%(q_text)s) > 2
-            and c.contact_persons <> '[]'
-            and exists (
-                select
-                from jsonb_path_query(c.contact_persons, '$[*] ? (@.type() == "object")') as p
-                where position(
-                    %(q_text)s in lower(
-                        concat_ws(
-                            ' ', p ->> 'first_name', p ->> 'last_name',
-                            (select string_agg(value, ' ') from jsonb_each_text(p))
-                        )
-                    )
-                ) > 0
-            )
+        where c.contact_persons <> '[]'
+            and public.search_persons(c.contact_persons) @@ to_tsquery('simple', %(q_words)s)
     )
 """
 LISTINGS: dict[str, Listing] = {
@@ -399,27 +381,47 @@ LISTINGS: dict[str, Listing] = {
 }
 
 
-def ensure_search_index(connection: Connection) -> bool:
-    """Make the index of the search where there is none, without locking anybody out; returns whether it was made.
+_OF_ROWS = re.sub(r"\bc[.]", "", SEARCH)
+# What the search looks into: index -> what it is on.
+SEARCH_INDEXES = {
+    "customer_rows_search_idx": f"customer_rows using gin ({_OF_ROWS})",
+    "customer_contacts_search_idx": "customer_contacts using gin (public.search_pieces(kind, value))",
+    "customers_search_idx": "customers using gin (public.search_pieces('phone', vat_number))",
+    "customer_rows_persons_idx": "customer_rows using gin (public.search_persons(contact_persons)) where contact_persons <> '[]'",
+    "invoice_rows_number_idx": "invoice_rows (lower(invoice_number))",
+}
 
-    It costs a first load about a fifth more, so it is made when somebody searches, not before.
+
+def ensure_search_index(connection: Connection) -> bool:
+    """Make the indexes of the search where there are none, without locking anybody out; returns whether one was made.
+
+    They cost a first load about a fifth more, so they are made when somebody searches, not before. Two processes that start
+    at once do not make them both: who comes second leaves it to the first.
     """
+    if not scalar(connection, "select pg_try_advisory_lock(hashtext('customer_assets search'))"):
+        return False
+    try:
+        made = [_ensure_index(connection, name, what) for name, what in SEARCH_INDEXES.items()]
+        return any(made)
+    finally:
+        connection.execute("select pg_advisory_unlock(hashtext('customer_assets search'))")
+
+
+def _ensure_index(connection: Connection, name: str, what: str) -> bool:
     valid = connection.execute(
         """
         select i.indisvalid
         from pg_class c
         join pg_index i on i.indexrelid = c.oid
-        where c.relname = 'customer_rows_search_idx'
-        """
+        where c.relname = %s
+        """,
+        [name],
     ).fetchone()
     if valid is not None and valid["indisvalid"]:
         return False
     if valid is not None:  # its making was cut
-        connection.execute("drop index concurrently if exists customer_rows_search_idx")
-    words = re.sub(r"\bc[.]", "", SEARCH)
-    connection.execute(
-        f"create index concurrently if not exists customer_rows_search_idx on customer_rows using gin ({words})"
-    )
+        connection.execute(f"drop index concurrently if exists {name}")
+    connection.execute(f"create index concurrently if not exists {name} on {what}")
     return True
 
 
@@ -498,7 +500,10 @@ def _narrowed(listing: Listing, filters: Mapping[str, str]) -> tuple[str, dict[s
         words = prefix_query(wanted["q"])
         if words is None:
             return None
-        typed = {"q_text": wanted["q"].strip().lower(), "q_digits": _piece_of_a_number(wanted["q"])}
+        said = wanted["q"].strip().lower()
+        all_words = " & ".join(f"'{word}':*" for word in re.findall(r"[^\W_]+", said)[:8])
+        digits = _piece_of_a_number(said)
+        typed = {"q_text": said, "q_words": all_words, "q_pieces": f"'{digits}':*" if digits else all_words}
         wanted["q"] = words
     joined = " and ".join(listing.filters[k] for k in sorted(wanted))
     if "q" in wanted and listing.hits:
