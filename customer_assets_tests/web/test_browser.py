@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium, or set CHROMIUM=/path/to/it"),
 ]
+ADMINS = ["/users", "/subscriptions"]
 LONGEST = 15_000  # ms; machines are slow
 
 
@@ -113,7 +114,7 @@ def test_every_screen_opens_fits_and_is_accessible(company: Company, screen: Scr
     assert serious_findings(screen.page) == []
     screen.log_in("admin")
     golden = company.value("select min(id) from customers")
-    for path in [*READS, *EDITS, f"/customers/{row}", f"/customers/{row}/edit", f"/golden/{golden}", "/users"]:
+    for path in [*READS, *EDITS, f"/customers/{row}", f"/customers/{row}/edit", f"/golden/{golden}", *ADMINS]:
         screen.open(path)
         assert serious_findings(screen.page) == [], path
         assert screen.page.locator("h1").count() == 1, path
@@ -132,11 +133,11 @@ def test_the_story_of_a_day(company: Company, site: Web, screen: Screen) -> None
     page.get_by_role("link", name="Edit", exact=True).click()
     page.get_by_label("City").fill("Gent")
     company.connection.execute("update customer_rows set updated_at = now(), city = 'Brugge' where id = %s", [row])
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("Somebody was faster").wait_for()
     screen.errors.clear()  # the browser notes the 409 as an error of its own
     page.get_by_label("City").fill("Gent")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("Saved").wait_for()
     assert company.value("select city from customers_cache where id = %s", row) == "Gent"
     screen.open("/customers")
