@@ -11,11 +11,13 @@ from customer_assets.pipeline.identity.explain import find_pair
 from customer_assets.pipeline.identity.profiles import (
     ref_of,
 )
-from customer_assets.pipeline.identity.resolve import resolve_within
+from customer_assets.pipeline.identity.resolve import resolve_within, unresolved_rows
 from customer_assets.store import audit
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import reviews
 from customer_assets.store.reads import golden_pages
+
+MOST_UNRESOLVED = 2_000  # rows, for an outcome that is shown while somebody waits
 
 
 def decide_pair(context: Context, one: str, other: str, *, decision: str, by: str) -> tuple[str, str]:
@@ -48,12 +50,14 @@ def outcome_of(context: Context, one: int, other: int, *, decision: str) -> Outc
     """What a decision about two cache rows would come to, with all that follows from it; nothing is kept.
 
     Raises:
-        NotFoundError, RecordError: as `decide_pair`.
+        NotFoundError, RecordError: as `decide_pair`; or so much is unresolved that nobody would wait for the answer.
     """
     with (
         connect(context.url, name="customer_assets review") as connection,
         connection.transaction(force_rollback=True),
     ):
+        if unresolved_rows(connection, context) > MOST_UNRESOLVED:
+            raise RecordError("Too much changed since customers were resolved last: sync first, then look again")
         rows = {
             row
             for now in golden_pages.customers_of(connection, (one, other)).values()

@@ -67,6 +67,11 @@ def resolve_within(connection: Connection, context: Context, *, full: bool = Fal
     return Resolved(customers, changes.total, to_review, len(affected.looked_at), counts)
 
 
+def unresolved_rows(connection: Connection, context: Context) -> int:
+    """How many rows the next resolution has to begin with: those that changed since the last one."""
+    return len(index.changes(connection, engine=_engine(context)).rows)
+
+
 def disagreeing_rows(context: Context) -> tuple[int, int]:
     """(rows whose customer has other rows than a full resolution would give it, all rows). Nothing is written."""
     differing = total = 0
