@@ -284,6 +284,8 @@ class Sumit(Client):
                 f"SUMIT_DIALECT is {self._settings.dialect}, check it and SUMIT_BASE_URL",
                 system=SYSTEM,
             )
+        if status >= 400 and not body.lstrip().startswith(b"{"):  # of something before SUMIT
+            raise TransientError(f"sumit {what}: {NO_ANSWER} (HTTP {status})", system=SYSTEM)
         answer: _Answer = decode(body, _Answer, system=SYSTEM, what=what)
         outcome = status_of(bytes(answer.Status))
         if outcome == "success":
