@@ -23,7 +23,7 @@ from customer_assets_tests.web.conftest import EDITS, EVIL, PASSWORD, READS, Web
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.ci,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium, or set CHROMIUM=/path/to/it"),
 ]
 ADMINS = ["/users", "/subscriptions"]
