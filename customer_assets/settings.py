@@ -223,7 +223,8 @@ class AlertSettings(LoginSettings, toml_table="general"):
     smtp_url: SecretStr | None = Field(
         None,
         alias="SMTP_URL",
-        description="Mail server: smtp://user:password@host:587 (TLS as soon as it can), or smtps:// for TLS at once",
+        description="Mail server: smtp://user:password@host:587 (TLS as soon as it can), or smtps:// for TLS at once; the "
+        "certificate must hold",
     )
     mail_from: str = Field("customer-assets@localhost", alias="MAIL_FROM", description="Sender of these mails")
 

@@ -10,6 +10,7 @@ from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.pipeline.sync.erased import erase_raw
 from customer_assets.store import audit, erasures
 from customer_assets.store.database import connect, system_lock
+from customer_assets.store.identity import index
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def erase(context: Context, account: Account, source_id: str, *, by: str, dry_ru
         connection.transaction(force_rollback=dry_run),
     ):
         whose = {"account": account.account, "source": account.system, "source_id": source_id}
+        index.wait_for_turn(connection)  # one that runs would tell subscribers of what it has read
         erasures.hold_writers(connection)
         others, invoices = erasures.around(connection, **whose)
         erasures.note(connection, **whose, by=by)

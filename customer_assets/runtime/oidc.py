@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +19,7 @@ ANYBODY = "*"
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]  # no shared secrets, and never `none`
 TIMEOUT_SECONDS = 10
 LEEWAY_SECONDS = 60
+KNOWN_SECONDS = 300
 SCOPE = "openid profile email"
 
 
@@ -67,7 +69,7 @@ class Provider:
         attempt = Attempt(secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48))
         with self._client(attempt) as client:
             address, _ = client.create_authorization_url(
-                self._asked("/.well-known/openid-configuration")["authorization_endpoint"],
+                self._configuration()["authorization_endpoint"],
                 state=attempt.state,
                 code_verifier=attempt.verifier,
                 nonce=attempt.nonce,
@@ -93,7 +95,7 @@ class Provider:
             raise ConfigurationError("this login was begun elsewhere: begin again")
         if "code" not in said:
             raise ConfigurationError(f"the identity provider refused: {said.get('error', ['no code'])[0][:60]}")
-        found = self._asked("/.well-known/openid-configuration")
+        found = self._configuration()
         if found.get("issuer") != self._issuer:
             raise ConfigurationError(f"OIDC_ISSUER is {self._issuer}, and it calls itself {found.get('issuer')}")
         try:
@@ -127,8 +129,17 @@ class Provider:
             code_challenge_method="S256",
         )
 
-    def _asked(self, path: str) -> dict[str, Any]:
-        address = path if "://" in path else self._issuer.rstrip("/") + path
+    def _configuration(self) -> dict[str, Any]:
+        """What the provider says of itself; it is asked every few minutes."""
+        at, found = _known.get(self._issuer, (0.0, {}))
+        if not found or time.monotonic() - at > KNOWN_SECONDS:
+            found = self._asked(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
+            if not {"authorization_endpoint", "token_endpoint", "jwks_uri"} <= found.keys():
+                raise TransientError("the identity provider does not answer as one")
+            _known[self._issuer] = time.monotonic(), found
+        return found
+
+    def _asked(self, address: str) -> dict[str, Any]:
         try:
             found = httpx.get(address, timeout=TIMEOUT_SECONDS).raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
@@ -147,7 +158,7 @@ class Provider:
 
         client_id = self._settings.oidc_client_id
         try:
-            token = jwt.decode(id_token, KeySet.import_key_set(keys), algorithms=ALGORITHMS)  # type: ignore[arg-type]
+            token = jwt.decode(id_token, KeySet(_usable(keys)), algorithms=ALGORITHMS)
             claims = CodeIDToken(
                 token.claims,
                 token.header,
@@ -167,3 +178,20 @@ class Provider:
             raise ConfigurationError("none of your groups may come in here (OIDC_ROLES)")
         name = claims.get("preferred_username") or claims.get("email") or claims["sub"]
         return Person(f"{self._issuer} {claims['sub']}", str(name)[:100], max(roles, key=ROLES.index))
+
+
+_known: dict[str, tuple[float, dict[str, Any]]] = {}  # issuer -> (when, what it said of itself)
+
+
+def _usable(keys: dict[str, Any]) -> list[Any]:
+    """Keys that we know what to do with: one of another kind is no reason to refuse what the others signed."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import JWKRegistry
+
+    found: list[Any] = []
+    for key in keys.get("keys") or []:
+        try:
+            found.append(JWKRegistry.import_key(key))
+        except (JoseError, KeyError, ValueError, TypeError):
+            continue
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,14 +137,21 @@ def _refuse_transaction_pooler(connection: Connection, url: str) -> None:
     _pools_by_session.add(url)
 
 
+_HOST = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[\w.-]*)(:[0-9]*)?")  # a host of a URL
+
+
 def redacted(url: str) -> str:
     """The URL without its password and query, fit for a message."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return "the database"
+    hosts = parts.netloc.rpartition("@")[2]
+    # of a password with a slash in it the rest stands where the host or the database would
+    if not all(_HOST.fullmatch(host) for host in hosts.split(",")) or "@" in parts.path + parts.query + parts.fragment:
+        return "the database"
     user = f"{parts.username}@" if parts.username else ""
-    return f"{user}{parts.netloc.rpartition('@')[2] or 'local socket'}{parts.path}"
+    return f"{user}{hosts or 'local socket'}{parts.path}"
 
 
 def without_password(url: str) -> tuple[str, str | None]:
@@ -165,9 +173,15 @@ def for_sqlalchemy(url: str, driver: str) -> str:
     parts = urlsplit(url)
     user, at, hosts = parts.netloc.rpartition("@")
     if "," in hosts:
-        several = "&".join(f"host={host}" for host in hosts.split(","))
+        several = "&".join(_host_of_query(host) for host in hosts.split(","))
         parts = parts._replace(netloc=user + at, query=f"{several}&{parts.query}" if parts.query else several)
     return _joined(parts, f"postgresql+{driver}")
+
+
+def _host_of_query(host: str) -> str:
+    if host.startswith("["):
+        raise ConfigurationError("several hosts by IPv6 addresses: give them names")
+    return f"host={host}"
 
 
 def _joined(parts: SplitResult, scheme: str = "postgresql") -> str:

@@ -100,6 +100,7 @@ _OF_A_ROW = (
             and (
                 m.customer_id = r.golden_id
                 or m.customer_id in (select a.old_id from customer_aliases a where a.golden_id = r.golden_id)
+                or (m.body::jsonb -> 'data' -> 'customer_ids') @> to_jsonb(r.id)
             )
         """,
     ),

@@ -33,7 +33,12 @@ def set_up(connection: Connection, name: str, secret: str, code: str) -> None:
     Raises:
         ConfigurationError: the code is wrong.
     """
-    step = _step_of(secret, code)
+    if is_set_up(connection, name):
+        raise ConfigurationError("an authenticator is set up already: do without that one first")
+    try:
+        step = _step_of(secret, code)
+    except ValueError:  # no secret of ours
+        step = None
     if step is None:
         raise ConfigurationError("this code is not of that secret, or too old: scan it again, and take the next code")
     connection.execute("update ops.users set totp_secret = %s, totp_step = %s where name = %s", [secret, step, name])

@@ -165,10 +165,11 @@ def knows_password(connection: Connection, name: str, password: str) -> bool:
         "select password_hash from ops.users where name = %s and disabled_at is null", [name.strip().lower()]
     ).fetchone()
     try:
-        PasswordHasher().verify(row["password_hash"] if row else _NOBODY, password)
+        has_one = row is not None and row["password_hash"] != _UNUSABLE
+        PasswordHasher().verify(row["password_hash"] if row and has_one else _NOBODY, password)
     except (VerificationError, InvalidHashError):
         return False
-    return row is not None
+    return has_one
 
 
 def log_in(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 
 from customer_assets.pipeline.erase import Erased, erase
-from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.pipeline.identity.decide import decide_pair
+from customer_assets.pipeline.identity.resolve import resolve_customers, resolve_within
 from customer_assets.pipeline.sync.prove import prove
 from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
@@ -179,3 +181,36 @@ def test_whoever_writes_meanwhile_is_waited_for_and_brings_nobody_back(company: 
             writing.execute("update customer_rows set phone = '+3235550102' where source_customer_id = %s", [source_id])
         assert erasing.result(timeout=60).counts["rows"] == 1
     assert mentions(company) == {}
+
+
+def test_messages_of_a_customer_that_a_person_was_once_of_go_too(company: Company) -> None:
+    outgoing.subscribe(
+        company.connection, name="crm", url="https://crm.example", secret="whsec_x", events=outgoing.EVENTS, by="els"
+    )
+    somebody(company, "robaws")
+    company.pull("robaws")
+    resolve_customers(company.context)
+    row, other = company.value("select array_agg(id order by source_customer_id = '1003' desc, id) from customer_rows")[
+        :2
+    ]
+    decide_pair(company.context, f"{row}", f"{other}", decision="same", by="els")
+    resolve_customers(company.context)
+    decide_pair(company.context, f"{row}", f"{other}", decision="different", by="els")
+    resolve_customers(company.context)
+    assert company.value("select count(*) from ops.outgoing_messages where body like '%%Quillfeather%%'") > 1
+    erased(company, "robaws", "1003")
+    assert company.value("select count(*) from ops.outgoing_messages where body like '%%Quillfeather%%'") == 0
+
+
+def test_an_erasure_waits_for_a_resolution_that_may_tell_of_the_person(company: Company) -> None:
+    somebody(company, "robaws")
+    company.pull("robaws")
+    with connect(company.url) as connection:
+        with connection.transaction():
+            resolve_within(connection, company.context)
+            erasing = threading.Thread(target=erased, args=(company, "robaws", "1003"))
+            erasing.start()
+            erasing.join(0.5)
+            assert erasing.is_alive()
+        erasing.join()
+    assert set(mentions(company)) <= {"ops.raw_pages"} - {"ops.raw_pages"}

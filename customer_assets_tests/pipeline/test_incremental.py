@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from random import Random
 
 import pytest
 from stdnum.be import vat as be_vat
 
 from customer_assets.pipeline.identity.affected import find_affected
-from customer_assets.pipeline.identity.decide import decide_pair
+from customer_assets.pipeline.identity.decide import decide_pair, outcome_of, take_back
 from customer_assets.pipeline.identity.resolve import (
     _engine,
     _resolve_affected,
     disagreeing_rows,
     resolve_customers,
+    resolve_within,
 )
 from customer_assets.store.database import connect
 from customer_assets.store.identity import index as identity_index
@@ -240,3 +242,39 @@ def test_numbers_of_transactions_that_mean_nothing_here_are_not_believed(
     )
     assert resolve_customers(company.context).compared > 0
     assert resolve_customers(company.context).compared == 0
+
+
+def test_a_decision_is_taken_up_after_a_restored_backup(company: Company) -> None:
+    one, other = add(company, "robaws", "a", name="Noord BV"), add(company, "zoho", "b", name="Zuid NV")
+    resolve_customers(company.context)
+    decide_pair(company.context, f"{one}", f"{other}", decision="same", by="test")
+    company.do(
+        "update ops.database_marks set value = '7 ' || value where mark = 'identity resolved'"
+    )  # as a copy has it
+    resolve_customers(company.context)
+    assert customer_of(company, one) == customer_of(company, other)
+
+
+def test_an_answer_that_is_taken_back_waits_for_the_resolution_that_read_it(company: Company) -> None:
+    one, other = add(company, "robaws", "a", name="Noord BV"), add(company, "zoho", "b", name="Zuid NV")
+    decide_pair(company.context, f"{one}", f"{other}", decision="same", by="test")
+    review = company.value("select id from match_reviews")
+    with connect(company.url) as connection:
+        with connection.transaction():
+            resolve_within(connection, company.context)
+            taking = threading.Thread(target=take_back, args=(company.context, review), kwargs={"by": "test"})
+            taking.start()
+            taking.join(0.5)
+            assert taking.is_alive()
+        taking.join()
+    resolve_customers(company.context)
+    assert customer_of(company, one) != customer_of(company, other)
+
+
+def test_what_would_come_of_a_record_that_is_nobodys_yet(company: Company) -> None:
+    one = add(company, "robaws", "a", name="Noord BV")
+    resolve_customers(company.context)
+    other = add(company, "zoho", "b", name="Zuid NV")
+    outcome = outcome_of(company.context, one, other, decision="same")
+    assert outcome.is_wished
+    assert len(outcome.after) == 1

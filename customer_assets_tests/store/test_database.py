@@ -323,3 +323,16 @@ def test_a_host_that_is_down_is_passed_over(url: str) -> None:
     with database.connect(both) as connection:
         assert database.scalar(connection, "select 1") == 1
     upgrade.upgrade(both)
+
+
+@pytest.mark.parametrize("password", ["se/cret", "se#cret", "se?cret", "12/cret", "se@cret", "se,cret", "se:cret"])
+def test_no_part_of_a_password_is_said(password: str) -> None:
+    said = database.redacted(f"postgresql://u:{password}@db.example:5432/crm")
+    assert "cret" not in said
+    assert "se" not in said.replace("database", "")
+
+
+def test_several_ipv6_addresses_are_refused_in_one_line() -> None:
+    with pytest.raises(ConfigurationError, match="give them names"):
+        database.for_sqlalchemy("postgresql://u@[::1]:5432,[::2]:5433/crm", "psycopg")
+    assert database.redacted("postgresql://u@[::1]:5432/crm") == "u@[::1]:5432/crm"

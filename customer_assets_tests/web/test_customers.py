@@ -66,6 +66,7 @@ def leie(company: Company) -> int:
         role=None,
         primary_phone="+32470998877",
         general_email="noa@leie.be",
+        billing_email="boekhouding@kantoor.be",
         contact_persons=Jsonb([{"first_name": "Noa", "last_name": "Peretz"}]),
     )
     customer(
@@ -96,6 +97,8 @@ def leie(company: Company) -> int:
         "0476.267.228",
         "476 267 228",
         "noa@",
+        "boekhouding@kantoor.be",
+        "kantoor.be",
         "Peretz",
         "INV-04999",
         "inv-04999",

@@ -31,6 +31,7 @@ from customer_assets.runtime.runtime import Runtime
 from customer_assets.settings import Settings
 from customer_assets.store import second_factor, users
 from customer_assets.web.app import build_app
+from customer_assets.web.console import vouched
 from customer_assets_tests.conftest import Company, Serving
 from customer_assets_tests.web.conftest import PASSWORD, Visitor, Web, form_of, stack_of
 
@@ -111,6 +112,18 @@ def signed_with_the_public_key(claims: dict[str, Any], secret: bytes) -> str:
     return (signed + b"." + mac).decode()
 
 
+def test_a_second_factor_is_not_replaced_by_who_finds_a_screen_open(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    secret = set_up(visitors["editor"])
+    other = second_factor.new_secret()
+    said = visitors["editor"].post("/me", action="code", secret=other, code=code_of(other))
+    assert "set up already" in visitors["editor"].get(said.headers["location"]).text
+    assert company.value("select totp_secret from ops.users where name = 'editor'") == secret
+    for odd in ("not base32!", "A", "", "\x00"):
+        assert visitors["viewer"].post("/me", action="code", secret=odd, code="123456").status_code == 303
+
+
 class Issuer:
     """An identity provider that lets in whom it is told to."""
 
@@ -169,7 +182,8 @@ class Issuer:
         return JSONResponse({"access_token": "a", "token_type": "Bearer", "id_token": token})
 
     async def keys(self, _request: Request) -> Response:
-        return JSONResponse({"keys": [self.key.as_dict(private=False)]})
+        unknown = {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA", "kid": "two"}
+        return JSONResponse({"keys": [unknown, {"kty": "??"}, self.key.as_dict(private=False)]})
 
     async def about(self, request: Request) -> Response:
         assert request.headers["authorization"] == "Bearer a"
@@ -267,12 +281,19 @@ def test_a_login_that_was_begun_elsewhere_is_none(company: Company, issuer: Issu
         there = client.get("/login/provider").headers["location"]
         state = parse_qs(urlsplit(there).query)["state"][0]
         issuer.asked = parse_qs(urlsplit(there).query)
-        assert client.get("/login/provider/back?code=the-code&state=wrong").status_code == 403
+        assert client.get("/login/provider/back?code=the-code&state=wrong").status_code == 400
         refused = client.get(f"/login/provider/back?error=access_denied&state={state}")
         assert refused.status_code == 403
         assert "access_denied" in refused.text
         client.cookies.set("customer_assets_attempt", "zz", path="/login/provider/back")
     assert company.value("select count(*) from ops.sessions") == 0
+
+
+def test_attempts_of_one_address_are_throttled(company: Company, house: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vouched, "ATTEMPTS", 3)
+    with httpx.Client(base_url=house, timeout=20) as client:
+        assert [client.get("/login/provider").status_code for _ in range(4)] == [303, 303, 303, 429]
+    assert company.value("select count(*) from ops.audit_log where action = 'failed to log in'") == 0
 
 
 def test_who_is_kept_out_stays_out_and_passwords_are_for_emergencies(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 from standardwebhooks.webhooks import Webhook
@@ -19,7 +19,7 @@ from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.store.webhooks import outgoing
 from customer_assets.web.webhooks import sender
-from customer_assets.web.webhooks.sender import TRIES, new_secret, send_due, usable_address
+from customer_assets.web.webhooks.sender import TRIES, Sender, new_secret, usable_address
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import Visitor, Web, customer, form_of, until
 
@@ -72,9 +72,20 @@ def crm() -> Iterator[Subscriber]:
 
 
 @pytest.fixture
-def client() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=2) as client:
-        yield client
+def client(company: Company, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
+    monkeypatch.setattr(sender, "TIMEOUT_SECONDS", 2.0)
+    found = Sender(company.url, lambda: None)
+    yield found
+    found.stop()
+
+
+def send_due(company: Company, client: Sender) -> int:
+    """Send what is due until nothing is, or is not taken; how many messages were."""
+    sent = "select count(*) from ops.outgoing_messages where status = 'sent'"
+    before = company.value(sent)
+    for thread in client.begin_due():
+        thread.join()
+    return int(company.value(sent) - before)
 
 
 def messages(company: Company) -> list[tuple[str, str, int]]:
@@ -86,7 +97,7 @@ def come_due(company: Company) -> None:
     company.do("update ops.outgoing_messages set next_try_at = now() where status = 'waiting'")
 
 
-def test_a_customers_life_is_told_in_signed_messages(company: Company, crm: Subscriber, client: httpx.Client) -> None:
+def test_a_customers_life_is_told_in_signed_messages(company: Company, crm: Subscriber, client: Sender) -> None:
     crm.subscribe(company)
     one = customer(company, name="Zwolle Transport BV", vat_number="NL004495445B01")
     other = customer(company, name="Anders NV", source="zoho", source_customer_id="z")
@@ -98,7 +109,7 @@ def test_a_customers_life_is_told_in_signed_messages(company: Company, crm: Subs
     resolve_customers(company.context)
     company.do("delete from customer_rows")
     resolve_customers(company.context)
-    assert send_due(company.url, client) == 6
+    assert send_due(company, client) == 6
     told = crm.told()
     told_of = " ".join(t["type"].removeprefix("customer.") for t in told)
     assert told_of == "created created updated updated merged deleted"
@@ -137,24 +148,20 @@ def test_only_what_one_subscribed_to_is_told_and_nothing_while_it_rests(company:
 
 
 def test_a_message_is_sent_until_it_is_taken_and_the_others_do_not_wait_for_it(
-    company: Company, crm: Subscriber, client: httpx.Client
+    company: Company, crm: Subscriber, client: Sender
 ) -> None:
     crm.subscribe(company)
     for number in range(3):
         customer(company, source_customer_id=f"{number}", name=f"Klant {'ABC'[number]}{number} Zaventem")
     resolve_customers(company.context)
     crm.answer = lambda told: 500 if told["data"]["name"].startswith("Klant A0") else 200
-    assert send_due(company.url, client) == 0
-    assert [status for _, status, _ in messages(company)] == ["waiting"] * 3
-    assert send_due(company.url, client) == 0  # not yet
-    come_due(company)
-    company.do(
-        "update ops.outgoing_messages set next_try_at = now() + interval '1 hour' where tries > 0 and status = 'waiting'"
-    )
-    assert send_due(company.url, client) == 2
+    assert send_due(company, client) == 0  # the first one is not taken: the others have their turn a little later
+    assert messages(company) == [("customer.created", "waiting", 1), *[("customer.created", "waiting", 0)] * 2]
+    assert send_due(company, client) == 2
+    assert send_due(company, client) == 0
     crm.answer = lambda _: 200
     come_due(company)
-    assert send_due(company.url, client) == 1
+    assert send_due(company, client) == 1
     assert messages(company) == [("customer.created", "sent", 2), *[("customer.created", "sent", 1)] * 2]
     first = [headers["webhook-id"] for headers, body in crm.got if b"Klant A0" in body]
     assert len(first) == 2
@@ -162,7 +169,7 @@ def test_a_message_is_sent_until_it_is_taken_and_the_others_do_not_wait_for_it(
 
 
 def test_after_two_days_a_person_looks_and_may_have_it_sent_again(
-    company: Company, crm: Subscriber, client: httpx.Client
+    company: Company, crm: Subscriber, client: Sender
 ) -> None:
     crm.subscribe(company)
     customer(company)
@@ -170,16 +177,16 @@ def test_after_two_days_a_person_looks_and_may_have_it_sent_again(
     crm.answer = lambda _: 503
     for _ in range(len(TRIES) + 1):
         come_due(company)
-        send_due(company.url, client)
+        send_due(company, client)
     assert messages(company) == [("customer.created", "failed", len(TRIES) + 1)]
     assert company.value("select error from ops.outgoing_messages") == "HTTP 503"
     crm.answer = lambda _: 200
     assert outgoing.send_again(company.connection, None) == 1
-    assert send_due(company.url, client) == 1
+    assert send_due(company, client) == 1
 
 
 def test_who_is_gone_gets_nothing_more_and_one_that_hangs_holds_up_nobody(
-    company: Company, crm: Subscriber, client: httpx.Client
+    company: Company, crm: Subscriber, client: Sender
 ) -> None:
     crm.subscribe(company, name="a gone one")
     crm.answer = lambda _: 410
@@ -191,7 +198,7 @@ def test_who_is_gone_gets_nothing_more_and_one_that_hangs_holds_up_nobody(
         )
     customer(company)
     resolve_customers(company.context)
-    assert send_due(company.url, client) == 1
+    assert send_due(company, client) == 1
     assert len(other.told()) == 1
     found = {s["name"]: s for s in outgoing.subscriptions(company.connection)}
     assert "gone" in found["a gone one"]["disabled_because"]
@@ -202,7 +209,18 @@ def test_who_is_gone_gets_nothing_more_and_one_that_hangs_holds_up_nobody(
 
 
 @pytest.mark.parametrize(
-    "url", ["", "crm.example.com", "ftp://crm.example.com", "https://", "https://anna:secret@crm.example.com/", "//x"]
+    "url",
+    [
+        "",
+        "crm.example.com",
+        "ftp://crm.example.com",
+        "https://",
+        "https://anna:secret@crm.example.com/",
+        "//x",
+        "https://a:b/x",
+        "https://a:99999/",
+        "https://[::1/",
+    ],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="is needed"):
@@ -236,3 +254,61 @@ def test_an_office_subscribes_a_system_and_sees_what_it_was_told(
     assert visitors["viewer"].post(f"/messages/{number}/again").status_code == 403
     admin.post("/subscriptions", action="remove", name="<b>crm</b>")
     assert company.value("select count(*) from ops.outgoing_messages") == 0
+
+
+def test_what_is_being_sent_is_nobody_elses_and_a_late_answer_changes_nothing(
+    company: Company, crm: Subscriber
+) -> None:
+    crm.subscribe(company)
+    customer(company)
+    resolve_customers(company.context)
+    (one,) = [s["id"] for s in outgoing.subscriptions(company.connection)]
+    first = outgoing.take(company.connection, one)
+    assert first is not None
+    assert outgoing.take(company.connection, one) is None
+    come_due(company)  # its process was away for longer than anybody waits
+    second = outgoing.take(company.connection, one)
+    assert second is not None
+    assert second.message_id == first.message_id
+    outgoing.settle(company.connection, second, answer=200, error=None, next_seconds=None)
+    outgoing.settle(company.connection, first, answer=None, error="too late", next_seconds=5)
+    assert messages(company) == [("customer.created", "sent", 2)]
+
+
+def test_a_slow_subscriber_holds_up_nobody_and_the_end_does_not_wait_for_it(company: Company, crm: Subscriber) -> None:
+    slow, over = Subscriber(), threading.Event()
+    slow.subscribe(company, name="slow")
+    slow.answer = lambda _: 200 if over.wait(20) else 500
+    crm.subscribe(company)
+    customer(company)
+    resolve_customers(company.context)
+    working = Sender(company.url, lambda: None)
+    working.start()
+    working.changed()
+    until(lambda: crm.got)
+    customer(company, source_customer_id="2", name="Tweede Klant BV")
+    resolve_customers(company.context)
+    until(lambda: len(crm.got) == 2)
+    began = time.monotonic()
+    working.stop()
+    assert time.monotonic() - began < 4
+    over.set()
+    slow.close()
+
+
+def test_a_refresh_that_fails_is_done_again(company: Company, crm: Subscriber, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "FOLLOW_SECONDS", 0.05)
+    monkeypatch.setattr(sender, "POLL_SECONDS", 0.05)
+    crm.subscribe(company)
+    tried: list[int] = []
+
+    def refresh() -> None:
+        tried.append(1)
+        if len(tried) < 3:
+            raise ConfigurationError("on purpose")
+
+    working = Sender(company.url, refresh)
+    working.start()
+    working.changed()
+    until(lambda: len(tried) == 3)
+    working.stop()

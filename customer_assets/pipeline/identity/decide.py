@@ -14,7 +14,7 @@ from customer_assets.pipeline.identity.profiles import (
 from customer_assets.pipeline.identity.resolve import resolve_within, unresolved_rows
 from customer_assets.store import audit
 from customer_assets.store.database import Connection, connect
-from customer_assets.store.identity import reviews
+from customer_assets.store.identity import index, reviews
 from customer_assets.store.reads import golden_pages
 
 MOST_UNRESOLVED = 2_000  # rows, for an outcome that is shown while somebody waits
@@ -63,6 +63,7 @@ def outcome_of(context: Context, one: int, other: int, *, decision: str) -> Outc
             for now in golden_pages.customers_of(connection, (one, other)).values()
             for row in golden_pages.rows_of(connection, now)
         }
+        rows |= {one, other}
         before = golden_pages.in_short(connection, rows)
         _decide(connection, str(one), str(other), decision=decision, by="nobody")
         resolve_within(connection, context)
@@ -88,6 +89,7 @@ def take_back(context: Context, review_id: int, *, by: str) -> tuple[str, str]:
         NotFoundError: there is no such answer.
     """
     with connect(context.url, name="customer_assets review") as connection, connection.transaction():
+        index.wait_for_turn(connection)  # one that runs has read the answer, and would take it for given
         pair = reviews.take_back(connection, review_id, by=by)
         if pair is None:
             raise NotFoundError(f"there is no such answer as {review_id} (no such answer any more)")

@@ -105,7 +105,9 @@ def _resolve_affected(
                 rows = golden.rows_to_resolve(connection, ids, account=account, engine=engine)
                 were |= {row["golden_id"] for row in rows if row["golden_id"] is not None}
                 profiles, found = resolved(connection, account, rows, None if affected.is_all else affected.settled)
-                counts += _store(connection, account, Found(rows, profiles, found), affected, total)
+                done, ids_now = _store(connection, account, Found(rows, profiles, found), affected, total)
+                counts += done
+                were |= ids_now  # of rows that were erased meanwhile
     index.forget(connection, affected.removed)
     removed = golden.remove_unused(connection, among=None if affected.is_all else were)
     outgoing.note_changes(connection, removed)
@@ -122,8 +124,10 @@ class Found:
     clusters: Clusters
 
 
-def _store(connection: Connection, account: str, found: Found, affected: Affected, total: int) -> golden.GoldenCounts:
-    """Bring what is stored of an account in line with what was found."""
+def _store(
+    connection: Connection, account: str, found: Found, affected: Affected, total: int
+) -> tuple[golden.GoldenCounts, set[int]]:
+    """Bring what is stored of an account in line with what was found; the customers that were looked at."""
     by_key = {row_key(row): row for row in found.rows}
     everybody = [[by_key[key] for key in keys] for keys in found.clusters.members.values()]
     parts = [part for part in everybody if any(row["id"] in affected.looked_at for row in part)]
@@ -144,7 +148,7 @@ def _store(connection: Connection, account: str, found: Found, affected: Affecte
     reviews.store_reviews(connection, doubtful, account=account, scope="customers", of=of)
     edges.store_edges(connection, [as_edge(e) for e in found.clusters.edges], account=account, of=of)
     index.store(connection, _indexed(found, dict(assignments), affected.fingerprints), total=total)
-    return counts
+    return counts, {record["id"] for record in records}
 
 
 def decisions_of(connection: Connection, account: str) -> Decisions:

@@ -31,7 +31,8 @@ def store_aliases(
             insert into customer_aliases as a (old_id, golden_id, row_ids)
             values (%s, %s, %s)
             on conflict (old_id) do update
-            set golden_id = excluded.golden_id,
+            set merged_at = case when a.golden_id = excluded.golden_id then a.merged_at else now() end,
+                golden_id = excluded.golden_id,
                 row_ids = excluded.row_ids
             """,
             [old, new, list(row_ids)],

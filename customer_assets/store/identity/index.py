@@ -74,9 +74,7 @@ def changes(connection: Connection, *, engine: str) -> Changes:
         """,
         {"engine": engine, "ids": ids},
     )
-    rows = {row["id"] for row in found}
-    if age is not None:
-        rows |= _decided_since(connection, age)
+    rows = {row["id"] for row in found} | _decided_since(connection, age)
     removed = connection.execute(
         """
         select i.row_id, i.account, i.ref, i.golden_id, i.said as fingerprint, i.keys
@@ -109,8 +107,8 @@ def _written_since(connection: Connection, age: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
-def _decided_since(connection: Connection, age: int) -> set[int]:
-    """Cache rows of which somebody decided something in one of the last so many transactions."""
+def _decided_since(connection: Connection, age: int | None) -> set[int]:
+    """Cache rows of which somebody decided something in one of the last so many transactions, or, for None, ever."""
     rows = connection.execute(
         f"""
         select r.id
@@ -118,9 +116,9 @@ def _decided_since(connection: Connection, age: int) -> set[int]:
         cross join lateral unnest(array[m.one_ref, m.other_ref]) as of (ref)
         join customer_rows r on r.account = m.account and {is_named("r", "of.ref")}
         where m.decided_at is not null
-            and age(m.xmin) <= %s
+            and (%(age)s::bigint is null or age(m.xmin) <= %(age)s)
         """,
-        [age],
+        {"age": age},
     )
     return {row["id"] for row in rows}
 

@@ -503,7 +503,9 @@ def _narrowed(listing: Listing, filters: Mapping[str, str]) -> tuple[str, dict[s
         said = wanted["q"].strip().lower()
         all_words = " & ".join(f"'{word}':*" for word in re.findall(r"[^\W_]+", said)[:8])
         digits = _piece_of_a_number(said)
-        typed = {"q_text": said, "q_words": all_words, "q_pieces": f"'{digits}':*" if digits else all_words}
+        # ends of words are in the index from three letters on
+        pieces = " & ".join(f"'{word}':*" for word in re.findall(r"[^\W_]{3,}", said)[:8])
+        typed = {"q_text": said, "q_words": all_words, "q_pieces": f"'{digits}':*" if digits else pieces}
         wanted["q"] = words
     joined = " and ".join(listing.filters[k] for k in sorted(wanted))
     if "q" in wanted and listing.hits:

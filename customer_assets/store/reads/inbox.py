@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from customer_assets.store.database import Connection
+from customer_assets.store.identity.golden import is_named
 
 SHOWN = 5  # of each kind
 # kind -> (what there is, its rows: `title` and `more` for people, `target` in the console, `at`)
 _KINDS = {
-    "reviews": """
+    "reviews": f"""
         select coalesce(a.name, m.one_ref) || ' / ' || coalesce(b.name, m.other_ref) as title,
             m.one_ref || ', ' || m.other_ref as more, '/reviews' as target, m.created_at as at
         from match_reviews m
-        left join customer_rows a on a.account = m.account and a.source || ':' || a.source_customer_id = m.one_ref
-        left join customer_rows b on b.account = m.account and b.source || ':' || b.source_customer_id = m.other_ref
+        left join customer_rows a on a.account = m.account and {is_named("a", "m.one_ref")}
+        left join customer_rows b on b.account = m.account and {is_named("b", "m.other_ref")}
         where m.status = 'open'
         order by m.weight desc, m.id
     """,

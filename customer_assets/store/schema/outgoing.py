@@ -53,9 +53,10 @@ outgoing_messages = Table(
     Index(
         "outgoing_messages_waiting_idx",
         "subscription_id",
-        "next_try_at",
+        "id",
         postgresql_where=text("status = 'waiting'"),
     ),
+    Index("outgoing_messages_failed_idx", "id", postgresql_where=text("status = 'failed'")),
     Index(None, "customer_id"),
     schema="ops",
     comment="What subscribers are told, and what became of it.",

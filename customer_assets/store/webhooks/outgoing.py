@@ -12,7 +12,7 @@ from customer_assets.store.database import Connection, scalar
 from customer_assets.store.reads.api import QUERIES
 
 EVENTS = ("customer.created", "customer.updated", "customer.merged", "customer.deleted")
-LEASE_SECONDS = 60  # a try whose process died is another's after that
+LEASE_SECONDS = 60  # a try takes 15; one whose process died is another's after that
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def note_changes(connection: Connection, removed: Collection[int]) -> int:
             from ({QUERIES["golden-customers"]} where c.created_at = now()) q
             union all
             select id, 'customer.updated', to_jsonb(q) - 'provenance'
-            from ({QUERIES["golden-customers"]} where c.updated_at = now() and c.created_at < now()) q
+            from ({QUERIES["golden-customers"]} where c.updated_at = now() and c.created_at <> now()) q
             union all
             select old_id, 'customer.merged', jsonb_build_object('id', old_id, 'merged_into', golden_id)
             from customer_aliases
@@ -170,28 +170,28 @@ def due_subscriptions(connection: Connection) -> list[dict[str, Any]]:
     ).fetchall()
 
 
-def take(connection: Connection, subscription_id: int, *, most: int) -> list[Message]:
-    """Take some messages of a subscription to send them, the oldest first; for a while they are nobody else's."""
-    rows = connection.execute(
+def take(connection: Connection, subscription_id: int) -> Message | None:
+    """Take the oldest message of a subscription whose time has come; for a while it is nobody else's. None: there is none."""
+    row = connection.execute(
         """
         update ops.outgoing_messages m
         set tries = m.tries + 1,
             next_try_at = now() + make_interval(secs => %(lease)s)
-        where m.id in (
+        where m.id = (
             select id
             from ops.outgoing_messages
             where subscription_id = %(subscription)s
                 and status = 'waiting'
                 and next_try_at <= now()
             order by id
-            limit %(most)s
+            limit 1
             for update skip locked
         )
         returning m.id, m.message_id, m.body, m.tries
         """,
-        {"subscription": subscription_id, "most": most, "lease": LEASE_SECONDS},
-    ).fetchall()
-    return sorted((Message(**row) for row in rows), key=lambda message: message.id)
+        {"subscription": subscription_id, "lease": LEASE_SECONDS},
+    ).fetchone()
+    return Message(**row) if row else None
 
 
 def settle(
@@ -215,27 +215,17 @@ def settle(
             sent_at = case when %(status)s = 'sent' then now() end,
             next_try_at = now() + make_interval(secs => %(seconds)s)
         where id = %(id)s
+            and tries = %(tries)s
+            and status = 'waiting' -- else it was sent again meanwhile, or by another
         """,
         {
             "id": message.id,
+            "tries": message.tries,
             "status": "sent" if error is None else "failed" if next_seconds is None else "waiting",
             "answer": answer,
             "error": error,
             "seconds": next_seconds or 0,
         },
-    )
-
-
-def give_back(connection: Connection, messages: Sequence[Message], *, seconds: float) -> None:
-    """Put back messages that were not tried, since the one before them was not taken."""
-    connection.execute(
-        """
-        update ops.outgoing_messages
-        set tries = tries - 1,
-            next_try_at = now() + make_interval(secs => %s)
-        where id = any(%s)
-        """,
-        [seconds, [message.id for message in messages]],
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -9,13 +11,15 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from customer_assets.errors import ConfigurationError, TransientError
 from customer_assets.runtime.oidc import Attempt, Person, Provider
+from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import users
-from customer_assets.web.console.guard import allowed_next, set_cookie
+from customer_assets.web.console.guard import LoginThrottle, allowed_next, set_cookie
 from customer_assets.web.console.screen import Screen
 
 COOKIE = "customer_assets_attempt"
 BACK = "/login/provider/back"
 ATTEMPT_SECONDS = 600
+ATTEMPTS = 40  # of one address without a login, there and back, then one a minute
 
 
 class _Kept(msgspec.Struct):
@@ -28,10 +32,16 @@ class _Kept(msgspec.Struct):
 class Vouched(Screen):
     """Who is known elsewhere."""
 
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self._throttle = LoginThrottle()
+
     async def leave(self, request: Request) -> Response:
         """To the provider; what belongs to this attempt stays in the browser, out of reach of scripts."""
         if (provider := self._provider(request)) is None:
             return PlainTextResponse("no identity provider is set up", status_code=404)
+        if (held := self._held(request)) is not None:
+            return held
         try:
             address, attempt = await run_in_threadpool(provider.begin)
         except TransientError as error:
@@ -59,6 +69,12 @@ class Vouched(Screen):
             return await self._failed(
                 request, "This login was begun elsewhere, or too long ago. Begin again.", status=400
             )
+        if not hmac.compare_digest(request.query_params.get("state", "").encode(), kept.state.encode()):
+            return await self._failed(
+                request, "This login was begun elsewhere, or too long ago. Begin again.", status=400
+            )
+        if (held := self._held(request)) is not None:
+            return held
         attempt = Attempt(kept.state, kept.nonce, kept.verifier)
         try:
             token = await run_in_threadpool(self._log_in, provider, attempt, request)
@@ -67,6 +83,7 @@ class Vouched(Screen):
         except ConfigurationError as error:
             return await self._failed(request, str(error), status=403)
         own = self._runtime.configuration.settings
+        self._throttle.succeeded([f"address {request.client.host if request.client else 'unknown'}"])
         response = RedirectResponse(allowed_next(kept.next), status_code=303)
         set_cookie(response, token, request, hours=own.session_hours, is_behind_tls=own.is_behind_tls)
         response.delete_cookie(COOKIE, path=BACK)
@@ -90,6 +107,14 @@ class Vouched(Screen):
             raise
         self._audit(session.user, "log in", "console, by provider", {"role": session.role})
         return token
+
+    def _held(self, request: Request) -> Response | None:
+        """An answer for an address that asks too often: each attempt asks the provider, too."""
+        key = {f"address {request.client.host if request.client else 'unknown'}": ATTEMPTS}
+        if self._throttle.is_held(key):
+            return PlainTextResponse("too many logins from here: wait a minute", status_code=429)
+        self._throttle.failed(key)
+        return None
 
     def _provider(self, request: Request) -> Provider | None:
         own = self._runtime.configuration.settings

@@ -7,8 +7,8 @@ import secrets
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,10 +28,12 @@ FOLLOW_SECONDS = 20.0  # between two looks at what edits and syncs changed
 TIMEOUT_SECONDS = 15.0
 STOP_SECONDS = 3.0
 AT_ONCE = 8  # subscribers that are told at the same time: one that hangs holds up no other
-BATCH = 20  # messages of one subscriber, one after the other
+BATCH = 200  # messages of one subscriber, one after the other, before others have their turn
 # Seconds until the next try: some two days in all, and then a person has to look.
 TRIES = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000)
 GONE = 410  # the subscriber wants no more
+
+_AGENT = f"customer-assets/{version('customer-assets')}"
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +49,21 @@ def usable_address(url: str) -> str:
     Raises:
         ConfigurationError: it is none.
     """
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
+    try:
+        parts = urlsplit(url.strip())
+        is_one = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and not parts.fragment
+        )
+        is_one = is_one and parts.port != 0 and bool(httpx.URL(url.strip()).host)
+    except (ValueError, httpx.InvalidURL):
+        is_one = False
+    if not is_one:
         raise ConfigurationError("an address such as https://crm.example.com/hooks is needed, without a password in it")
     return url.strip()
 
 
 class Sender:
-    """Sends what waits; several processes may do so at once."""
+    """Sends what waits, each subscriber's messages in a thread that nobody waits for; several processes may do so at once."""
 
     def __init__(self, url: str, refresh: Callable[[], Any]) -> None:
         """A sender of one database.
@@ -64,10 +73,12 @@ class Sender:
             refresh: brings customers in line with records that changed; called after `changed`, where somebody subscribed.
         """
         self._url, self._refresh = url, refresh
+        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, headers={"user-agent": _AGENT})
+        self._under_way: set[int] = set()  # subscriptions
         self._wake = threading.Event()
         self._is_stale = False
         self._newest: int | None = None
-        self._refreshed = 0.0
+        self._look_again_at = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="webhooks out", daemon=True)
 
@@ -81,57 +92,74 @@ class Sender:
         self._wake.set()
 
     def stop(self) -> None:
-        """End after the messages at hand; what is not sent waits in the table."""
+        """End; what is not sent waits in the table, and what is being sent is sent again."""
         self._stopping.set()
         self._wake.set()
-        self._thread.join(timeout=STOP_SECONDS)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=STOP_SECONDS)
+        self._client.close()
+
+    def begin_due(self) -> list[threading.Thread]:
+        """Begin to send what is due, of every subscriber of whom nothing is being sent; the threads that do it."""
+        with connect(self._url, name="customer_assets webhooks out") as connection:
+            due = [one for one in outgoing.due_subscriptions(connection) if one["id"] not in self._under_way]
+        begun = []
+        for one in due[: max(0, AT_ONCE - len(self._under_way))]:
+            self._under_way.add(one["id"])
+            # a daemon: the process does not wait for a subscriber that hangs
+            thread = threading.Thread(target=self._send_some, args=(one,), name="webhooks out", daemon=True)
+            thread.start()
+            begun.append(thread)
+        return begun
 
     def _run(self) -> None:
-        with httpx.Client(
-            timeout=TIMEOUT_SECONDS, headers={"user-agent": f"customer-assets/{version('customer-assets')}"}
-        ) as client:
-            while not self._stopping.is_set():
-                self._wake.wait(POLL_SECONDS)
-                self._wake.clear()
-                try:
-                    self._follow()
-                    send_due(self._url, client, is_stopping=self._stopping.is_set)
-                except (psycopg.Error, CustomerAssetsError) as error:
-                    log.warning("webhooks out wait: %s", str(error).splitlines()[0] if str(error) else error)
-                except Exception:
-                    log.exception("webhooks out wait")  # whatever it was: this thread must go on
+        while not self._stopping.is_set():
+            self._wake.wait(POLL_SECONDS)
+            self._wake.clear()
+            with _noted():
+                self.begin_due()
+            with _noted():
+                self._follow()
 
     def _follow(self) -> None:
         """Bring customers in line with what changed, soon after deliveries, a little later after edits and syncs."""
         with connect(self._url, name="customer_assets webhooks out") as connection:
             newest = outgoing.newest_change(connection)
-        is_later = newest != self._newest and time.monotonic() - self._refreshed >= FOLLOW_SECONDS
-        if newest is not None and (self._is_stale or is_later):
-            self._is_stale, self._newest, self._refreshed = False, newest, time.monotonic()
+        is_time = time.monotonic() >= self._look_again_at
+        if newest is None or not (self._is_stale or (newest != self._newest and is_time)):
+            return
+        was_stale, self._is_stale = self._is_stale, False  # what changes from now on is looked at the next time
+        self._look_again_at = time.monotonic() + FOLLOW_SECONDS
+        try:
             self._refresh()
+            self._newest = newest
+        except BaseException:
+            self._newest = None if was_stale else self._newest  # once more, when it is time
+            raise
+
+    def _send_some(self, subscription: dict[str, Any]) -> None:
+        """Send one subscriber some of what waits, in order, until one message is not taken: the others had better wait a little."""
+        try:
+            with _noted(), connect(self._url, name="customer_assets webhooks out") as connection:
+                for _ in range(BATCH):
+                    if self._stopping.is_set() or (message := outgoing.take(connection, subscription["id"])) is None:
+                        return
+                    if not _is_taken(connection, self._client, subscription, message):
+                        return
+                self._wake.set()  # there may be more
+        finally:
+            self._under_way.discard(subscription["id"])
 
 
-def send_due(url: str, client: httpx.Client, *, is_stopping: Callable[[], bool] = lambda: False) -> int:
-    """Send all messages whose time has come; returns how many were taken by their subscribers."""
-    with connect(url, name="customer_assets webhooks out") as connection:
-        due = outgoing.due_subscriptions(connection)
-    if not due:
-        return 0
-    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(due))) as pool:
-        return sum(pool.map(lambda one: _send_to(url, client, one, is_stopping), due))
-
-
-def _send_to(url: str, client: httpx.Client, subscription: dict[str, Any], is_stopping: Callable[[], bool]) -> int:
-    """Send one subscriber what waits, in order, until one message is not taken: the next ones had better wait a little."""
-    sent = 0
-    with connect(url, name="customer_assets webhooks out") as connection:
-        while not is_stopping() and (batch := outgoing.take(connection, subscription["id"], most=BATCH)):
-            for number, message in enumerate(batch):
-                if not _is_taken(connection, client, subscription, message):
-                    outgoing.give_back(connection, batch[number + 1 :], seconds=TRIES[0])
-                    return sent
-                sent += 1
-    return sent
+@contextmanager
+def _noted() -> Iterator[None]:
+    """Log what went wrong: threads that send must go on."""
+    try:
+        yield
+    except (psycopg.Error, CustomerAssetsError) as error:
+        log.warning("webhooks out wait: %s", str(error).splitlines()[0] if str(error) else error)
+    except Exception:
+        log.exception("webhooks out wait")
 
 
 def _is_taken(connection: Connection, client: httpx.Client, subscription: dict[str, Any], message: Message) -> bool:
@@ -145,10 +173,11 @@ def _is_taken(connection: Connection, client: httpx.Client, subscription: dict[s
     answer: int | None = None
     error: str | None = None
     try:
-        response = client.post(subscription["url"], content=message.body.encode(), headers=headers)
-        answer = response.status_code
-        error = None if response.is_success else f"HTTP {answer}"
-    except (httpx.HTTPError, ValueError) as failure:
+        # what it says besides its status is not read
+        with client.stream("POST", subscription["url"], content=message.body.encode(), headers=headers) as response:
+            answer = response.status_code
+            error = None if response.is_success else f"HTTP {answer}"
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RuntimeError) as failure:
         error = f"{type(failure).__name__}: {failure}"[:300]
     if answer == GONE:
         outgoing.switch(connection, subscription["name"], on=False, because="its address answered 410: gone")

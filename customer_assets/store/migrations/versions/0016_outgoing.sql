@@ -35,8 +35,10 @@ create table ops.outgoing_messages (
     constraint outgoing_messages_subscription_id_fkey foreign key (subscription_id)
         references ops.subscriptions (id) on delete cascade
 );
-create index outgoing_messages_waiting_idx on ops.outgoing_messages (subscription_id, next_try_at)
+create index outgoing_messages_waiting_idx on ops.outgoing_messages (subscription_id, id)
     where status = 'waiting';
+create index outgoing_messages_failed_idx on ops.outgoing_messages (id)
+    where status = 'failed';
 create index outgoing_messages_customer_id_idx on ops.outgoing_messages (customer_id);
 comment on table ops.outgoing_messages is 'What subscribers are told, and what became of it.';
 comment on column ops.outgoing_messages.message_id is 'webhook-id: the same at every try, so that who gets it twice knows';
