@@ -535,6 +535,30 @@ def test_old_invoices_come_by_upload(company: Company, visitors: dict[str, Visit
         assert said in answer.text
 
 
+def test_an_upload_says_whose_its_first_invoices_would_be(
+    company: Company, visitors: dict[str, Visitor], leie: int
+) -> None:
+    text = (
+        "source_invoice_id;customer_name;customer_vat_number;customer_phone;source_system;source_customer_id\n"
+        "A-1;LEIEOLZANEL AUTOMOTIVE SRL;BE 0476.267.228;;;\n"
+        "A-2;Zuid Koeltransport;;09 222 33 44;;\n"
+        "A-3;Iemand Anders BV;;;;\n"
+        "A-4;Heel Iets Anders;;;robaws;9\n"
+    )
+    page = form_of(visitors["editor"].get("/import").text)
+    files = {"file": ("oud.csv", text.encode(), "text/csv")}
+    looked = visitors["editor"].client.post("/import", data={"csrf": page["csrf"], "step": "look"}, files=files).text
+    rows = [row for row in re.findall(r"<tr><td>(.*?)</tr>", looked, re.DOTALL) if "A-" in row]
+    other = company.value("select golden_id from customer_rows where source_customer_id = '9'")
+    assert f'href="/golden/{leie}"' in rows[0]
+    assert "same VAT id" in rows[0]
+    assert f'href="/golden/{other}"' in rows[1]
+    assert "same phone" in rows[1]
+    assert "nobody known" in rows[2]
+    assert f'href="/golden/{other}"' in rows[3]
+    assert company.value("select count(*) from legacy_invoices") == 0
+
+
 def test_notes_stay_with_the_customer(company: Company, visitors: dict[str, Visitor]) -> None:
     customer(company, name="Haven BV", vat_number="BE 0476.267.228")
     resolve_customers(company.context)

@@ -56,11 +56,11 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
     affected = index.keys_of(connection, changes.rows)
     affected |= {key for row in changed for key in index_keys(row["account"], row_profile(row))}
     affected |= {key for one in changes.removed for key in one.keys}
-    near, _ = index.found_by(connection, _spreading(affected), at_most=LARGEST_BLOCK)
+    near, _ = index.found_by(connection, spreading(affected), at_most=LARGEST_BLOCK)
     near |= changes.rows | index.rows_of_customers(connection, {one.golden_id for one in changes.removed})
     looked_at = index.with_their_customers(connection, near)
     around = index.keys_of(connection, looked_at) | affected
-    few, some_of_many = index.found_by(connection, _spreading(around), at_most=LARGEST_BLOCK, sample=SAMPLE)
+    few, some_of_many = index.found_by(connection, spreading(around), at_most=LARGEST_BLOCK, sample=SAMPLE)
     settled = index.with_their_customers(connection, few | some_of_many) - looked_at
     if len(looked_at | settled) > most:
         return Affected(index.all_rows(connection), set(), removed=changes.removed, is_all=True)
@@ -99,7 +99,7 @@ def words_over_everything(connection: Connection, account: str, words: Collectio
     return WordCounts({of_key[key]: count for key, count in counts.items()}, customers or 1)
 
 
-def _spreading(keys: Iterable[str]) -> set[str]:
+def spreading(keys: Iterable[str]) -> set[str]:
     """Keys by which others are concerned: not words, and an address without its street for the other script alone."""
     found: set[str] = set()
     for key in keys:

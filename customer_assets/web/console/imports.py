@@ -19,12 +19,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from customer_assets.errors import CustomerAssetsError
+from customer_assets.pipeline.invoices.foresee import likely_customers
 from customer_assets.pipeline.invoices.import_invoices import FileOptions, ImportResult, import_invoices
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import audit
 from customer_assets.store.invoices import legacy
 from customer_assets.store.users import Session
 from customer_assets.web.console.screen import Screen
+from customer_assets.web.console.tables import in_words
 
 LARGEST = 50 * 1024 * 1024
 KEPT_SECONDS = 3600
@@ -85,12 +87,15 @@ class Imports(Screen):
         except CustomerAssetsError as error:
             return await self._page(request, session, failed=str(error), key=key, upload=upload, said=said, status=422)
         upload.problems = result.problems
+        context = self._runtime.context(trigger="web")
+        likely = [] if is_import else await run_in_threadpool(likely_customers, context, result.sample)
         return await self._page(
             request,
             session,
             key=key,
             upload=upload,
             result=result,
+            likely=[(one, in_words(one.evidence.rule, one.evidence.parts) if one else "") for one in likely],
             counts={name: getattr(result, name) for name in COUNTED},
             said=said,
             mapping=mapping,
@@ -102,6 +107,7 @@ class Imports(Screen):
             "key": "",
             "upload": None,
             "result": None,
+            "likely": [],
             "counts": {},
             "said": {},
             "mapping": {},
