@@ -15,7 +15,7 @@ import pytest
 from customer_assets.settings import project_root
 from customer_assets_tests.conftest import Company
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ci
 
 THEIRS = """
 import dagster as dg

@@ -124,6 +124,7 @@ def test_a_second_run_writes_nothing_and_asks_for_what_may_have_changed_only(
     assert [(job["job"], job["success"]) for job in second["jobs"]] == [("customer_sync", True)]
 
 
+@pytest.mark.ci
 def test_a_run_killed_in_the_middle_ends_in_the_same_table(home: Home, first_run: dict[str, Any]) -> None:
     other = Home()
     try:
