@@ -17,6 +17,7 @@ from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.edit import edit_customer
 from customer_assets.pipeline.identity.decide import decide_pair
 from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.store.database import connect
 from customer_assets.store.webhooks import outgoing
 from customer_assets.web.webhooks import sender
 from customer_assets.web.webhooks.sender import TRIES, Sender, new_secret, usable_address
@@ -71,10 +72,14 @@ def crm() -> Iterator[Subscriber]:
     subscriber.close()
 
 
+def sender_of(company: Company, refresh: Callable[[], Any] = lambda: None) -> Sender:
+    return Sender(company.url, refresh, borrow=lambda: connect(company.url))
+
+
 @pytest.fixture
 def client(company: Company, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
     monkeypatch.setattr(sender, "TIMEOUT_SECONDS", 2.0)
-    found = Sender(company.url, lambda: None)
+    found = sender_of(company)
     yield found
     found.stop()
 
@@ -282,7 +287,7 @@ def test_a_slow_subscriber_holds_up_nobody_and_the_end_does_not_wait_for_it(comp
     crm.subscribe(company)
     customer(company)
     resolve_customers(company.context)
-    working = Sender(company.url, lambda: None)
+    working = sender_of(company)
     working.start()
     working.changed()
     until(lambda: crm.got)
@@ -307,7 +312,7 @@ def test_a_refresh_that_fails_is_done_again(company: Company, crm: Subscriber, m
         if len(tried) < 3:
             raise ConfigurationError("on purpose")
 
-    working = Sender(company.url, refresh)
+    working = sender_of(company, refresh)
     working.start()
     working.changed()
     until(lambda: len(tried) == 3)

@@ -8,7 +8,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,14 +65,17 @@ def usable_address(url: str) -> str:
 class Sender:
     """Sends what waits, each subscriber's messages in a thread that nobody waits for; several processes may do so at once."""
 
-    def __init__(self, url: str, refresh: Callable[[], Any]) -> None:
+    def __init__(
+        self, url: str, refresh: Callable[[], Any], borrow: Callable[[], AbstractContextManager[Connection]]
+    ) -> None:
         """A sender of one database.
 
         Args:
             url: of the database.
+            borrow: a connection for a moment, to look every few seconds.
             refresh: brings customers in line with records that changed; called after `changed`, where somebody subscribed.
         """
-        self._url, self._refresh = url, refresh
+        self._url, self._refresh, self._borrow = url, refresh, borrow
         self._client = httpx.Client(timeout=TIMEOUT_SECONDS, headers={"user-agent": _AGENT})
         self._under_way: set[int] = set()  # subscriptions
         self._wake = threading.Event()
@@ -101,7 +104,7 @@ class Sender:
 
     def begin_due(self) -> list[threading.Thread]:
         """Begin to send what is due, of every subscriber of whom nothing is being sent; the threads that do it."""
-        with connect(self._url, name="customer_assets webhooks out") as connection:
+        with self._borrow() as connection:
             due = [one for one in outgoing.due_subscriptions(connection) if one["id"] not in self._under_way]
         begun = []
         for one in due[: max(0, AT_ONCE - len(self._under_way))]:
@@ -123,7 +126,7 @@ class Sender:
 
     def _follow(self) -> None:
         """Bring customers in line with what changed, soon after deliveries, a little later after edits and syncs."""
-        with connect(self._url, name="customer_assets webhooks out") as connection:
+        with self._borrow() as connection:
             newest = outgoing.newest_change(connection)
         is_time = time.monotonic() >= self._look_again_at
         if newest is None or not (self._is_stale or (newest != self._newest and is_time)):
