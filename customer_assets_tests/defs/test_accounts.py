@@ -13,8 +13,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from typer.testing import CliRunner
 
 from customer_assets import accounts, settings
+from customer_assets.cli.app import app
 from customer_assets.definitions import own_defs
 from customer_assets.runtime.runtime import open_runtime
 from customer_assets.sandbox.server import environment
@@ -157,3 +159,13 @@ def test_a_scheduled_run_waits_for_who_syncs_the_account(company: Company, many:
             assert checks(result)["raw_robaws_client_pages.complete_scan"] is is_synced
             holder.join()
             freed_at.clear()
+
+
+@pytest.mark.parametrize(("share", "code"), [("0.05", 3), ("0.5", 1)])
+def test_the_command_ends_red_above_the_share_that_may_fail(
+    many: dg.Definitions, monkeypatch: pytest.MonkeyPatch, share: str, code: int
+) -> None:
+    assert many is not None
+    monkeypatch.setenv("FAIL_SHARE", share)
+    done = CliRunner().invoke(app, ["sync", "robaws", "--json"])
+    assert done.exit_code == code, done.output[-2000:]
