@@ -359,6 +359,12 @@ class Settings(AlertSettings, toml_table="general"):
         alias="LOCK_WAIT_MINUTES",
         description="How long a scheduled run waits for somebody who syncs the same account",
     )
+    accounts_per_run: int | None = Field(
+        None,
+        ge=1,
+        alias="ACCOUNTS_PER_RUN",
+        description="Very many accounts: the nightly sync is several runs, each of so many of them; unset: one run",
+    )
     fail_share: float = Field(
         0.05,
         ge=0,

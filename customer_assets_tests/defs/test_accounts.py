@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,25 @@ def test_the_command_ends_red_above_the_share_that_may_fail(
     monkeypatch.setenv("FAIL_SHARE", share)
     done = CliRunner().invoke(app, ["sync", "robaws", "--json"])
     assert done.exit_code == code, done.output[-2000:]
+
+
+def test_very_many_accounts_are_shared_out_among_runs(
+    company: Company, many: dg.Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCOUNTS_PER_RUN", "4")
+    monkeypatch.setenv("FAIL_SHARE", "1")
+    defs = own_defs(open_runtime())
+    schedule = defs.resolve_schedule_def("daily_customer_sync")
+    context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 11, 26, 2, tzinfo=UTC))
+    requests = list(schedule.evaluate_tick(context).run_requests or [])
+    of = [request.run_config["ops"]["raw_robaws_client_pages"]["config"]["accounts"] for request in requests]
+    assert [len(names) for names in of] == [4, 4, 3]
+    assert sorted(name for names in of for name in names) == sorted((*GOOD, *BROKEN))
+    assert len({request.run_key for request in requests}) == 3
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = defs.resolve_job_def("customer_sync").execute_in_process(
+            run_config=requests[0].run_config, instance=instance
+        )
+        synced = company.rows("select distinct account from sync_runs where dagster_run_id = %s", result.run_id)
+    assert sorted(row["account"] for row in synced) == of[0]
+    assert set(company.value("select array_agg(distinct account) from customers_cache")) == set(of[0]) - set(BROKEN)

@@ -47,7 +47,10 @@ def _load_all(
     # materialized alone it is rebuilt; in a job that pulled something it takes just that
     may_rebuild = not _pulls(context)
     for system, stream in streams_of(entity):
+        chosen = _chosen(context, "__".join([*runtime.key_prefix, stream.asset]))
         for account in runtime.working.of(system.name):
+            if chosen and account.account not in chosen:
+                continue  # another run's
             where = f"{system.name}/{account.account}"
             try:
                 result = load_account(work, account, stream, may_rebuild=may_rebuild)
@@ -64,6 +67,12 @@ def _load_all(
             by_account[where] = counts.as_dict() | {"message": result.message}
             never_filled += [f"{system.name}.{column}" for loaded in result.loaded for column in loaded.never_filled]
     return total, by_account, never_filled
+
+
+def _chosen(context: dg.AssetExecutionContext, raw: str) -> list[str]:
+    """The accounts that this run's raw step was limited to; none: all."""
+    steps: Any = context.run.run_config.get("ops") or {}
+    return list((steps.get(raw) or {}).get("config", {}).get("accounts") or [])
 
 
 def _pulls(context: dg.AssetExecutionContext) -> bool:
