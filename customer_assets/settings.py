@@ -257,7 +257,40 @@ class AlertSettings(LoginSettings, toml_table="general"):
         return self.smtp_url is not None
 
 
-class Settings(AlertSettings, toml_table="general"):
+class NightSettings(AlertSettings, toml_table="general"):
+    """Very many accounts in one night."""
+
+    account_concurrency: int = Field(
+        8, ge=1, alias="ACCOUNT_CONCURRENCY", description="Accounts that are synced at once"
+    )
+    account_minutes: float = Field(
+        60.0,
+        gt=0,
+        alias="ACCOUNT_MINUTES",
+        description="One account's share of a Dagster run; its calls are broken off then, and the next run goes on from there",
+    )
+    lock_wait_minutes: float = Field(
+        30.0,
+        ge=0,
+        alias="LOCK_WAIT_MINUTES",
+        description="How long a scheduled run waits for somebody who syncs the same account",
+    )
+    accounts_per_run: int | None = Field(
+        None,
+        ge=1,
+        alias="ACCOUNTS_PER_RUN",
+        description="Very many accounts: the nightly sync is several runs, each of so many of them; unset: one run",
+    )
+    fail_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        alias="FAIL_SHARE",
+        description="Share of accounts that may fail before a run is red; an alert names them all the same",
+    )
+
+
+class Settings(NightSettings, toml_table="general"):
     """What belongs to no single system."""
 
     database_url: SecretStr | None = Field(
@@ -343,34 +376,6 @@ class Settings(AlertSettings, toml_table="general"):
         ge=0,
         alias="RESUME_HOURS",
         description="A cut scan younger than this is resumed, not begun anew",
-    )
-    account_concurrency: int = Field(
-        8, ge=1, alias="ACCOUNT_CONCURRENCY", description="Accounts that are synced at once"
-    )
-    account_minutes: float = Field(
-        60.0,
-        gt=0,
-        alias="ACCOUNT_MINUTES",
-        description="One account's share of a Dagster run; its calls are broken off then, and the next run goes on from there",
-    )
-    lock_wait_minutes: float = Field(
-        30.0,
-        ge=0,
-        alias="LOCK_WAIT_MINUTES",
-        description="How long a scheduled run waits for somebody who syncs the same account",
-    )
-    accounts_per_run: int | None = Field(
-        None,
-        ge=1,
-        alias="ACCOUNTS_PER_RUN",
-        description="Very many accounts: the nightly sync is several runs, each of so many of them; unset: one run",
-    )
-    fail_share: float = Field(
-        0.05,
-        ge=0,
-        le=1,
-        alias="FAIL_SHARE",
-        description="Share of accounts that may fail before a run is red; an alert names them all the same",
     )
     raw_keep_days: float = Field(30.0, ge=0, alias="RAW_KEEP_DAYS", description="Raw pages older than this are pruned")
     delivery_keep_days: float | None = Field(
