@@ -66,11 +66,7 @@ def build_app(runtime: Runtime) -> App:
     secrets = Secrets(runtime.url, runtime.receiving, source=SOURCE)
     writer = GroupWriter(runtime.url, store_new, lanes=2)
     refusals = GroupWriter(runtime.url, store_refusals, lanes=1)
-    sender = Sender(
-        runtime.url,
-        refresh=lambda: resolve_customers(runtime.context(trigger="web")),
-        borrow=lambda: runtime.pool.connection(statement_seconds=20),
-    )
+    sender = _sender_of(runtime)
     applier = Applier(runtime.context(trigger="web"), runtime.receiving, partial(_report, runtime, sender))
     # one address serves all accounts: the first one's limits hold
     first: WebhookSettings = next(a.settings for a in runtime.receiving if a.system == SOURCE)
@@ -124,6 +120,14 @@ def build_app(runtime: Runtime) -> App:
         ],
     )
     return App(receiver, app)
+
+
+def _sender_of(runtime: Runtime) -> Sender:
+    return Sender(
+        runtime.url,
+        refresh=lambda: resolve_customers(runtime.context(trigger="web")),
+        borrow=lambda: runtime.pool.connection(statement_seconds=20),
+    )
 
 
 def _middleware(settings: Settings) -> list[Middleware]:
