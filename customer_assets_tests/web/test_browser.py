@@ -18,6 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.store import users
+from customer_assets.web.console.languages import COOKIE as LANGUAGE_COOKIE
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import EDITS, EVIL, PASSWORD, READS, Web, customer, serving
 
@@ -97,8 +98,20 @@ def screen(site: Web, browser: Any) -> Iterator[Screen]:
     page.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1024, "dark"), (390, "light")])
-def test_every_screen_opens_fits_and_is_accessible(company: Company, screen: Screen, width: int, scheme: Any) -> None:
+@pytest.mark.parametrize(
+    ("width", "scheme", "language"),
+    [
+        (1440, "light", "en"),
+        (1440, "dark", "he"),
+        (1024, "dark", "en"),
+        (1024, "light", "he"),
+        (390, "light", "en"),
+        (390, "dark", "he"),
+    ],
+)
+def test_every_screen_opens_fits_and_is_accessible(
+    company: Company, screen: Screen, width: int, scheme: Any, language: str
+) -> None:
     # this thread has the browser's event loop
     for work in (lambda: company.pull("robaws"), lambda: resolve_customers(company.context)):
         working = threading.Thread(target=work)
@@ -113,13 +126,14 @@ def test_every_screen_opens_fits_and_is_accessible(company: Company, screen: Scr
     screen.open("/login")
     assert serious_findings(screen.page) == []
     screen.log_in("admin")
+    screen.page.context.add_cookies([{"name": LANGUAGE_COOKIE, "value": language, "url": screen.address}])
     golden = company.value("select min(id) from customers")
     for path in [*READS, *EDITS, f"/customers/{row}", f"/customers/{row}/edit", f"/golden/{golden}", *ADMINS]:
         screen.open(path)
         assert serious_findings(screen.page) == [], path
         assert screen.page.locator("h1").count() == 1, path
         assert screen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), path
-        screen.keep(f"{path.strip('/').replace('/', '-')}-{width}")
+        screen.keep(f"{path.strip('/').replace('/', '-')}-{width}-{scheme}-{language}")
 
 
 def test_the_story_of_a_day(company: Company, site: Web, screen: Screen) -> None:

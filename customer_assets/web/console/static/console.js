@@ -102,3 +102,6 @@ for (const form of document.querySelectorAll("[data-intake]")) {
   });
   search.addEventListener("blur", close);
 }
+
+for (const busy of document.querySelectorAll("[data-busy]"))
+  busy.closest("form").addEventListener("submit", () => { busy.hidden = false; });
