@@ -21,6 +21,7 @@ from customer_assets.pipeline.identity import engines
 from customer_assets.pipeline.identity.dedupe import Deduped, Options, dedupe
 from customer_assets.settings import Settings, project_root
 
+pytestmark = pytest.mark.slow
 HAS_SPARK = importlib.util.find_spec("pyspark") is not None and shutil.which("java") is not None
 
 

@@ -21,6 +21,7 @@ from customer_assets.store.raw import bodies
 from customer_assets.store.webhooks import outgoing
 from customer_assets_tests.conftest import Company
 
+pytestmark = pytest.mark.slow
 PERSON = "Zebedee Quillfeather"
 
 

@@ -27,6 +27,7 @@ from customer_assets.pipeline.invoices.migrate import migrate
 from customer_assets.store.identity import reviews
 from customer_assets_tests.conftest import Company
 
+pytestmark = pytest.mark.slow
 VAT = "BE0476267228"
 
 

@@ -22,6 +22,7 @@ from customer_assets.store.identity import index as identity_index
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.pipeline.test_identity import add, customer_of
 
+pytestmark = pytest.mark.slow
 TRADES = ("Bouw", "Transport", "Holding", "Catering")
 
 

@@ -22,6 +22,8 @@ from customer_assets.runtime.runtime import Runtime
 from customer_assets.settings import Settings
 from customer_assets_tests.conftest import Company
 
+pytestmark = pytest.mark.slow
+
 
 class Kept(Message):
     def __init__(self) -> None:

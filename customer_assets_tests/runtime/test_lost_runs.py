@@ -16,6 +16,7 @@ from customer_assets.runtime.dagster_runs import reap_runs
 from customer_assets.store import run_locks
 from customer_assets_tests.conftest import Company
 
+pytestmark = pytest.mark.slow
 LIVING = """
 import sys, time
 from customer_assets.store.run_locks import living

@@ -15,6 +15,8 @@ from customer_assets.store.reads.metrics import BACKED_UP, DAEMON_SEEN
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import stack_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_what_production_lacks_is_said_with_its_mend(
     company: Company, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

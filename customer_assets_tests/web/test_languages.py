@@ -15,6 +15,7 @@ from customer_assets.web.console.screen import SCREENS
 from customer_assets.web.console.tables import DETAIL_TABLES, GOLDEN_FIELDS, GOLDEN_TABLES, heading
 from customer_assets_tests.web.conftest import Visitor, Web
 
+pytestmark = pytest.mark.slow
 OTHERS = [code for code in LANGUAGES if code != "en"]
 TEMPLATES = sorted((Path(languages.__file__).parent / "templates").glob("*.html"))
 # names of systems and of things that are called so in every language

@@ -23,6 +23,7 @@ from customer_assets_tests.conftest import Company, Serving
 from customer_assets_tests.e2e.test_pooler import free_port
 from customer_assets_tests.web.conftest import stack_of, until
 
+pytestmark = pytest.mark.slow
 PUBLIC = "https://customers.example"
 PASSWORD = "correct horse battery"
 

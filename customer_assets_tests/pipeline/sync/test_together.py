@@ -22,6 +22,8 @@ from customer_assets.store import database
 from customer_assets.store.cache.indexes import build_postponed_indexes, postpone_indexes
 from customer_assets_tests.conftest import Company
 
+pytestmark = pytest.mark.slow
+
 
 def _accounts(company: Company, *names: str, system: str = "robaws", **changes: str) -> list[Account]:
     return [company.account(system, name, **changes) for name in names]
