@@ -13,7 +13,7 @@ from customer_assets.runtime.runtime import Runtime
 def own_defs(runtime: Runtime | None = None) -> dg.Definitions:
     """All definitions; tests and demonstrations hand in a runtime of their own.
 
-    Touches neither network nor database; reads the two settings that schedules are made of.
+    Touches neither network nor database; reads the settings that schedules and months are made of.
     """
     return dg.Definitions.merge(
         dg.load_from_defs_folder(path_within_project=Path(__file__).parent),

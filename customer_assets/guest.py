@@ -27,7 +27,7 @@ def build_defs(
 ) -> dg.Definitions:
     """Our definitions, for merging into those of somebody else's code location. Their jobs select our assets alone.
 
-    Touches neither network nor database; reads the settings that schedules are made of. There is no executor among them:
+    Touches neither network nor database; reads the settings that schedules and months are made of. There is no executor among them:
     the host's is used.
 
     Args:

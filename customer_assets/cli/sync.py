@@ -139,14 +139,15 @@ def _report_sync(
     if exits:
         of_all = {(r.system, r.account) for r in every}
         failed = {(r.system, r.account) for r in every if r.error is not None and _exit_of(r.error) == 3}
-        is_few = bool(failed) and len(failed) <= runtime.configuration.settings.fail_share * len(of_all)
-        finish(1 if is_few and max(exits) <= 3 else 3 if 3 in exits else max(exits))
+        if len(failed) <= runtime.configuration.settings.fail_share * len(of_all):
+            exits = exits - {3} | {1}
+        finish(3 if 3 in exits else max(exits))
     if worst != "ok":
         finish(1)
 
 
 def _exit_of(error: CustomerAssetsError) -> int:
-    """3 where a whole system failed (of very many accounts FAIL_SHARE may, and it is 1); an id that does not exist, or a lock that is taken, is a row's trouble: 1."""
+    """3 where a whole system failed; an id that does not exist, or a lock that is taken, is a row's trouble: 1."""
     return 1 if isinstance(error, GoneError | BusyError) else error.exit_code
 
 

@@ -98,16 +98,16 @@ def apply_webhooks() -> None:
 def prune_old_data(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> None:
     """Prune, and say how much went."""
     pruned = prune(runtime.context_of_run(context.run_id))
+    keep = runtime.configuration.settings.run_keep_days
     old_runs = prune_dagster_runs(
         context.instance,
-        keep_days=runtime.configuration.settings.run_keep_days,
+        keep_days=keep,
         jobs=JOB_NAMES if runtime.is_guest else None,
         location=location_of(context.run),
     )
-    keep = runtime.configuration.settings.run_keep_days
     events = 0 if runtime.is_guest else prune_runless_events(runtime.dagster_url, keep_days=keep)
-    context.log.info(f"{events} events of no run are forgotten")
-    context.log.info(f"pruned {pruned.raw_pages} raw pages, {pruned.deliveries} deliveries, {old_runs} runs")
+    counts = {**vars(pruned), "dagster_runs": old_runs, "dagster_events": events}
+    context.log.info("pruned: " + ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items()))
 
 
 @dg.job(name="prune", description="Delete what is past its time.")

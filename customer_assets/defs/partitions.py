@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dagster as dg
 
-from customer_assets.accounts import load_configuration
 from customer_assets.domain.clock import now_utc
 from customer_assets.pipeline.invoices.timeline import timeline
+from customer_assets.settings import Settings, build
 
-MONTHS = timeline(load_configuration().settings.legacy_first_month, now_utc().date())
+MONTHS = timeline(build(Settings, {}).legacy_first_month, now_utc().date())
 invoice_months = dg.StaticPartitionsDefinition(MONTHS)

@@ -36,8 +36,7 @@ class Outcome:
     """What would come of a decision.
 
     Attributes:
-        before, after: the customers that the records are of, now and then: what they are called and how they are reached, with
-            the `rows` of each.
+        before, after: the customers that the records are of, now and then, as `golden_pages.in_short` tells them.
         is_wished: whether the two records are, or are not, of one customer then, as was decided.
     """
 

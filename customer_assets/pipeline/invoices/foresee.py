@@ -17,18 +17,7 @@ from customer_assets.pipeline.identity.affected import index_keys, spreading
 from customer_assets.pipeline.identity.profiles import invoice_profile, row_profile
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import golden, index
-
-TEXTS = (
-    "source_invoice_id",
-    "source_system",
-    "source_customer_id",
-    "customer_name",
-    "customer_phone",
-    "customer_email",
-    "customer_vat_number",
-    "customer_address",
-    "customer_country",
-)
+from customer_assets.store.invoices import legacy
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +48,7 @@ def likely_customers(
     """
     with connect(context.url, name="customer_assets import") as connection:
         return [
-            _likely(connection, invoice_profile({name: i.get(name) for name in TEXTS}), account, context)
+            _likely(connection, invoice_profile({name: i.get(name) for name in legacy.COLUMNS}), account, context)
             for i in invoices
         ]
 
@@ -68,22 +57,23 @@ def _likely(connection: Connection, invoice: Profile, account: str, context: Con
     keys = spreading(index_keys(account, invoice))
     ids, _ = index.found_by(connection, keys, at_most=LARGEST_BLOCK)
     if invoice.source is not None:
-        ids |= golden.ids_of(connection, account=account, source=invoice.source[0], source_id=invoice.source[1])
+        own = golden.find_rows(connection, ":".join(invoice.source))
+        ids |= {row["id"] for row in own if row["account"] == account}
     records: dict[int, list[tuple[dict[str, Any], Profile]]] = defaultdict(list)
     for row in golden.rows_to_resolve(connection, index.with_their_customers(connection, ids), account=account):
         if row["golden_id"] is not None:
             records[row["golden_id"]].append((row, row_profile(row)))
-    own = Pooled.of([(invoice, 1)])
+    said = Pooled.of([(invoice, 1)])
     found = [
         Likely(customer, group[0][0]["name"], evidence)
         for customer, group in sorted(records.items())
-        if (evidence := _evidence(invoice, own, [profile for _, profile in group])).weight
+        if (evidence := _evidence(invoice, said, [profile for _, profile in group])).weight
         >= context.settings.identity_accept
     ]
     return max(found, key=lambda one: one.evidence.weight, default=None)
 
 
-def _evidence(invoice: Profile, own: Pooled, profiles: Sequence[Profile]) -> Evidence:
+def _evidence(invoice: Profile, said: Pooled, profiles: Sequence[Profile]) -> Evidence:
     if invoice.source is not None and any(one.source == invoice.source for one in profiles):
         return SOURCE_ID
     vats = {one.vat.partition(":")[2] for one in profiles if one.vat}
@@ -91,4 +81,4 @@ def _evidence(invoice: Profile, own: Pooled, profiles: Sequence[Profile]) -> Evi
         return VAT_ID
     if invoice.vat is not None and vats:
         return Evidence("another_vat_id", 0.0)
-    return weigh(own, Pooled.of([(one, 1) for one in profiles]))
+    return weigh(said, Pooled.of([(one, 1) for one in profiles]))

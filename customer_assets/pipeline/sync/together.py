@@ -128,5 +128,5 @@ class _Hosts:
 
 
 def hosts_of(account: Account) -> list[str]:
-    """Hosts of the addresses that an account's settings give, with their ports; the one of its data first, as the settings of each system declare them."""
+    """Hosts of the addresses that an account's settings give, with their ports, in the order of declaration: data first."""
     return [host_of(value) for _, value in account.settings if isinstance(value, str) and "://" in value]

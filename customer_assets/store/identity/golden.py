@@ -211,15 +211,6 @@ def count(connection: Connection) -> int:
     return found["customers"] if found else 0
 
 
-def ids_of(connection: Connection, *, account: str, source: str, source_id: str) -> set[int]:
-    """The cache row of an id of a system, if there is one."""
-    rows = connection.execute(
-        "select id from customer_rows where account = %s and source = %s and source_customer_id = %s",
-        [account, source, source_id],
-    )
-    return {row["id"] for row in rows}
-
-
 def find_rows(connection: Connection, name: str) -> list[dict[str, Any]]:
     """Cache rows by their id, or by `system:id`."""
     if name.isascii() and name.isdigit() and len(name) < 19:
