@@ -20,6 +20,7 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]  # 
 TIMEOUT_SECONDS = 10
 LEEWAY_SECONDS = 60
 KNOWN_SECONDS = 300
+_known: dict[str, tuple[float, dict[str, Any]]] = {}  # issuer -> (when, what it said of itself)
 SCOPE = "openid profile email"
 
 
@@ -178,9 +179,6 @@ class Provider:
             raise ConfigurationError("none of your groups may come in here (OIDC_ROLES)")
         name = claims.get("preferred_username") or claims.get("email") or claims["sub"]
         return Person(f"{self._issuer} {claims['sub']}", str(name)[:100], max(roles, key=ROLES.index))
-
-
-_known: dict[str, tuple[float, dict[str, Any]]] = {}  # issuer -> (when, what it said of itself)
 
 
 def _usable(keys: dict[str, Any]) -> list[Any]:

@@ -296,6 +296,11 @@ def set_cookie(response: Response, token: str, request: Request, *, hours: float
     )
 
 
+def caller_of(request: Request) -> str:
+    """The address that a request comes from; behind a proxy that is trusted, the one that it names."""
+    return request.client.host if request.client else "unknown"
+
+
 def allowed_next(target: Any) -> str:
     """A path of ours to go on to after a login; anything else is the start page."""
     path = str(target or "/")

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import audit, users
 from customer_assets.store.users import Session
-from customer_assets.web.console.guard import COOKIE, LoginThrottle, allowed_next, is_foreign, set_cookie
+from customer_assets.web.console.guard import COOKIE, LoginThrottle, allowed_next, caller_of, is_foreign, set_cookie
 from customer_assets.web.console.screen import Screen, render
 
 
@@ -44,7 +44,7 @@ class Logins(Screen):
         form = await request.form()
         name, target = str(form.get("name", "")), allowed_next(form.get("next"))
         resume, kept = form.get("resume") and allowed_next(form.get("resume")), str(form.get("kept", ""))
-        address = request.client.host if request.client else "unknown"
+        address = caller_of(request)
         keys = self._throttle.keys(name.strip().lower(), address)
         if self._throttle.is_held(keys):
             return await self._show(

@@ -13,7 +13,7 @@ from customer_assets.errors import ConfigurationError, TransientError
 from customer_assets.runtime.oidc import Attempt, Person, Provider
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import users
-from customer_assets.web.console.guard import LoginThrottle, allowed_next, set_cookie
+from customer_assets.web.console.guard import LoginThrottle, allowed_next, caller_of, set_cookie
 from customer_assets.web.console.screen import Screen
 
 COOKIE = "customer_assets_attempt"
@@ -23,9 +23,7 @@ ATTEMPTS = 40  # of one address without a login, there and back, then one a minu
 
 
 class _Kept(msgspec.Struct):
-    state: str
-    nonce: str
-    verifier: str
+    attempt: Attempt
     next: str
 
 
@@ -46,7 +44,7 @@ class Vouched(Screen):
             address, attempt = await run_in_threadpool(provider.begin)
         except TransientError as error:
             return await self._failed(request, str(error), status=503)
-        kept = _Kept(attempt.state, attempt.nonce, attempt.verifier, allowed_next(request.query_params.get("next")))
+        kept = _Kept(attempt, allowed_next(request.query_params.get("next")))
         response = RedirectResponse(address, status_code=303)
         response.set_cookie(
             COOKIE,
@@ -65,32 +63,28 @@ class Vouched(Screen):
             return PlainTextResponse("no identity provider is set up", status_code=404)
         try:
             kept = msgspec.json.decode(bytes.fromhex(request.cookies.get(COOKIE, "")), type=_Kept)
+            is_ours = hmac.compare_digest(request.query_params.get("state", "").encode(), kept.attempt.state.encode())
         except (msgspec.DecodeError, ValueError):
-            return await self._failed(
-                request, "This login was begun elsewhere, or too long ago. Begin again.", status=400
-            )
-        if not hmac.compare_digest(request.query_params.get("state", "").encode(), kept.state.encode()):
-            return await self._failed(
-                request, "This login was begun elsewhere, or too long ago. Begin again.", status=400
-            )
+            is_ours = False
+        if not is_ours:  # nobody is asked, and nothing is noted: anybody can make such a request
+            message = "This login was begun elsewhere, or too long ago. Begin again."
+            return await self._failed(request, message, status=400)
         if (held := self._held(request)) is not None:
             return held
-        attempt = Attempt(kept.state, kept.nonce, kept.verifier)
         try:
-            token = await run_in_threadpool(self._log_in, provider, attempt, request)
+            token = await run_in_threadpool(self._log_in, provider, kept.attempt, request)
         except TransientError as error:
             return await self._failed(request, str(error), status=503)
         except ConfigurationError as error:
             return await self._failed(request, str(error), status=403)
         own = self._runtime.configuration.settings
-        self._throttle.succeeded([f"address {request.client.host if request.client else 'unknown'}"])
+        self._throttle.succeeded([f"address {caller_of(request)}"])
         response = RedirectResponse(allowed_next(kept.next), status_code=303)
         set_cookie(response, token, request, hours=own.session_hours, is_behind_tls=own.is_behind_tls)
         response.delete_cookie(COOKIE, path=BACK)
         return response
 
     def _log_in(self, provider: Provider, attempt: Attempt, request: Request) -> str:
-        address = request.client.host if request.client else "unknown"
         try:
             person: Person = provider.end(attempt, str(request.url))
             with self._connect() as connection:
@@ -102,7 +96,7 @@ class Vouched(Screen):
                     hours=self._runtime.configuration.settings.session_hours,
                 )
         except ConfigurationError as error:
-            details = {"from": address, "why": str(error)}
+            details = {"from": caller_of(request), "why": str(error)}
             self._audit("nobody we know", "failed to log in", "console, by provider", details)
             raise
         self._audit(session.user, "log in", "console, by provider", {"role": session.role})
@@ -110,7 +104,7 @@ class Vouched(Screen):
 
     def _held(self, request: Request) -> Response | None:
         """An answer for an address that asks too often: each attempt asks the provider, too."""
-        key = {f"address {request.client.host if request.client else 'unknown'}": ATTEMPTS}
+        key = {f"address {caller_of(request)}": ATTEMPTS}
         if self._throttle.is_held(key):
             return PlainTextResponse("too many logins from here: wait a minute", status_code=429)
         self._throttle.failed(key)
