@@ -20,7 +20,7 @@ from customer_assets.store import marks
 from customer_assets.store.database import Connection, connect, for_sqlalchemy, redacted, scalar
 
 MIGRATION_LOCK = 0x6375_7374_6D69_6772
-OLDEST_SCHEMA = "0017"  # the search asks functions of it
+OLDEST_SCHEMA = "0018"  # the resolution keeps numbers in it
 SERVES_FROM = "0013"  # since then tables, columns, functions and indexes were added, and nothing was taken away
 SERVES = "schema serves programs from"
 LOCK_SECONDS = 4  # a migration that waits for a lock holds up all that come after it; it gives way, and tries again

@@ -279,3 +279,35 @@ def test_what_would_come_of_a_record_that_is_nobodys_yet(company: Company) -> No
     outcome = outcome_of(company.context, one, other, decision="same")
     assert outcome.is_wished
     assert len(outcome.after) == 1
+
+
+def test_a_change_concerns_those_who_have_what_changed_and_no_neighbours_of_theirs(company: Company) -> None:
+    """Forty customers in one building, each with neighbours by phone: a mailbox that changes is nobody else's matter."""
+    random = Random(23)  # noqa: S311
+    for number in range(40):
+        name = f"{''.join(random.choices('abdegiklmnoprstuv', k=8)).capitalize()} BV"
+        place = {"street": "Kerkstraat 1", "zipcode": "2000", "primary_phone": f"+3235550{number // 4:03d}"}
+        add(company, "robaws", f"house {number}", name=name, general_email=f"info@firm{number}.be", **place)
+    fill(company, 100, random)
+    resolve_customers(company.context)
+    one = company.value("select id from customer_rows where source_customer_id = 'house 7'")
+    for column, value, most in (("general_email", "jan@other.be", 1), ("primary_phone", "+3235559999", 4)):
+        company.do(f"update customer_rows set {column} = %s where id = %s", value, one)
+        assert resolve_customers(company.context).compared <= most
+    company.do(
+        "update customer_rows set name = 'Firm Nine BV' where id = %s", one
+    )  # who shares what is counted by names
+    assert resolve_customers(company.context).compared >= 40
+    assert disagreeing_rows(company.context)[0] == 0
+
+
+def test_one_who_is_known_by_what_changed_is_joined(company: Company) -> None:
+    fill(company, 60, Random(29))  # noqa: S311
+    one = add(company, "robaws", "x", name="Vermeulen Dakwerken BV", general_email="jan@vermeulen.be")
+    two = add(company, "zoho", "x", name="Vermeulen", general_email="an@elders.be")
+    resolve_customers(company.context)
+    before = customer_of(company, one) == customer_of(company, two)
+    company.do("update customer_rows set general_email = 'jan@vermeulen.be' where id = %s", two)
+    resolve_customers(company.context)
+    assert (before, customer_of(company, one) == customer_of(company, two)) == (False, True)
+    assert disagreeing_rows(company.context)[0] == 0

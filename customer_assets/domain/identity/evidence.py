@@ -72,7 +72,7 @@ WEIGHTS = {
 }
 
 
-ENGINE = 8  # to be raised with the code of normalization and weighing: everything is resolved anew then
+ENGINE = 9  # to be raised with the code of normalization and weighing: everything is resolved anew then
 
 
 def engine_version() -> str:

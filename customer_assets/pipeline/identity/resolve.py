@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from customer_assets.domain.identity.evidence import Key, Profile, engine_version
+from customer_assets.domain.identity.key_hashes import keys_of, name_key
 from customer_assets.domain.identity.resolution import Clusters, Decisions, Edge, Review, resolve
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.identity.affected import Affected, find_affected, index_keys, words_over_everything
+from customer_assets.pipeline.identity.affected import Affected, find_affected, words_over_everything
 from customer_assets.pipeline.identity.bulk import bulk
 from customer_assets.pipeline.identity.engines import engines_of
 from customer_assets.pipeline.identity.profiles import key_of, ref_of, row_key, row_profiles
@@ -229,15 +230,9 @@ def _indexed(found: Found, customers: Mapping[int, int], expected: Mapping[int, 
                 if expected.get(row["id"], row["fingerprint"]) == row["fingerprint"]
                 else "changed meanwhile"
             )
-            ref = ref_of(row_key(row))
-            yield index.Indexed(
-                row["id"],
-                row["account"],
-                ref,
-                golden_id,
-                fingerprint,
-                index_keys(row["account"], found.profiles[row["id"]]),
-            )
+            account, profile = row["account"], found.profiles[row["id"]]
+            keys, named = keys_of(account, profile), name_key(account, profile)
+            yield index.Indexed(row["id"], account, ref_of(row_key(row)), golden_id, fingerprint, keys, named)
 
 
 def stable_ids(

@@ -10,10 +10,10 @@ from typing import Any
 from customer_assets.domain.identity.certain import SOURCE_ID, VAT_ID
 from customer_assets.domain.identity.evidence import Evidence, Profile
 from customer_assets.domain.identity.joining import LARGEST_BLOCK
+from customer_assets.domain.identity.key_hashes import keys_of, searches
 from customer_assets.domain.identity.pooled import Pooled
 from customer_assets.domain.identity.weighing import weigh
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.identity.affected import index_keys, spreading
 from customer_assets.pipeline.identity.profiles import invoice_profile, row_profile
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import golden, index
@@ -54,8 +54,7 @@ def likely_customers(
 
 
 def _likely(connection: Connection, invoice: Profile, account: str, context: Context) -> Likely | None:
-    keys = spreading(index_keys(account, invoice))
-    ids, _ = index.found_by(connection, keys, at_most=LARGEST_BLOCK)
+    ids, _ = index.found_by(connection, searches(keys_of(account, invoice)), at_most=LARGEST_BLOCK)
     if invoice.source is not None:
         own = golden.find_rows(connection, ":".join(invoice.source))
         ids |= {row["id"] for row in own if row["account"] == account}

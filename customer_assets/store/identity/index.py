@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from customer_assets.domain.identity.key_hashes import Search
 from customer_assets.store import marks
 from customer_assets.store.database import Connection, scalar
 from customer_assets.store.identity.golden import FINGERPRINT, is_named
@@ -15,8 +16,15 @@ MOST_COUNTED = 5_000  # rows of a word; one that more have is common, however ma
 MOST_UNCOUNTED = 0.01  # share of the index that may be new before it is looked through for statistics
 MOST_TRANSACTIONS = 2**30  # since the last resolution: their numbers come round after twice as many
 _LAST = "identity resolved"  # mark: this transaction, the oldest it may not have seen, the engine
-_BETWEEN = "\x1f"  # keys, while they are one text
-_KINDS = {"row_id": "number", "account": "text", "ref": "text", "said": "text", "golden_id": "number", "keys": "text"}
+_KINDS = {
+    "row_id": "number",
+    "account": "text",
+    "ref": "text",
+    "said": "text",
+    "golden_id": "number",
+    "key_hashes": "text",
+    "name_hash": "number",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,8 @@ class Indexed:
         account, ref: its name.
         golden_id: what it was resolved to.
         fingerprint: hash of what it said then.
-        keys: what it is found by, each beginning with the account.
+        keys: what it is found by (`domain.identity.key_hashes`).
+        name_key: that of its name.
     """
 
     row_id: int
@@ -36,7 +45,8 @@ class Indexed:
     ref: str
     golden_id: int
     fingerprint: str
-    keys: Sequence[str]
+    keys: Sequence[int]
+    name_key: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,7 @@ def changes(connection: Connection, *, engine: str) -> Changes:
     rows = {row["id"] for row in found} | _decided_since(connection, age)
     removed = connection.execute(
         """
-        select i.row_id, i.account, i.ref, i.golden_id, i.said as fingerprint, i.keys
+        select i.row_id, i.account, i.ref, i.golden_id, i.said as fingerprint, i.key_hashes as keys, i.name_hash as name_key
         from ops.identity_index i
         where not exists (select from customer_rows r where r.id = i.row_id)
         """
@@ -162,64 +172,87 @@ def all_rows(connection: Connection) -> set[int]:
     return {row["id"] for row in connection.execute("select id from customer_rows")}
 
 
-def keys_of(connection: Connection, row_ids: Collection[int]) -> set[str]:
-    """What these rows were found by when they were resolved last."""
+def keys_of(connection: Connection, row_ids: Collection[int]) -> dict[int, tuple[list[int], int | None]]:
+    """What these rows were found by when they were resolved last, and the key of their names, by row."""
     rows = connection.execute(
-        "select distinct unnest(keys) as key from ops.identity_index where row_id = any(%s)", [list(row_ids)]
+        "select row_id, key_hashes, name_hash from ops.identity_index where row_id = any(%s)", [list(row_ids)]
     )
-    return {row["key"] for row in rows}
+    return {row["row_id"]: (row["key_hashes"], row["name_hash"]) for row in rows}
 
 
 def found_by(
-    connection: Connection, keys: Collection[str], *, at_most: int, sample: int = 0
+    connection: Connection, searches: Collection[Search], *, at_most: int, sample: int = 0
 ) -> tuple[set[int], set[int]]:
     """Rows that have one of the keys, and rows that stand for the many others.
 
     Args:
         connection: database.
-        keys: what to look for.
-        at_most: of keys that more rows have, not all are given.
-        sample: but a row of each of so many customers, so that it can be seen that the value is shared.
+        searches: what to look for.
+        at_most: of keys that more rows have, those whose names begin as the search says are given, if they are not more.
+        sample: and a row of each of so many customers, so that it can be seen that the value is shared.
     """
     rows = connection.execute(
-        """
-        with holders as (
-            -- one look into the index for each key: beside an array of thousands, each key of each row would be compared
-            select w.key, i.row_id, i.golden_id
-            from unnest(%(keys)s::text[]) as w (key)
-            cross join lateral (
-                select i.row_id, i.golden_id
-                from ops.identity_index i
-                where i.keys @> array[w.key]
-                limit greatest(%(at_most)s + 1, %(sample)s * 10)
-            ) i
-        ), counted as (
-            select key, row_id,
-                count(*) over (partition by key) > %(at_most)s as is_crowded,
-                dense_rank() over (partition by key order by golden_id) as customer,
-                row_number() over (partition by key, golden_id order by row_id) as nth
-            from holders
-        )
-        select distinct row_id, is_crowded
-        from counted
-        where not is_crowded
-            or (customer <= %(sample)s and nth = 1)
-        """,
-        {"keys": sorted(keys), "at_most": at_most, "sample": sample},
+        _FOUND_BY,
+        {
+            "keys": [key for key, _ in searches],
+            "beginnings": [beginning for _, beginning in searches],
+            "at_most": at_most,
+            "sample": sample,
+        },
     ).fetchall()
     few = {row["row_id"] for row in rows if not row["is_crowded"]}
     return few, {row["row_id"] for row in rows} - few
 
 
-def counts_beside(
-    connection: Connection, keys: Collection[str], *, beside: str, account: str
-) -> tuple[dict[str, int], int]:
-    """How many different keys of one kind stand beside each of some keys, as rows of an account were resolved last.
+_FOUND_BY = """
+with holders as (
+    -- one look into the index for each key: beside an array of thousands, each key of each row would be compared
+    select w.key, i.row_id, i.golden_id
+    from (select distinct key from unnest(%(keys)s::bigint[]) as all_of (key)) w
+    cross join lateral (
+        select i.row_id, i.golden_id
+        from ops.identity_index i
+        where i.key_hashes @> array[w.key]
+        limit greatest(%(at_most)s + 1, %(sample)s * 10)
+    ) i
+), counted as (
+    select key, row_id,
+        count(*) over (partition by key) > %(at_most)s as is_crowded,
+        dense_rank() over (partition by key order by golden_id) as customer,
+        row_number() over (partition by key, golden_id order by row_id) as nth
+    from holders
+), alike as (
+    select n.row_id
+    from unnest(%(keys)s::bigint[], %(beginnings)s::bigint[]) as w (key, beginning)
+    cross join lateral (
+        select i.row_id, count(*) over () as rows
+        from (
+            select i.row_id
+            from ops.identity_index i
+            where i.key_hashes @> array[w.key, w.beginning]
+            limit %(at_most)s + 1
+        ) i
+    ) n
+    where w.beginning is not null
+        and w.key in (select key from counted where is_crowded)
+        and n.rows <= %(at_most)s
+)
+select row_id, false as is_crowded
+from alike
+union
+select row_id, is_crowded
+from counted
+where not is_crowded
+    or (customer <= %(sample)s and nth = 1)
+"""
+
+
+def names_with(connection: Connection, words: Collection[int], *, account: str) -> tuple[dict[int, int], int]:
+    """How many different names have each of some words, as rows of an account were resolved last.
 
     Args:
         connection: database.
-        keys: what to look for.
-        beside: how the keys that are counted begin.
+        words: their keys.
         account: whose.
 
     Returns:
@@ -227,23 +260,20 @@ def counts_beside(
     """
     rows = connection.execute(
         """
-        select w.key, count(distinct k.key) as beside
-        from unnest(%(keys)s::text[]) as w (key)
+        select w.key, count(distinct i.name_hash) as names
+        from unnest(%(words)s::bigint[]) as w (key)
         cross join lateral (
-            select i.keys
+            select i.name_hash
             from ops.identity_index i
-            where i.keys @> array[w.key]
+            where i.key_hashes @> array[w.key]
             limit %(most)s
         ) i
-        cross join lateral unnest(i.keys) as k (key)
-        where starts_with(k.key, %(beside)s)
-            and position(E'\t~' in k.key) = 0
         group by w.key
         """,
-        {"keys": sorted(keys), "most": MOST_COUNTED, "beside": beside},
+        {"words": sorted(words), "most": MOST_COUNTED},
     )
     total = scalar(connection, "select count(*) from customers where account = %s", [account])
-    return {row["key"]: row["beside"] for row in rows}, int(total or 0)
+    return {row["key"]: row["names"] for row in rows}, int(total or 0)
 
 
 def fingerprints_of(connection: Connection, row_ids: Collection[int]) -> dict[int, str]:
@@ -277,33 +307,38 @@ def store(connection: Connection, indexed: Iterable[Indexed], *, total: int) -> 
     connection.execute(
         """
         create temporary table if not exists staged_index
-            (row_id bigint, account text, ref text, said text, golden_id bigint, keys text)
+            (row_id bigint, account text, ref text, said text, golden_id bigint, key_hashes bigint[], name_hash bigint)
         """
     )
     connection.execute("truncate pg_temp.staged_index")
-    rows = ((o.row_id, o.account, o.ref, o.fingerprint, o.golden_id, _BETWEEN.join(o.keys)) for o in indexed)
+    rows = (
+        (o.row_id, o.account, o.ref, o.fingerprint, o.golden_id, f"{{{','.join(map(str, o.keys))}}}", o.name_key)
+        for o in indexed
+    )
     copy_rows(connection, "pg_temp.staged_index", _KINDS, rows)
     written = connection.execute(
         """
-        insert into ops.identity_index as i (row_id, account, ref, said, golden_id, keys)
-        select row_id, account, ref, said, golden_id, string_to_array(keys, %s)
+        insert into ops.identity_index as i (row_id, account, ref, said, golden_id, key_hashes, name_hash)
+        select row_id, account, ref, said, golden_id, key_hashes, name_hash
         from pg_temp.staged_index
         on conflict (row_id) do update
         set account = excluded.account,
             ref = excluded.ref,
             said = excluded.said,
             golden_id = excluded.golden_id,
-            keys = excluded.keys,
+            keys = default,
+            key_hashes = excluded.key_hashes,
+            name_hash = excluded.name_hash,
             resolved_at = now()
-        where (i.said, i.golden_id, i.keys) is distinct from (excluded.said, excluded.golden_id, excluded.keys)
-        """,
-        [_BETWEEN],
+        where (i.said, i.golden_id, i.key_hashes, i.name_hash)
+            is distinct from (excluded.said, excluded.golden_id, excluded.key_hashes, excluded.name_hash)
+        """
     ).rowcount
     # `found_by` is planned with what is there now, and must not read through keys that wait to be sorted in
     if written > total * MOST_UNCOUNTED:
         gather_statistics(connection, "ops.identity_index")
     if owns(connection, "ops.identity_index"):
-        connection.execute("select gin_clean_pending_list('ops.identity_index_keys_idx')")
+        connection.execute("select gin_clean_pending_list('ops.identity_index_key_hashes_idx')")
     else:
         connection.execute("select ops.settle_identity_index()")
 
