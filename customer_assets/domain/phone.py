@@ -165,12 +165,13 @@ def possible_e164(number: str, region: str) -> str | None:
     if number[0] == "+" and (plain := _NO_DIGIT.sub("", number)) and _WHOLE.fullmatch(number):
         for length in (2, 3):
             known = _BY_CODE.get(plain[:length])
-            if (
-                known is not None
-                and plain[length : length + 1] != "0"
-                and len(plain) - length in _possible_lengths(known)
-            ):
-                return f"+{plain}"
+            if known is None:
+                continue
+            national = plain[length:]
+            if "(0)" in number and _drops_zero(known):
+                national = national.removeprefix("0")  # +33 (0)6...
+            if national[:1] != "0" and len(national) in _possible_lengths(known):
+                return f"+{plain[:length]}{national}"
     from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_possible_number, parse
 
     for candidate in numbers_in(number):
@@ -181,6 +182,15 @@ def possible_e164(number: str, region: str) -> str | None:
         if is_possible_number(parsed):
             return format_number(parsed, PhoneNumberFormat.E164)
     return None
+
+
+@cache
+def _drops_zero(region: str) -> bool:
+    """Whether a zero before its numbers is dialled at home alone."""
+    from phonenumbers import PhoneMetadata
+
+    data = PhoneMetadata.metadata_for_region(region)
+    return data is not None and data.national_prefix_for_parsing == "0"
 
 
 @cache
@@ -254,13 +264,18 @@ def numbers_in(text: str) -> list[str]:
     """
     if _WHOLE.fullmatch(text):  # the commonest: nothing but one number
         number = text.strip(" .")
-        return [number] if _digits(number) >= _FEWEST_DIGITS and not is_placeholder(number) else []
+        return [number] if _is_number(number) else []
     if _SHORTENED.fullmatch(text):
         return []
     text = _REMARK.sub(" ", _EXTENSION.sub("", text))
     found = (_NUMBER.search(part) for part in _parts(text) if not _FAX.match(part))
     numbers = [number.group().strip(" ./-") for number in found if number]
-    return [number for number in numbers if _digits(number) >= _FEWEST_DIGITS and not is_placeholder(number)]
+    return [number for number in numbers if _is_number(number)]
+
+
+def _is_number(text: str) -> bool:
+    digits = _NO_DIGIT.sub("", text)
+    return len(digits) >= _FEWEST_DIGITS and not _are_placeholder(digits)
 
 
 def _parts(text: str) -> list[str]:
@@ -278,7 +293,10 @@ def _split_if_whole(part: str, separator: re.Pattern[str]) -> list[str]:
 
 def is_placeholder(number: str) -> bool:
     """Whether its digits are one digit all along, or count up or down: typed where a number was asked for."""
-    digits = _NO_DIGIT.sub("", number)
+    return _are_placeholder(_NO_DIGIT.sub("", number))
+
+
+def _are_placeholder(digits: str) -> bool:
     if not digits or (len(digits) > 1 and digits[-2:] not in _PLACEHOLDER_ENDS):
         return False
     if _ONE_DIGIT.fullmatch(digits):

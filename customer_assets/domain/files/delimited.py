@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from customer_assets.errors import ConfigurationError
 
@@ -19,8 +20,7 @@ _SAMPLE = 64 * 1024
 _CHARACTERS = 4_000_000  # of one cell: anything longer is a quote that swallowed the file
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One row of a file.
 
     Attributes:

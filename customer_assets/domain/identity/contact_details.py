@@ -22,6 +22,7 @@ PHONE_TAIL = 8  # digits of the end that spellings with and without a country ha
 _VAT_LABEL = re.compile(r"^(BTW|TVA|VAT|TRN|GSTIN|GST|MWST|UST|KVK|ID|NR|NO)+(?=[A-Z]{0,2}[0-9])")
 _NOISE = re.compile(r"[^0-9A-Z]")
 _NUMBERS = re.compile(r"\d+")
+_NO_DIGIT = re.compile(r"[^0-9]+")
 _POSTCODE = re.compile(r"\b(\d{4}\s?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}|\d{2}-\d{3}|\d{4,7})\b")
 _POST_OFFICE_BOX = re.compile(r"\bp\.?\s?o\.?\s?box\s*(\d+)")
 _BOX = re.compile(
@@ -71,7 +72,7 @@ def phone_keys(text: str | None) -> tuple[str, ...]:
         return ()
     found: list[str] = []
     for part in numbers_in(text):
-        digits = "".join(str(int(c)) for c in part if c.isdecimal())
+        digits = _NO_DIGIT.sub("", part) if part.isascii() else "".join(str(int(c)) for c in part if c.isdecimal())
         if len(digits) < 7 or len(set(digits[-7:])) <= 1 or digits[-7:] in ("1234567", "2345678", "3456789"):
             continue
         written = part[part.find("+") :] if "+" in part else f"+{digits[2:]}" if digits[:2] == "00" else None
@@ -141,7 +142,7 @@ def vat_key(text: str | None, country: str | None) -> tuple[str | None, str | No
     if not text:
         return None, None
     compact = _VAT_LABEL.sub("", _NOISE.sub("", text.upper()))
-    digits = "".join(c for c in compact if c.isdigit())
+    digits = _NO_DIGIT.sub("", compact)
     if len(digits) < 7 or len(set(digits)) <= 1:
         return None, None
     if len(digits) == 15 and digits.startswith("1") and compact.removeprefix("AE") == digits:
@@ -208,8 +209,7 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
         found = _POSTCODE.findall(clean.upper())
         if found and not postcode and not code and len(found[-1]) > 3 and not _is_street(clean, found[-1], bool(parts)):
             code = found[-1].replace(" ", "")
-            rest = re.sub(re.escape(found[-1]), " ", clean, flags=re.IGNORECASE)
-            city_part = city_part or rest
+            city_part = city_part or _without(clean, found[-1])
         else:
             parts.append(clean)
     if not city_part.strip() and len(parts) > 1:
@@ -232,6 +232,11 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
     if not (joined or code or place):
         return None
     return Address(joined, number.group(1) if number else "", code, place, not is_latin(street_part))
+
+
+def _without(text: str, found: str) -> str:
+    """A text without a piece of it in any case; a pattern is made for the few where its case differs."""
+    return text.replace(found, " ") if found in text else re.sub(re.escape(found), " ", text, flags=re.IGNORECASE)
 
 
 def _is_street(part: str, number: str, has_street: bool) -> bool:

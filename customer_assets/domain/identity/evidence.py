@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
@@ -212,9 +213,16 @@ class Evidence:
     @property
     def score(self) -> float:
         """How sure it is, 0 to 1."""
-        return {"source_id": 1.0, "vat_id": 0.99, "key": 0.99, "operator": 1.0, "new_customer": 1.0, "equal": 1.0}.get(
-            self.rule, round(1 / (1 + 2 ** -(self.weight - ACCEPT + 4)), 4)
-        )
+        certain = _CERTAIN.get(self.rule)
+        return certain if certain is not None else _score(self.weight)
+
+
+_CERTAIN = {"source_id": 1.0, "vat_id": 0.99, "key": 0.99, "operator": 1.0, "new_customer": 1.0, "equal": 1.0}
+
+
+@lru_cache(maxsize=4096)
+def _score(weight: float) -> float:
+    return round(1 / (1 + 2 ** -(weight - ACCEPT + 4)), 4)
 
 
 def differ(one: str, other: str) -> bool:

@@ -12,7 +12,7 @@ from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Evidence
 from customer_assets.domain.identity.pooled import Pooled
 from customer_assets.domain.identity.shared import Shared
 from customer_assets.domain.identity.union_find import UnionFind
-from customer_assets.domain.identity.weighing import weigh_if_alike
+from customer_assets.domain.identity.weighing import may_be_one, weigh_if_alike
 
 LARGEST_BLOCK = 60  # of what shares a value; more of them share it by accident
 MOST_PARTNERS = 11  # that are looked at for contradictions
@@ -56,9 +56,15 @@ class Joining:
         self.joined: list[Weighed] = []
 
     def open_pairs(self, pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Those of some pairs that may be joined and have something new about them, in order."""
-        union = self.union
-        return [pair for pair in sorted(pairs) if not union.are_settled(*pair) and union.may_join(*pair)]
+        """Those of some pairs that may be one, may be joined, and have something new about them."""
+        union, pooled = self.union, self.pooled
+        return [
+            (one, other)
+            for one, other in pairs
+            if may_be_one(pooled[one], pooled[other])
+            and not union.are_settled(one, other)
+            and union.may_join(one, other)
+        ]
 
     def doubtful(self, found: Iterable[Weighed]) -> list[Weighed]:
         """What is for a person to decide: pairs between the thresholds that did not become one by another way."""
@@ -115,14 +121,17 @@ def weigh_pairs(
             yield Weighed(found[0], one, other, found[1])
 
 
-def pairs_of(pooled: Sequence[Pooled], blocks: dict[BlockingKey, list[int]]) -> set[tuple[int, int]]:
-    """Pairs of clusters of one block; of a block that is too large, those whose names begin alike."""
-    pairs: set[tuple[int, int]] = set()
+def pairs_of(pooled: Sequence[Pooled], blocks: dict[BlockingKey, list[int]]) -> Iterable[tuple[int, int]]:
+    """Pairs of clusters of one block, each once; of a block that is too large, those whose names begin alike.
+
+    Block by block, so that what is compared one after the other lies together in memory: that halves the time.
+    """
+    pairs: dict[tuple[int, int], None] = {}
     for key, numbers in blocks.items():
         if len(numbers) < 2 or (key[:2] == ("address", ANY_SCRIPT) and not _has_foreign(pooled, numbers)):
             continue  # in one script they are found by their streets
         if len(numbers) <= LARGEST_BLOCK:
-            pairs.update(combinations(numbers, 2))
+            pairs.update(dict.fromkeys(combinations(numbers, 2)))
             continue
         parts: dict[str, list[int]] = defaultdict(list)
         for number in numbers:
@@ -130,7 +139,7 @@ def pairs_of(pooled: Sequence[Pooled], blocks: dict[BlockingKey, list[int]]) -> 
                 parts[beginning].append(number)
         for part in parts.values():
             if len(part) <= LARGEST_BLOCK:
-                pairs.update(combinations(part, 2))
+                pairs.update(dict.fromkeys(combinations(part, 2)))
     return pairs
 
 

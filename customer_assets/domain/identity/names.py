@@ -16,7 +16,6 @@ from typing import Any
 
 from anyascii import anyascii
 from rapidfuzz.distance import OSA
-from rapidfuzz.process import extract
 
 from customer_assets.domain.wordlists import entries
 
@@ -26,6 +25,7 @@ _BAAM = re.compile(r"[בע]{1,2}\W{0,2}[עבמ]{0,1}\W{0,2}מ(?!\w)")
 _ARTICLE = re.compile(r"\b\u0627\u0644(?=\w{3})")  # Arabic al-, written together with its word
 _PARENTHESES = re.compile(r"\(([^)]*)\)")
 _MARKS = str.maketrans("", "", "'`\u2018\u2019\"")
+_MARK = re.compile("['`\u2018\u2019\"]")
 # Sounds that scripts without vowels write in one way: what is left of a word when they are folded.
 _SOUNDS = (
     ("sch", "s"),
@@ -66,18 +66,22 @@ _HEARD = (
 )
 # Trades of a family's head: a company that has one and a company of that name that has none are two companies.
 _FAMILY_TRADES = frozenset({"holding", "group", "investments", "international", "management", "estate", "rental"})
+_NO_TRADES: frozenset[str] = frozenset()
 _SHORTEST_ABBREVIATION = 3  # of a trade
 _DIGITS = re.compile(r"\d+")
+_DOUBLE = re.compile(r"(.)(?=\1)")
 _ROMAN = frozenset(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"])
 _NUMERALS = frozenset(word for word in _ROMAN if len(word) > 1)  # one letter may be an initial
 _FEMININE = frozenset({"e", "a", "le", "ne", "te", "ine", "elle", "ette", "ina"})
 _GENERATIONS = {**dict.fromkeys(("jr", "jnr", "junior"), "jr"), **dict.fromkeys(("sr", "snr", "senior"), "sr")}
 MOST_LETTERS = 400  # of a name; what is longer is no name
+_LONG_ENOUGH_TO_SLIP = 8  # letters of a name that one more, or one less, or another, leaves what it is
 _CUT = 20  # letters of a name of which an old program may have cut off the rest
 _SCANNED = str.maketrans("013568", "olesgb")  # digits that a scanner reads for letters
 _SCANNED_WORD = re.compile(
     r"(?=(?:[^0-9]*[0-9]){1,2}[^0-9]*$)(?=(?:[^a-z]*[a-z]){4})(?:[a-z]*[013568](?=[a-z])){1,2}[a-z]+"
 )
+_MOST_TORN = 2  # letters of a word
 _TORN = (("rn", "m"), ("cl", "d"), ("vv", "w"))  # letters that a scanner reads for others
 _LATIN_WORD = re.compile(r"[a-z]{3,}")
 _LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
@@ -108,8 +112,8 @@ class Name:
         joined: all its words in their order, without spaces: where a space slipped.
         is_foreign: written in a script that leaves vowels out, at least in part.
         is_mixed: some of its own words are Latin all the same.
-        ends: how its words begin and end, as they are heard: a slip leaves one of the two as it was. Empty where nothing is
-            sure: of another script, or with an initial.
+        ends: how its own words begin and end, as they are heard, and how all of it does, as it is written: a slip leaves one
+            of the two as it was. Empty where nothing is sure: of another script, or with an initial.
         number: of its key and script, in this process.
         spelling: of these and of what else makes names agree.
         rank: of equal names the one with the lowest says most; it stands for all of them, not the one that came first.
@@ -157,7 +161,9 @@ def fold(text: str) -> str:
     """Lower-case ASCII; abbreviations with dots become one word (`B.V.` -> `bv`)."""
     if not text.isascii():
         text = anyascii(_ARTICLE.sub("", _BAAM.sub(" ltd ", text)).replace("\u0629", "\u0647"))
-    folded = text.casefold().translate(_MARKS)
+    folded = text.casefold()
+    if _MARK.search(folded) is not None:
+        folded = folded.translate(_MARKS)
     if "." not in folded:
         return folded
     return _INITIALS.sub(lambda match: match.group(1).replace(".", "").replace(" ", "") + " ", folded)
@@ -171,7 +177,7 @@ def parse_name(text: str | None) -> Name | None:
     if "&" in text and ";" in text:
         text = unescape(text)  # copied out of a web page
     text = unmangled(text)[:MOST_LETTERS]
-    words = [word.translate(_SCANNED) if _SCANNED_WORD.fullmatch(word) else word for word in _words(text)]
+    words = [word if word.isalpha() else _as_scanned(word) for word in _words(text)]
     if not words or "".join(words) in _placeholders():
         return None
     forms, rest = _without_forms(words)
@@ -200,8 +206,12 @@ def parse_name(text: str | None) -> Name | None:
         joined,
         is_foreign,
         is_foreign and not set(core).isdisjoint(_LATIN_WORD.findall(text.casefold())),
-        frozenset() if is_foreign else _ends([*core, joined]),
+        frozenset() if is_foreign else _ends(core, joined),
     )
+
+
+def _as_scanned(word: str) -> str:
+    return word.translate(_SCANNED) if _SCANNED_WORD.fullmatch(word) else word
 
 
 def _numbered(key: str, core: tuple[str, ...], *others: Any) -> Name:
@@ -216,6 +226,11 @@ def name_key(text: str | None) -> str | None:
     """What two spellings of one name have in common; None for a blank."""
     name = parse_name(text)
     return name.key if name is not None else None
+
+
+def may_agree(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether names with these ends may agree in part at least: quick, and never wrong when it says no."""
+    return not (one and other and one.isdisjoint(other))
 
 
 def agreement(one: Name, other: Name) -> Agreement | None:
@@ -242,17 +257,14 @@ _next_number = count()
 
 
 def _agreement(one: Name, other: Name) -> Agreement | None:
-    numbers = numbers_of(one)
-    if numbers and (others := numbers_of(other)) and numbers != others:
-        return Agreement.FAMILY
-    if len(_NUMERALS.intersection(one.core) ^ _NUMERALS.intersection(other.core)) == 1:
-        return Agreement.FAMILY  # "Zon" and "Zon II" are two houses of one syndic
-    if _is_pair(one, other):
+    if _are_told_apart_by_numbers(one, other) or _is_pair(one, other):
         return Agreement.FAMILY
     left, right = _unmatched(one, other)
-    here, there = set(one.trades), set(other.trades)
-    _read_misspelt_trades(left, here, other)
-    _read_misspelt_trades(right, there, one)
+    here, there = one.trades, other.trades
+    if left and there:
+        left, here = _with_misspelt_trades(left, here, other)
+    if right and one.trades:
+        right, there = _with_misspelt_trades(right, there, one)
     if _slipped(one.joined, other.joined):
         left, right = [], []
     if len(left) == len(one.core):
@@ -261,7 +273,7 @@ def _agreement(one: Name, other: Name) -> Agreement | None:
     if here & there:
         here, there = here - there, there - here
         if not (here and there):
-            here, there = set(), set()
+            here, there = _NO_TRADES, _NO_TRADES
     # each says something that the other does not, be it a word or a trade that no list has
     apart = (left or here) and (right or there)
     heads = bool(here) != bool(there) and bool((here | there) & _FAMILY_TRADES)
@@ -271,6 +283,16 @@ def _agreement(one: Name, other: Name) -> Agreement | None:
         shorter = one.core if len(one.core) <= len(other.core) else other.core
         return Agreement.PART if max(len(word) for word in shorter) >= 4 else Agreement.FAMILY
     return Agreement.PART if here or there else Agreement.ALIKE
+
+
+def _are_told_apart_by_numbers(one: Name, other: Name) -> bool:
+    numbers, others = numbers_of(one), numbers_of(other)
+    if not (numbers or others):
+        return False
+    if numbers and others and numbers != others:
+        return True
+    # "Zon" and "Zon II" are two houses of one syndic
+    return len(_NUMERALS.intersection(one.core) ^ _NUMERALS.intersection(other.core)) == 1
 
 
 def _is_pair(one: Name, other: Name) -> bool:
@@ -295,7 +317,10 @@ def numbers_of(name: Name) -> frozenset[str]:
 def _slipped(one: str, other: str) -> bool:
     if len(one) >= _CUT and len(other) >= _CUT and (one.startswith(other) or other.startswith(one)):
         return True  # cut off by a field that was too short
-    return one == other or (len(one) >= 8 and abs(len(one) - len(other)) <= 1 and OSA.distance(one, other) <= 1)
+    if one == other:
+        return True
+    is_long = len(one) >= _LONG_ENOUGH_TO_SLIP
+    return is_long and abs(len(one) - len(other)) <= 1 and OSA.distance(one, other, score_cutoff=1) <= 1
 
 
 def _unmatched(one: Name, other: Name) -> tuple[list[str], list[str]]:
@@ -303,20 +328,19 @@ def _unmatched(one: Name, other: Name) -> tuple[list[str], list[str]]:
     foreign = one.is_foreign != other.is_foreign
     left = [word for word in one.core if word not in other.core]
     right = [word for word in other.core if word not in one.core]
-    for word in list(left):
-        found = next((o for o in right if _alike(word, o, foreign=foreign)), None)
-        if found is not None:
-            left.remove(word)
-            right.remove(found)
+    for word in tuple(left):
+        for counterpart in right:
+            if _alike(word, counterpart, foreign=foreign):
+                left.remove(word)
+                right.remove(counterpart)
+                break
     return left, right
 
 
-def _read_misspelt_trades(words: list[str], trades: set[str], other: Name) -> None:
-    """Move what is a misspelt trade of the other name from the words to the trades."""
-    for word in list(words):
-        if (trade := _misspelt_trade(word, other)) is not None:
-            words.remove(word)
-            trades.add(trade)
+def _with_misspelt_trades(words: list[str], trades: frozenset[str], other: Name) -> tuple[list[str], frozenset[str]]:
+    """Words without those that are a misspelt trade of the other name, and the trades with it."""
+    read = {word: trade for word in words if (trade := _misspelt_trade(word, other)) is not None}
+    return ([word for word in words if word not in read], trades.union(read.values())) if read else (words, trades)
 
 
 def _misspelt_trade(word: str, name: Name) -> str | None:
@@ -324,7 +348,7 @@ def _misspelt_trade(word: str, name: Name) -> str | None:
         return None
     for trade in name.trades:
         for known in _words_of_trades()[trade]:
-            if abs(len(word) - len(known)) <= 1 and OSA.distance(word, known) <= 1:
+            if abs(len(word) - len(known)) <= 1 and OSA.distance(word, known, score_cutoff=1) <= 1:
                 return trade
     return None
 
@@ -334,9 +358,10 @@ def _alike(one: str, other: str, *, foreign: bool) -> bool:
     shorter, longer = (one, other) if len(one) <= len(other) else (other, one)
     if len(shorter) == 1 or (len(shorter) >= 4 and longer.startswith(shorter)):
         return longer.startswith(shorter)
-    if len(shorter) >= 4 and OSA.distance(one, other) <= (2 if len(shorter) >= 8 else 1):
+    most = 2 if len(shorter) >= 8 else 1
+    if len(shorter) >= 4 and len(longer) - len(shorter) <= most and OSA.distance(one, other, score_cutoff=most) <= most:
         return True
-    if len(shorter) >= 4 and _torn(one) == _torn(other):
+    if len(shorter) >= 4 and len(longer) - len(shorter) <= _MOST_TORN and _torn(one) == _torn(other):
         return True
     if len(shorter) >= 3 and _sound(one) == _sound(other):
         return True
@@ -352,17 +377,21 @@ def _sound(word: str) -> str:
     return word[:-1] if len(word) > 4 and word[-1] == "e" else word
 
 
-def _ends(words: Iterable[str]) -> frozenset[str]:
+def _ends(core: Iterable[str], joined: str) -> frozenset[str]:
     found: set[str] = set()
-    for word in words:
+    for word in core:
         if len(word) == 1:
             return frozenset()
         heard = _sound(word)
         found.add(heard[:2])
         found.add(heard[:-3:-1] + "$")
+    if len(joined) >= _LONG_ENOUGH_TO_SLIP:  # as it is written, as slips over spaces are found
+        found.add("^" + joined[:3])
+        found.add("^" + joined[-3:] + "$")
     return frozenset(found)
 
 
+@lru_cache(maxsize=131072)
 def _torn(word: str) -> str:
     for letters, letter in _TORN:
         word = word.replace(letters, letter)
@@ -383,14 +412,14 @@ def bones(word: str) -> frozenset[str]:
 
 
 def _single(text: str) -> str:
-    return "".join(c for n, c in enumerate(text) if n == 0 or text[n - 1] != c)
+    return _DOUBLE.sub("", text)
 
 
 def _words(text: str) -> list[str]:
     """Folded words, without what names somebody else (`c/o`, `t.a.v.`) and without bracketed marks."""
     if (care_of := _care_of().search(text)) is not None:
         text = text[: care_of.start()]
-    return _marked_words(_PARENTHESES.sub(r" \1 ", text))
+    return _marked_words(_PARENTHESES.sub(r" \1 ", text) if "(" in text else text)
 
 
 def _marked_words(text: str) -> list[str]:
@@ -412,15 +441,17 @@ def _without_forms(words: list[str]) -> tuple[set[str], list[str]]:
     rest: list[str] = []
     number = 0
     while number < len(words):
-        if words[number] not in known and words[number][-1:].isalpha() and words[number].translate(_SCANNED) in known:
-            words = [*words[:number], words[number].translate(_SCANNED), *words[number + 1 :]]  # 8v
-        for form in known.get(words[number], ()):
+        word = words[number]
+        if word not in known and not word.isalpha() and word[-1].isalpha() and word.translate(_SCANNED) in known:
+            word = word.translate(_SCANNED)  # 8v
+            words = [*words[:number], word, *words[number + 1 :]]
+        for form in known.get(word, ()):
             if words[number : number + len(form)] == form:
                 forms.add("".join(form))
                 number += len(form)
                 break
         else:
-            rest.append(words[number])
+            rest.append(word)
             number += 1
     return forms, rest
 
@@ -436,10 +467,17 @@ def _trade(word: str) -> str | None:
     if len(begun := _beginnings_of_trades().get(word, ())) == 1:
         return next(iter(begun))
     if len(word) >= 6:
-        near = {known[other] for other, _, _ in extract(word, _long_trades(), scorer=OSA.distance, score_cutoff=1)}
+        lists = _long_trades()
+        alike = {trade for cut in _cut_by_a_letter(word) for trade in lists.get(cut, ())}
+        near = {known[other] for other in alike if OSA.distance(word, other) <= 1}
         if len(near) == 1:
             return near.pop()
     return None
+
+
+def _cut_by_a_letter(word: str) -> list[str]:
+    """A word, and what is left of it without each of its letters: two words that are a slip apart have one in common."""
+    return [word, *(word[:at] + word[at + 1 :] for at in range(len(word)))]
 
 
 @cache
@@ -453,8 +491,14 @@ def _beginnings_of_trades() -> dict[str, set[str]]:
 
 
 @cache
-def _long_trades() -> list[str]:
-    return [word for word in _trades() if len(word) >= 7 and word[0] != _OTHER]
+def _long_trades() -> dict[str, list[str]]:
+    """Words for trades that are long enough for a slip, by themselves and by what is left of them without a letter."""
+    found: dict[str, list[str]] = {}
+    for word in _trades():
+        if len(word) >= 7 and word[0] != _OTHER:
+            for cut in dict.fromkeys(_cut_by_a_letter(word)):
+                found.setdefault(cut, []).append(word)
+    return found
 
 
 @cache
@@ -508,7 +552,7 @@ def _words_of_trades() -> dict[str, list[str]]:
 
 def forget() -> None:
     """Forget what was remembered of names and words; names from before are not to be compared with names from after."""
-    for remembered in (parse_name, numbers_of, _sound, bones, _trade):
+    for remembered in (parse_name, numbers_of, _sound, _torn, bones, _trade):
         remembered.cache_clear()
     _agreements.clear()
     # a thread that compares two names alone may hold one from before: numbers change seldom, not after each account

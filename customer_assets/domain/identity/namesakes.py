@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from customer_assets.domain.identity.blocking import BlockingKey, place_keys
 from customer_assets.domain.identity.evidence import Evidence
@@ -19,7 +19,7 @@ SHORTEST_NAME = 6  # letters of a name that says something by itself
 MOST_NAMES_FOUND_BY = 20  # of a cluster, those that most of its rows say
 
 
-def pairs_by_place(pooled: Sequence[Pooled]) -> set[tuple[int, int]]:
+def pairs_by_place(pooled: Sequence[Pooled]) -> Iterable[tuple[int, int]]:
     """Pairs of clusters, by number, that may be one without a contact in common."""
     blocks: dict[BlockingKey, list[int]] = defaultdict(list)
     for number, one in enumerate(pooled):

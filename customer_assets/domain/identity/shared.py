@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from customer_assets.domain.identity.contact_details import phone_tail
 from customer_assets.domain.identity.evidence import MOST_NAMES, MOST_NAMESAKES, MOST_SHARING
-from customer_assets.domain.identity.names import Agreement, Name, agreement
+from customer_assets.domain.identity.names import Agreement, Name, agreement, may_agree
 from customer_assets.domain.identity.pooled import Pooled
 
 Value = TypeVar("Value")
@@ -103,11 +103,15 @@ def name_groups(names: Iterable[Name]) -> list[Name]:
     """One name of each group of names that agree; a few are enough to know."""
     groups: list[Name] = []
     for name in sorted(names, key=lambda n: (n.key, n.is_foreign)):
-        if all((agreement(name, other) or 0) < Agreement.PART for other in groups):
+        if not any(_agree(name, other) for other in groups):
             groups.append(name)
             if len(groups) > MOST_NAMES:
                 break
     return groups
+
+
+def _agree(one: Name, other: Name) -> bool:
+    return may_agree(one.ends, other.ends) and (agreement(one, other) or 0) >= Agreement.PART
 
 
 def words_of(name: Name) -> list[str]:

@@ -44,7 +44,8 @@ class UnionFind(DisjointSets):
 
     def are_settled(self, one: int, other: int) -> bool:
         """Whether all of two groups are settled, so that there is nothing new between them."""
-        return bool(self._settled) and {self.root(one), self.root(other)} <= self._settled
+        settled = self._settled
+        return bool(settled) and self.root(one) in settled and self.root(other) in settled
 
     def contradict(self, one: int, other: int) -> bool:
         """Whether two groups have names that are two customers': a vaguer one that fits both is no bridge between them."""

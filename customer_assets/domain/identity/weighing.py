@@ -28,7 +28,7 @@ from customer_assets.domain.identity.evidence import (
     Evidence,
     Profile,
 )
-from customer_assets.domain.identity.names import Agreement, agreement
+from customer_assets.domain.identity.names import Agreement, agreement, may_agree
 from customer_assets.domain.identity.pooled import Pooled
 from customer_assets.domain.identity.shared import NOT_SHARED, Shared
 
@@ -48,13 +48,15 @@ def weigh(one: Pooled, other: Pooled, shared: Shared = NOT_SHARED, *also: str) -
     return _weighed(_agreement_of(one, other)[0], one, other, shared, also)
 
 
+def may_be_one(one: Pooled, other: Pooled) -> bool:
+    """Whether names, or a mailbox, leave a chance that the evidence is enough for a person; at a glance."""
+    return may_agree(one.ends, other.ends) or _share_mail(one, other)
+
+
 def weigh_if_alike(one: Pooled, other: Pooled, shared: Shared) -> tuple[Evidence, bool] | None:
-    """The same where names, or a mailbox, leave a chance that it is enough for a person; and whether a name is vague."""
-    share_mail = bool(one.mails and other.mails) and not set(one.mails).isdisjoint(other.mails)
-    if not share_mail and one.ends and other.ends and one.ends.isdisjoint(other.ends):
-        return None
+    """The evidence, where they leave that chance, and whether a name is vague."""
     named, is_vague = _agreement_of(one, other)
-    if named is not None and named < Agreement.PART and not share_mail:
+    if named is not None and named < Agreement.PART and not _share_mail(one, other):
         return None
     return _weighed(named, one, other, shared, ()), is_vague
 
@@ -63,6 +65,10 @@ def weigh_profiles(one: Profile, other: Profile, everybody: Iterable[Profile]) -
     """The same of two records, beside all others."""
     here, there = (Pooled.of([(profile, 1)]) for profile in (one, other))
     return weigh(here, there, Shared.of(Pooled.of([(profile, 1)]) for profile in everybody))
+
+
+def _share_mail(one: Pooled, other: Pooled) -> bool:
+    return bool(one.mails and other.mails) and not set(one.mails).isdisjoint(other.mails)
 
 
 def _weighed(named: Agreement | None, one: Pooled, other: Pooled, shared: Shared, also: Sequence[str]) -> Evidence:

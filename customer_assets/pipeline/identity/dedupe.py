@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from customer_assets.domain.files.columns import cell_text, identifier
@@ -21,7 +22,7 @@ from customer_assets.domain.identity.resolution import Clusters, Decisions, reso
 from customer_assets.domain.identity.taking import profiles_of
 from customer_assets.domain.identity.weighing import weigh_profiles
 from customer_assets.errors import ConfigurationError
-from customer_assets.pipeline.files import open_sheet, write_sheet
+from customer_assets.pipeline.files import CHUNK, open_sheet, write_sheet
 from customer_assets.pipeline.identity.bulk import bulk
 from customer_assets.pipeline.identity.engines import engines_of
 from customer_assets.settings import Settings
@@ -152,12 +153,13 @@ def write_customers(found: Deduped, out: Path) -> None:
     Raises:
         ConfigurationError: it cannot be written.
     """
-    rows = []
-    for own_id, one, customer in zip(found.ids, found.profiles, found.customer_keys(), strict=True):
-        evidence = found.clusters.rule.get(one.key)
-        rule, score = (evidence.rule, evidence.score) if evidence else ("alone", 1.0)
-        rows.append((own_id, customer, rule, score))
-    write_sheet(out, ("id", "customer_key", "rule", "score"), rows)
+    with bulk():
+        rows = []
+        for own_id, one, customer in zip(found.ids, found.profiles, found.customer_keys(), strict=True):
+            evidence = found.clusters.rule.get(one.key)
+            rule, score = (evidence.rule, evidence.score) if evidence else ("alone", 1.0)
+            rows.append((own_id, customer, rule, score))
+        write_sheet(out, ("id", "customer_key", "rule", "score"), rows)
 
 
 def write_reviews(found: Deduped, out: Path) -> None:
@@ -224,26 +226,36 @@ def _read(path: Path, options: Options) -> tuple[Cells, list[str]]:
     """The cells that say something, and the lines that are no rows."""
     sheet = open_sheet(str(path))
     of = _columns(sheet.header, options.mapping, options.keys)
-    cells: Cells = {ours: [] for ours in of}
-    targets = [
-        (ours, cells[ours], [sheet.header.index(name) for name in theirs], dict[str, str]())
-        for ours, theirs in of.items()
-    ]
+    columns = [_Column(ours, [sheet.header.index(name) for name in theirs]) for ours, theirs in of.items()]
     problems: list[str] = []
-    for line in sheet.lines():
-        if line.problem is not None:
-            problems.append(line.problem)
-            continue
-        for ours, column, places, known in targets:
-            found = []
-            for place in places:
-                cell = line.cells[place]
-                if (plain := known.get(cell)) is None:
-                    plain = known[cell] = _plain(cell, ours)
-                if plain:
-                    found.append(plain)
-            column.append(found[0] if len(found) == 1 else " ".join(found))
-    return cells, problems
+    lines = sheet.lines()
+    while some := list(islice(lines, CHUNK)):
+        rows = [line.cells for line in some if line.problem is None]
+        problems += [line.problem for line in some if line.problem is not None]
+        for column in columns:
+            column.take(rows)
+    return {column.ours: column.cells for column in columns}, problems
+
+
+class _Column:
+    """A column of ours, which is read many rows at once; each distinct cell is looked at once."""
+
+    def __init__(self, ours: str, places: Sequence[int]) -> None:
+        self.ours, self.places = ours, places
+        self.cells: list[str] = []
+        self._known: dict[str, str] = {}
+
+    def take(self, rows: Sequence[Sequence[str]]) -> None:
+        """Add the cells of some rows, those of several places joined."""
+        parts = [self._plain([row[place] for row in rows]) for place in self.places]
+        self.cells += (
+            parts[0] if len(parts) == 1 else [" ".join(filter(None, found)) for found in zip(*parts, strict=True)]
+        )
+
+    def _plain(self, cells: Sequence[str]) -> list[str]:
+        known = self._known
+        known |= {cell: _plain(cell, self.ours) for cell in set(cells).difference(known)}
+        return [known[cell] for cell in cells]
 
 
 def _plain(cell: str, column: str) -> str:
