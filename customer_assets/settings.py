@@ -356,7 +356,7 @@ class Settings(NightSettings, toml_table="general"):
     identity_engine: Literal["auto", "process", "pool", "spark"] = Field(
         "auto",
         alias="IDENTITY_ENGINE",
-        description="Where customers are resolved: process, pool (several of this machine), spark; auto: a pool from 20,000 records",
+        description="Where customers are resolved: process, pool (several of this machine), spark; auto: a pool from 50,000 records",
     )
     spark_master: str = Field(
         "local[*]", alias="SPARK_MASTER", description="Master of the Spark cluster, for the engine spark"

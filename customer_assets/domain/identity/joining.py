@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations, product
 
 from customer_assets.domain.identity.blocking import ANY_SCRIPT, BlockingKey
 from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Evidence
@@ -46,12 +46,13 @@ class Joining:
 
     Attributes:
         pooled: what each says.
+        settled: those that are customers that are known already: there is nothing new between two of them.
         union: which are one by now.
         joined: the evidence that was accepted, in order.
     """
 
     def __init__(self, pooled: Sequence[Pooled], thresholds: Thresholds, settled: Collection[int] = ()) -> None:
-        self.pooled, self.thresholds = pooled, thresholds
+        self.pooled, self.thresholds, self.settled = pooled, thresholds, frozenset(settled)
         self.union = UnionFind([one.vats for one in pooled], [one.names for one in pooled], settled)
         self.joined: list[Weighed] = []
 
@@ -121,17 +122,18 @@ def weigh_pairs(
             yield Weighed(found[0], one, other, found[1])
 
 
-def pairs_of(pooled: Sequence[Pooled], blocks: dict[BlockingKey, list[int]]) -> Iterable[tuple[int, int]]:
-    """Pairs of clusters of one block, each once; of a block that is too large, those whose names begin alike.
-
-    Block by block, so that what is compared one after the other lies together in memory: that halves the time.
+def pairs_of(
+    pooled: Sequence[Pooled], blocks: dict[BlockingKey, list[int]], settled: frozenset[int] = frozenset()
+) -> Iterable[tuple[int, int]]:
+    """Pairs of clusters of one block, each once, but of two that are settled; of a block that is too large, those whose names
+    begin alike.
     """
     pairs: dict[tuple[int, int], None] = {}
     for key, numbers in blocks.items():
         if len(numbers) < 2 or (key[:2] == ("address", ANY_SCRIPT) and not _has_foreign(pooled, numbers)):
             continue  # in one script they are found by their streets
         if len(numbers) <= LARGEST_BLOCK:
-            pairs.update(dict.fromkeys(combinations(numbers, 2)))
+            pairs.update(dict.fromkeys(_pairs_among(numbers, settled)))
             continue
         parts: dict[str, list[int]] = defaultdict(list)
         for number in numbers:
@@ -139,8 +141,16 @@ def pairs_of(pooled: Sequence[Pooled], blocks: dict[BlockingKey, list[int]]) -> 
                 parts[beginning].append(number)
         for part in parts.values():
             if len(part) <= LARGEST_BLOCK:
-                pairs.update(dict.fromkeys(combinations(part, 2)))
+                pairs.update(dict.fromkeys(_pairs_among(part, settled)))
     return pairs
+
+
+def _pairs_among(numbers: Sequence[int], settled: frozenset[int]) -> Iterable[tuple[int, int]]:
+    if not settled:
+        return combinations(numbers, 2)
+    new = [number for number in numbers if number not in settled]
+    known = [number for number in numbers if number in settled] if new else []
+    return chain(combinations(new, 2), ((min(pair), max(pair)) for pair in product(new, known)))
 
 
 def _has_foreign(pooled: Sequence[Pooled], numbers: Iterable[int]) -> bool:

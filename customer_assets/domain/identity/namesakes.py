@@ -19,15 +19,15 @@ SHORTEST_NAME = 6  # letters of a name that says something by itself
 MOST_NAMES_FOUND_BY = 20  # of a cluster, those that most of its rows say
 
 
-def pairs_by_place(pooled: Sequence[Pooled]) -> Iterable[tuple[int, int]]:
-    """Pairs of clusters, by number, that may be one without a contact in common."""
+def pairs_by_place(pooled: Sequence[Pooled], settled: frozenset[int]) -> Iterable[tuple[int, int]]:
+    """Pairs of clusters, by number, that may be one without a contact in common; not of two that are settled."""
     blocks: dict[BlockingKey, list[int]] = defaultdict(list)
     for number, one in enumerate(pooled):
         for key in dict.fromkeys(place_keys(one.names[:MOST_NAMES_FOUND_BY], one.addresses)):
             blocks[key].append(number)
         for born in one.born:
             blocks["born", born].append(number)
-    return pairs_of(pooled, blocks)
+    return pairs_of(pooled, blocks, settled)
 
 
 def names_of_several(pooled: Sequence[Pooled]) -> list[Name]:

@@ -63,6 +63,11 @@ class Region:
     apart: list[tuple[int, int]] = field(default_factory=list)
     settled: frozenset[int] = frozenset()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing new in it."""
+        return len(self.settled) == len(self.numbers)
+
 
 @dataclass(frozen=True, slots=True)
 class Joined:
@@ -186,7 +191,7 @@ def _join_region(region: Region, rules: Rules) -> Joined:
         return Joined([numbers], [], [])
     clusters, edges = _joined_nodes(region, rules.thresholds)
     doubtful: Edges = []
-    if len(clusters) > 1:
+    if len(clusters) > 1 and not region.is_settled:
         clusters, more, doubtful = _joined_clusters(region, clusters, rules)
         edges += more
     return Joined(
@@ -228,7 +233,7 @@ def _joined_nodes(region: Region, thresholds: Thresholds) -> tuple[list[list[int
 
     for evidence, group in region.links:
         join_group(group, evidence)
-    for evidence, star in _stars([one.traits for one in said]):
+    for evidence, star in _stars([one.traits for one in said]) if not region.is_settled else ():
         if evidence.weight >= thresholds.accept:
             join_group(star, evidence, is_weighed=True)
     return union.groups(), edges
@@ -301,7 +306,9 @@ def _joined_clusters(region: Region, groups: list[list[int]], rules: Rules) -> t
     for here, there in region.apart:
         joining.union.forbid(cluster[here], cluster[there])
     shared = Shared.of(pooled, rules.crowded) if len(groups) > MOST_SHARING else Shared(addresses=rules.crowded)
-    weighed = list(weigh_pairs(pooled, joining.open_pairs(pairs_of(pooled, blocks)), shared, rules.thresholds))
+    weighed = list(
+        weigh_pairs(pooled, joining.open_pairs(pairs_of(pooled, blocks, joining.settled)), shared, rules.thresholds)
+    )
     joining.join_all(weighed)
 
     profiles = [profile for profile, _ in region.said]

@@ -182,7 +182,7 @@ class _Resolution:
         joining = self._joining()
         pooled, thresholds = self.pooled, self.rules.thresholds
         shared = Shared.of(pooled)
-        pairs = joining.open_pairs(pairs_by_place(pooled))
+        pairs = joining.open_pairs(pairs_by_place(pooled, joining.settled))
         weighed = [
             found
             for part in self.engine(lambda part: list(weigh_pairs(pooled, part, shared, thresholds)), parts_of(pairs))

@@ -74,14 +74,20 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
     around: set[Search] = set()
     for keys, _ in (*keys_now.values(), *index.keys_of(connection, looked_at - changes.rows).values()):
         around |= searches(keys)
-    few, some_of_many = index.found_by(connection, around, at_most=LARGEST_BLOCK, sample=SAMPLE)
-    settled = index.with_their_customers(connection, few | some_of_many) - looked_at
+    settled = index.with_their_customers(connection, _all_around(connection, around)) - looked_at
     if len(looked_at | settled) > most:
         return Affected(index.all_rows(connection), set(), removed=changes.removed, is_all=True)
     fingerprints = index.fingerprints_of(connection, looked_at | settled) | {
         row["id"]: row["fingerprint"] for row in changed
     }
     return Affected(looked_at, settled, fingerprints, changes.removed)
+
+
+def _all_around(connection: Connection, around: set[Search]) -> set[int]:
+    places = {search for search in around if kind_of(search[0]) is Kind.PLACE}
+    found, some_of_many = index.found_by(connection, around - places, at_most=LARGEST_BLOCK, sample=SAMPLE)
+    more, _ = index.found_by(connection, places, at_most=LARGEST_BLOCK)  # how many have a place is not counted
+    return found | some_of_many | more
 
 
 _Keys = tuple[Sequence[int], int | None]  # of a row, and that of its name

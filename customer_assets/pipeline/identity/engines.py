@@ -19,7 +19,7 @@ from customer_assets.settings import Settings
 
 Part = TypeVar("Part")
 Found = TypeVar("Found")
-WORTH_A_POOL = 20_000  # records, from which several processes end sooner than one
+WORTH_A_POOL = 50_000  # records, from which several processes end sooner than one
 
 QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 
