@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from rapidfuzz.distance import OSA
 
 from customer_assets.domain.country import country_code
+from customer_assets.domain.identity.names import city as city_name
 from customer_assets.domain.identity.names import fold, is_latin, unmangled
 from customer_assets.domain.mail import addresses_in
 from customer_assets.domain.phone import numbers_in, possible_e164
@@ -226,7 +227,7 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
         if joined.endswith(ending) and len(joined) > len(ending) + 2:
             joined = joined.removesuffix(ending)
             break
-    place = _place("".join(_LETTERS.findall(fold(city_part))))
+    place = city_name("".join(_LETTERS.findall(fold(city_part))))
     if code.strip("0") == "":
         code = ""
     if not (joined or code or place):
@@ -285,19 +286,6 @@ def is_same_street_alone(one: Address, other: Address) -> bool:
 def _is_one_street(one: str, other: str) -> bool:
     shorter, longer = sorted((one, other), key=len)
     return longer.startswith(shorter[: max(4, len(shorter))]) or OSA.distance(one, other) <= 2
-
-
-def _place(word: str) -> str:
-    return _places().get(word, word)
-
-
-@cache
-def _places() -> dict[str, str]:
-    known: dict[str, str] = {}
-    for line in entries("places"):
-        words = ["".join(_LETTERS.findall(fold(word))) for word in line.split()]
-        known |= dict.fromkeys(words, words[0])
-    return known
 
 
 @cache

@@ -6,7 +6,7 @@ The lists are data files (`domain/data`). Raw names are kept where they are; not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
@@ -58,7 +58,9 @@ _HEARD = (
     ("z", "s"),
     ("oe", "u"),
     ("ou", "u"),
+    ("au", "u"),
     ("ij", "i"),
+    ("ei", "i"),
     ("ie", "i"),
     ("ee", "i"),
     ("y", "i"),
@@ -66,9 +68,10 @@ _HEARD = (
 )
 # Trades of a family's head: a company that has one and a company of that name that has none are two companies.
 _FAMILY_TRADES = frozenset({"holding", "group", "investments", "international", "management", "estate", "rental"})
-_NO_TRADES: frozenset[str] = frozenset()
+_NOTHING: frozenset[str] = frozenset()
 _SHORTEST_ABBREVIATION = 3  # of a trade
 _DIGITS = re.compile(r"\d+")
+_VOWELS = re.compile(r"[aeiouy]")
 _DOUBLE = re.compile(r"(.)(?=\1)")
 _ROMAN = frozenset(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"])
 _NUMERALS = frozenset(word for word in _ROMAN if len(word) > 1)  # one letter may be an initial
@@ -83,6 +86,7 @@ _SCANNED_WORD = re.compile(
 )
 _MOST_TORN = 2  # letters of a word
 _TORN = (("rn", "m"), ("cl", "d"), ("vv", "w"))  # letters that a scanner reads for others
+_LETTERS = re.compile(r"[a-z]+")
 _LATIN_WORD = re.compile(r"[a-z]{3,}")
 _LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
 _RUNS = re.compile(r"[\x00-\u024f\u2000-\u206f]+|[^\x00-\u024f\u2000-\u206f]+")
@@ -112,6 +116,7 @@ class Name:
         joined: all its words in their order, without spaces: where a space slipped.
         is_foreign: written in a script that leaves vowels out, at least in part.
         is_mixed: some of its own words are Latin all the same.
+        remark: own words that stand in brackets behind the others, and are no city: of who ordered, perhaps.
         ends: how its own words begin and end, as they are heard, and how all of it does, as it is written: a slip leaves one
             of the two as it was. Empty where nothing is sure: of another script, or with an initial.
         number: of its key and script, in this process.
@@ -126,6 +131,7 @@ class Name:
     joined: str
     is_foreign: bool
     is_mixed: bool
+    remark: frozenset[str]
     ends: frozenset[str]
     number: int
     spelling: int
@@ -138,8 +144,8 @@ class Name:
         return self.number
 
     def __reduce__(self) -> tuple[Any, ...]:
-        own = (self.key, self.core, self.trades, self.forms, self.joined, self.is_foreign, self.is_mixed, self.ends)
-        return _numbered, own  # its number is another one in another process
+        own = (self.key, self.core, self.trades, self.forms, self.joined, self.is_foreign, self.is_mixed)
+        return _numbered, (*own, self.remark, self.ends)  # its number is another one in another process
 
 
 def unmangled(text: str) -> str:
@@ -177,7 +183,8 @@ def parse_name(text: str | None) -> Name | None:
     if "&" in text and ";" in text:
         text = unescape(text)  # copied out of a web page
     text = unmangled(text)[:MOST_LETTERS]
-    words = [word if word.isalpha() else _as_scanned(word) for word in _words(text)]
+    found, remarks = _words(text)
+    words = [word if word.isalpha() else _as_scanned(word) for word in found]
     if not words or "".join(words) in _placeholders():
         return None
     forms, rest = _without_forms(words)
@@ -194,7 +201,7 @@ def parse_name(text: str | None) -> Name | None:
             trades.add(trade)
     if not core:
         core, trades = kept, set()
-    core = sorted({_GENERATIONS.get(word, word.lstrip(_OTHER)) for word in core})
+    core = sorted({_one_spelling(word) for word in core})
     is_foreign = not is_latin(text)
     key = " ".join([*core, *sorted(f"~{trade}" for trade in trades)])
     joined = "".join(rest or kept).replace(_OTHER, "")
@@ -206,8 +213,14 @@ def parse_name(text: str | None) -> Name | None:
         joined,
         is_foreign,
         is_foreign and not set(core).isdisjoint(_LATIN_WORD.findall(text.casefold())),
+        frozenset(core).intersection(remarks) if remarks else _NOTHING,
         frozenset() if is_foreign else _ends(core, joined),
     )
+
+
+def _one_spelling(word: str) -> str:
+    word = word.lstrip(_OTHER)
+    return _GENERATIONS.get(word) or city(word)
 
 
 def _as_scanned(word: str) -> str:
@@ -215,11 +228,11 @@ def _as_scanned(word: str) -> str:
 
 
 def _numbered(key: str, core: tuple[str, ...], *others: Any) -> Name:
-    trades, forms, joined, is_foreign, is_mixed, ends = others
+    trades, forms, joined, is_foreign, is_mixed, remark, ends = others
     number = _numbers.setdefault((key, is_foreign), next(_next_number))
-    spelling = _spellings.setdefault((key, is_foreign, joined, is_mixed), next(_next_number))
+    spelling = _spellings.setdefault((key, is_foreign, joined, is_mixed, remark), next(_next_number))
     rank = -len(forms), tuple(sorted(forms)), joined, is_mixed
-    return Name(key, core, trades, forms, joined, is_foreign, is_mixed, ends, number, spelling, rank)
+    return Name(key, core, trades, forms, joined, is_foreign, is_mixed, remark, ends, number, spelling, rank)
 
 
 def name_key(text: str | None) -> str | None:
@@ -252,7 +265,7 @@ _MOST_NUMBERED = 300_000
 _agreements: dict[tuple[int, int], Agreement | None] = {}
 # Number of each key and script, in order of appearance: counted, not measured, since threads parse at the same time.
 _numbers: dict[tuple[str, bool], int] = {}
-_spellings: dict[tuple[str, bool, str, bool], int] = {}
+_spellings: dict[tuple[str, bool, str, bool, frozenset[str]], int] = {}
 _next_number = count()
 
 
@@ -273,13 +286,15 @@ def _agreement(one: Name, other: Name) -> Agreement | None:
     if here & there:
         here, there = here - there, there - here
         if not (here and there):
-            here, there = _NO_TRADES, _NO_TRADES
+            here, there = _NOTHING, _NOTHING
     # each says something that the other does not, be it a word or a trade that no list has
     apart = (left or here) and (right or there)
     heads = bool(here) != bool(there) and bool((here | there) & _FAMILY_TRADES)
     if apart or heads:
         return Agreement.FAMILY
     if left or right:
+        if not (here or there) and (one.remark.issuperset(left) if left else other.remark.issuperset(right)):
+            return Agreement.ALIKE
         shorter = one.core if len(one.core) <= len(other.core) else other.core
         return Agreement.PART if max(len(word) for word in shorter) >= 4 else Agreement.FAMILY
     return Agreement.PART if here or there else Agreement.ALIKE
@@ -319,8 +334,12 @@ def _slipped(one: str, other: str) -> bool:
         return True  # cut off by a field that was too short
     if one == other:
         return True
-    is_long = len(one) >= _LONG_ENOUGH_TO_SLIP
-    return is_long and abs(len(one) - len(other)) <= 1 and OSA.distance(one, other, score_cutoff=1) <= 1
+    if len(one) < _LONG_ENOUGH_TO_SLIP or abs(len(one) - len(other)) > 1 + _MOST_TORN:
+        return False
+    if abs(len(one) - len(other)) <= 1 and OSA.distance(one, other, score_cutoff=1) <= 1:
+        return True
+    here, there = _torn(one), _torn(other)
+    return (here, there) != (one, other) and OSA.distance(here, there, score_cutoff=1) <= 1
 
 
 def _unmatched(one: Name, other: Name) -> tuple[list[str], list[str]]:
@@ -350,7 +369,18 @@ def _misspelt_trade(word: str, name: Name) -> str | None:
         for known in _words_of_trades()[trade]:
             if abs(len(word) - len(known)) <= 1 and OSA.distance(word, known, score_cutoff=1) <= 1:
                 return trade
+            if len(known) - len(word) > 1 and _is_short_for(word, known):
+                return trade
     return None
+
+
+def _is_short_for(word: str, known: str) -> bool:
+    """Whether a word is how another begins (`elec`), or its consonants (`svcs`, `trspts`)."""
+    if known.startswith(word):
+        return True
+    letters = iter(known)
+    is_plain = word[0] == known[0] and word[-1] == known[-1] and not _VOWELS.search(word, 1)
+    return is_plain and all(letter in letters for letter in word)
 
 
 def _alike(one: str, other: str, *, foreign: bool) -> bool:
@@ -400,14 +430,14 @@ def _torn(word: str) -> str:
 
 @lru_cache(maxsize=131072)
 def bones(word: str) -> frozenset[str]:
-    """A word without its vowels, in sounds that every script writes. A Hebrew v may be a vowel, or a b."""
+    """A word without its vowels, in sounds that every script writes. A Hebrew v may be a vowel, or a b; an Arabic f a v."""
     for sound, written in _SOUNDS:
         word = word.replace(sound, written)
     first, *others = word.split("v")
     readings = [first]
     for part in others:
         # each by itself, as long as there are few
-        readings = [reading + sound + part for reading in readings[:8] for sound in ("", "b")]
+        readings = [reading + sound + part for reading in readings[:8] for sound in ("", "b", "p")]
     return frozenset(_single(reading.translate(_BONES)) for reading in readings) - {""}
 
 
@@ -415,11 +445,14 @@ def _single(text: str) -> str:
     return _DOUBLE.sub("", text)
 
 
-def _words(text: str) -> list[str]:
-    """Folded words, without what names somebody else (`c/o`, `t.a.v.`) and without bracketed marks."""
+def _words(text: str) -> tuple[list[str], Sequence[str]]:
+    """Folded words, without what names somebody else (`c/o`, `t.a.v.`); those in brackets also by themselves, but cities."""
     if (care_of := _care_of().search(text)) is not None:
         text = text[: care_of.start()]
-    return _marked_words(_PARENTHESES.sub(r" \1 ", text) if "(" in text else text)
+    if "(" not in text:
+        return _marked_words(text), ()
+    remarks = [word for part in _PARENTHESES.findall(text) for word in _marked_words(part)]
+    return _marked_words(_PARENTHESES.sub(r" \1 ", text)), [word for word in remarks if word not in _cities()]
 
 
 def _marked_words(text: str) -> list[str]:
@@ -487,6 +520,20 @@ def _beginnings_of_trades() -> dict[str, set[str]]:
     for word, trade in _trades().items():
         for length in range(_SHORTEST_ABBREVIATION, len(word)) if word[0] != _OTHER else ():
             known.setdefault(word[:length], set()).add(trade)
+    return known
+
+
+def city(word: str) -> str:
+    """A folded word, or, for that of a city, the first of its spellings in the list of places."""
+    return _cities().get(word, word)
+
+
+@cache
+def _cities() -> dict[str, str]:
+    known: dict[str, str] = {}
+    for line in entries("places"):
+        words = ["".join(_LETTERS.findall(fold(word))) for word in line.split()]
+        known |= dict.fromkeys(words, words[0])
     return known
 
 
