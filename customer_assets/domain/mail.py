@@ -7,6 +7,7 @@ import re
 _PLACEHOLDER = re.compile(
     r"^(test|none|no-?reply|n/?a|unknown|onbekend|geen|x+)@|@(example|test|none|unknown)\.[a-z]+$"
 )
+_AT = re.compile(r"\s*[\[(]\s*(?:at|@)\s*[\])]\s*", re.IGNORECASE)  # against robots: info(at)noord.be
 _BETWEEN = re.compile(r"[;,\s]+")
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._+-]*@[a-z0-9][a-z0-9.-]*\.[a-z]{2,}")
 _ADDRESS = re.compile(r"[^@]+@[^@]+\.[a-z]{2,}")
@@ -14,6 +15,7 @@ _ADDRESS = re.compile(r"[^@]+@[^@]+\.[a-z]{2,}")
 
 def addresses_in(text: str) -> list[str]:
     """The addresses in a text, in lower case, without placeholders."""
+    text = _AT.sub("@", text)
     found = (part.strip("<>().").casefold().removeprefix("mailto:") for part in _BETWEEN.split(text.strip()))
     return [mail for mail in found if _ADDRESS.fullmatch(mail) and not _PLACEHOLDER.search(mail)]
 

@@ -12,8 +12,8 @@ from functools import cache, lru_cache
 from rapidfuzz.distance import OSA
 
 from customer_assets.domain.country import country_code
+from customer_assets.domain.identity.names import as_scanned, fold, is_latin, unmangled
 from customer_assets.domain.identity.names import city as city_name
-from customer_assets.domain.identity.names import fold, is_latin, unmangled
 from customer_assets.domain.mail import addresses_in
 from customer_assets.domain.phone import numbers_in, possible_e164
 from customer_assets.domain.vat import PREFIXES, is_luhn, valid_vat
@@ -33,10 +33,18 @@ _BOX = re.compile(
     r"|(?<=\d)\s*/\s*\w+",
     re.IGNORECASE,
 )
+_UNIT = re.compile(r"\b(?:unit|suite|flat|office|shop|room|apartment)\b\.?\s*(?:no\.?\s*)?(\d+)", re.IGNORECASE)
 _LETTER_OR_DIGIT = re.compile(r"\w")
+_WORD = re.compile(r"[a-z0-9]+")
+_MIXED = re.compile(r"[a-z][0-9]")
 _NUMBER = re.compile(r"\b(\d+)\s?([a-z])?\b")
 _CITIES = frozenset({"dubai", "luxembourg", "luxemburg", "singapore", "monaco"})  # that are also taken for a country
 _LETTERS = re.compile(r"[a-z]+")
+
+
+# Letters that a scanner reads for digits, among digits.
+_SCANNED = re.compile(r"(?<=\d)[OoIl](?=[\dOoIl]*\d)|(?<=\d\d\d)[OoIl]\b|\b[OIl](?=\d\d\d)")
+_DIGIT_OF = str.maketrans("OoIl", "0011")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,11 @@ class Address:
         return "" if self.is_foreign else self.street[:4], self.number, place
 
 
+def _with_digits(text: str) -> str:
+    """A text as it was before a scanner read it: `10I7 YB` is 1017 YB."""
+    return _SCANNED.sub(lambda found: found.group().translate(_DIGIT_OF), text)
+
+
 @lru_cache(maxsize=262144)
 def phone_keys(text: str | None) -> tuple[str, ...]:
     """The numbers in a text: E.164 where the country is written with it, else the digits that are sure.
@@ -72,7 +85,7 @@ def phone_keys(text: str | None) -> tuple[str, ...]:
     if not text:
         return ()
     found: list[str] = []
-    for part in numbers_in(text):
+    for part in numbers_in(_with_digits(text)):
         digits = _NO_DIGIT.sub("", part) if part.isascii() else "".join(str(int(c)) for c in part if c.isdecimal())
         if len(digits) < 7 or len(set(digits[-7:])) <= 1 or digits[-7:] in ("1234567", "2345678", "3456789"):
             continue
@@ -142,7 +155,7 @@ def vat_key(text: str | None, country: str | None) -> tuple[str | None, str | No
     """
     if not text:
         return None, None
-    compact = _VAT_LABEL.sub("", _NOISE.sub("", text.upper()))
+    compact = _VAT_LABEL.sub("", _NOISE.sub("", _with_digits(text).upper()))
     digits = _NO_DIGIT.sub("", compact)
     if len(digits) < 7 or len(set(digits)) <= 1:
         return None, None
@@ -202,7 +215,7 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
     """Take an address apart: one free text, or a street with its postcode and city beside it."""
     city_part, code = city or "", (postcode or "").replace(" ", "").upper()
     parts: list[str] = []
-    text = unmangled(text) if text else ""
+    text = _with_digits(unmangled(text)) if text else ""
     for part in text.split(","):
         clean = _BOX.sub(" ", part).strip()
         if not _LETTER_OR_DIGIT.search(clean) or (country_code(clean) and clean.casefold() not in _CITIES):
@@ -219,8 +232,9 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
     street_part = next((part for part in parts if any(map(str.isdigit, part))), parts[0] if parts else "")
     if street_part and not (city_part or code) and not any(map(str.isdigit, street_part)):
         street_part, city_part = "", street_part  # a place alone
-    street = fold(street_part)
-    number = _NUMBER.search(street) or _POST_OFFICE_BOX.search(text.casefold())
+    street = _scanned_words(fold(street_part))
+    # in the Gulf a building has a name, and its offices have numbers
+    number = _NUMBER.search(street) or _UNIT.search(text) or _POST_OFFICE_BOX.search(text.casefold())
     words = [word for word in _LETTERS.findall(street) if word not in _street_types()]
     joined = "".join(words)
     for ending in ("straat", "str", "steenweg", "laan"):
@@ -233,6 +247,11 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
     if not (joined or code or place):
         return None
     return Address(joined, number.group(1) if number else "", code, place, not is_latin(street_part))
+
+
+def _scanned_words(street: str) -> str:
+    """A folded street, with letters for digits within a word (`h0fstraat`)."""
+    return _WORD.sub(lambda found: as_scanned(found.group()), street) if _MIXED.search(street) else street
 
 
 def _without(text: str, found: str) -> str:

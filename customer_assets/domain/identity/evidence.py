@@ -177,14 +177,20 @@ class Record:
 def profile_of(record: Record, taking: Taking = WHEN_NEEDED) -> Profile:
     """What a record says, for comparison."""
     code = country_code(record.country)
-    mails = _all_of(mail_keys, record.mails)
+    mails, phones = _all_of(mail_keys, record.mails), _all_of(taking.phones, record.phones)
+    for text in record.phones:
+        if text and "@" in text:  # typed one column too early
+            mails = tuple(dict.fromkeys((*mails, *mail_keys(text))))
+    for text in record.mails:
+        if text and "@" not in text and (misplaced := phone_keys(text)):
+            phones = tuple(dict.fromkeys((*phones, *misplaced)))
     valid = typo = None
     if record.vat:
         valid, typo = vat_key(record.vat, code or next(filter(None, map(country_of_mail, mails)), None))
     keys = record.keys or {}
     traits = Traits(
         taking.name(record.name),
-        _all_of(taking.phones, record.phones),
+        phones,
         mails,
         taking.address(record.address, record.postcode, record.city),
         code,

@@ -184,7 +184,7 @@ def parse_name(text: str | None) -> Name | None:
         text = unescape(text)  # copied out of a web page
     text = unmangled(text)[:MOST_LETTERS]
     found, remarks = _words(text)
-    words = [word if word.isalpha() else _as_scanned(word) for word in found]
+    words = [word if word.isalpha() else as_scanned(word) for word in found]
     if not words or "".join(words) in _placeholders():
         return None
     forms, rest = _without_forms(words)
@@ -223,7 +223,8 @@ def _one_spelling(word: str) -> str:
     return _GENERATIONS.get(word) or city(word)
 
 
-def _as_scanned(word: str) -> str:
+def as_scanned(word: str) -> str:
+    """A folded word as it was before a scanner read digits for some of its letters."""
     return word.translate(_SCANNED) if _SCANNED_WORD.fullmatch(word) else word
 
 
@@ -592,8 +593,7 @@ def _trades() -> dict[str, str]:
 def _words_of_trades() -> dict[str, list[str]]:
     words: dict[str, list[str]] = {}
     for word, trade in _trades().items():
-        if word[0] != _OTHER:
-            words.setdefault(trade, []).append(word)
+        words.setdefault(trade, []).append(word.lstrip(_OTHER))
     return words
 
 

@@ -48,10 +48,12 @@ class UnionFind(DisjointSets):
         return bool(settled) and self.root(one) in settled and self.root(other) in settled
 
     def contradict(self, one: int, other: int) -> bool:
-        """Whether two groups have names that are two customers': a vaguer one that fits both is no bridge between them."""
-        here, there = (sorted(self._names[self.root(number)], key=_length)[-MOST_NAMES:] for number in (one, other))
-        found = [agreement(a, b) for a in here for b in there]
-        return any(how is not None and how < Agreement.PART for how in found)
+        """Whether two groups have names that are two customers': a vaguer one that fits both is no bridge between them.
+
+        A name that some spelling on the other side agrees with is none, whatever the other spellings are.
+        """
+        here, there = (_telling(self._names[self.root(number)]) for number in (one, other))
+        return _disagrees(here, there) or _disagrees(there, here)
 
     def join(self, one: int, other: int, *, forced: bool = False) -> bool:
         """Join two groups; `forced` (somebody said so) passes over VAT ids. Returns whether they were two and are one."""
@@ -79,6 +81,31 @@ def contradict(here: frozenset[str], there: frozenset[str]) -> bool:
     if not here or not there or here <= there or there <= here:
         return False
     return any(differ(one, other) for one in here for other in there)
+
+
+def _telling(names: Collection[Name]) -> list[Name]:
+    """The names that say most, without those that say less than one of them: `J. Peeters` beside `Jan Peeters`."""
+    longest = sorted(names, key=_length)[-MOST_NAMES:]
+    return [name for name in longest if not any(_says_less(name, other) for other in longest)]
+
+
+def _says_less(one: Name, other: Name) -> bool:
+    if one is other or (agreement(one, other) or Agreement.OTHER) < Agreement.PART:
+        return False
+    return len(one.core) < len(other.core) or _initials(one) > _initials(other)
+
+
+def _initials(name: Name) -> int:
+    return sum(len(word) == 1 for word in name.core)
+
+
+def _disagrees(some: Collection[Name], others: Collection[Name]) -> bool:
+    """Whether one of some names agrees with none of the others."""
+    for name in some:
+        found = [how for other in others if (how := agreement(name, other)) is not None]
+        if found and max(found) < Agreement.PART:
+            return True
+    return False
 
 
 def _length(name: Name) -> tuple[int, str, bool]:

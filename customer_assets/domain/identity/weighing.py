@@ -5,7 +5,7 @@ A cluster is weighed by all that its records say together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import product
 
 from rapidfuzz.distance import OSA
@@ -118,12 +118,13 @@ def _parts(named: Agreement | None, one: Pooled, other: Pooled, shared: Shared, 
     if named is not None:
         add(f"name_{named.name.lower()}")
     most = MOST_FOR_ALIKE if named is Agreement.ALIKE else MOST_SHARING
+    known = shared
     if named is Agreement.SAME:
         shared = NOT_SHARED  # what many have does not speak against one name; a letter that differs may be another name
     if one.phones and other.phones:
-        _weigh_phones(add, one.phones, other.phones, shared, most)
+        _weigh_phones(add, one.phones, other.phones, shared, known, most)
     if one.mails and other.mails:
-        _weigh_mails(add, one, other, shared, most)
+        _weigh_mails(add, one, other, shared, known, most)
     if one.addresses and other.addresses:
         _weigh_addresses(add, named, one, other, shared, most)
     if one.born and other.born:
@@ -149,7 +150,12 @@ def _is_misspelt(one: Pooled, other: Pooled) -> bool:
 
 
 def _weigh_phones(
-    add: Callable[[str], None], here: Collection[str], there: Collection[str], shared: Shared, most: int
+    add: Callable[[str], None],
+    here: Collection[str],
+    there: Collection[str],
+    shared: Shared,
+    known: Shared,
+    most: int,
 ) -> None:
     common = [a for a in here for b in there if same_phone(a, b)]
     if common:
@@ -157,18 +163,28 @@ def _weigh_phones(
         add("phone_shared" if min(shared.phones.get(phone_tail(phone), 0) for phone in common) > most else "phone")
     else:
         near = any(OSA.distance(phone_tail(a), phone_tail(b), score_cutoff=1) <= 1 for a in here for b in there)
-        add("phone_near" if near else "phone_differs")
+        if near:
+            add("phone_near")
+        elif not any(_are_all_shared(map(phone_tail, phones), known.phones) for phones in (here, there)):
+            add("phone_differs")
 
 
-def _weigh_mails(add: Callable[[str], None], one: Pooled, other: Pooled, shared: Shared, most: int) -> None:
+def _weigh_mails(
+    add: Callable[[str], None], one: Pooled, other: Pooled, shared: Shared, known: Shared, most: int
+) -> None:
     common = [mail for mail in one.mails if mail in other.mails]
     if common:
         own = [mail for mail in common if shared.mails.get(mail, 0) <= most]
         add("mail_shared" if not own else "mail_of_office" if all(map(is_role, own)) else "mail")
     elif domains := one.domains & other.domains:
         add("domain_shared" if any(shared.domains.get(d, 0) > most for d in domains) else "domain")
-    else:
+    elif not any(_are_all_shared(mails, known.mails) for mails in (one.mails, other.mails)):
         add("mail_differs")
+
+
+def _are_all_shared(values: Iterable[str], counts: Mapping[str, int]) -> bool:
+    """Whether none of some values is somebody's own: a marketplace's mailbox says nothing against another one."""
+    return all(counts.get(value, 0) > MOST_SHARING for value in values)
 
 
 def _weigh_addresses(
