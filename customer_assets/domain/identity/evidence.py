@@ -60,6 +60,7 @@ WEIGHTS = {
     "address_shared": 2.0,
     "phone_differs": -0.5,
     "mail_differs": -0.5,
+    "all_contacts_differ": -1.0,  # of persons, on top of both: a father and a son of one name at one address
     "address_differs": -1.0,
     "country_differs": -3.0,
     "vat_misspelt": 5.0,

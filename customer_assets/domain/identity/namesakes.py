@@ -77,7 +77,11 @@ def only_of_their_names(
 
 def _weigh_namesakes(one: Pooled, other: Pooled, name: Name, counts: WordCounts) -> Evidence:
     is_company = one.is_company or other.is_company
-    is_told_apart = not is_company and any(part.endswith("_differs") for part, _ in weigh(one, other).parts)
+    plain = weigh(one, other)
+    parts = {part for part, _ in plain.parts}
+    if "all_contacts_differ" in parts:
+        return plain
+    is_told_apart = not is_company and any(part.endswith("_differs") for part in parts)
     is_sure = counts.is_rare(name) and not is_told_apart
     # they have one name, against which it does not speak that others share what they have
     return weigh(one, other, NOT_SHARED, "only_of_its_name" if is_sure else "only_person_of_its_name")

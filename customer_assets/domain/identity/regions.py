@@ -248,7 +248,9 @@ def _stars(said: Sequence[Traits]) -> Iterator[tuple[Evidence, list[int]]]:
         for kind, value in _contacts(traits):
             groups = stars.setdefault((kind, traits.name.key, value), [])
             for group in groups[:MOST_TRIED]:
-                if _is_one_contact(kind, said[group[0]], traits):
+                if _is_one_contact(kind, said[group[0]], traits) and not (
+                    kind == "address" and any(_are_two_persons(said[at], traits) for at in group[:MOST_TRIED])
+                ):
                     group.append(number)
                     break
             else:
@@ -279,6 +281,16 @@ def _is_one_contact(kind: str, one: Traits, other: Traits) -> bool:
     if kind == "phone":
         return any(same_phone(a, b) for a in one.phones for b in other.phones)
     return kind == "mail" or bool(one.address and other.address and same_street(one.address, other.address))
+
+
+def _are_two_persons(one: Traits, other: Traits) -> bool:
+    """Whether two persons of one name have neither phone nor mailbox in common, and each has both: father and son perhaps."""
+    if not (one.phones and other.phones and one.mails and other.mails):
+        return False
+    if any(traits.name and (traits.name.forms or traits.name.trades) for traits in (one, other)):
+        return False
+    has_phone = any(same_phone(a, b) for a in one.phones for b in other.phones)
+    return not has_phone and set(one.mails).isdisjoint(other.mails)
 
 
 _BY_CONTACT = {

@@ -125,6 +125,8 @@ def _parts(named: Agreement | None, one: Pooled, other: Pooled, shared: Shared, 
         _weigh_phones(add, one.phones, other.phones, shared, known, most)
     if one.mails and other.mails:
         _weigh_mails(add, one, other, shared, known, most)
+    if {"phone_differs", "mail_differs"} <= {name for name, _ in parts} and not (one.is_company or other.is_company):
+        add("all_contacts_differ")
     if one.addresses and other.addresses:
         _weigh_addresses(add, named, one, other, shared, most)
     if one.born and other.born:
