@@ -249,7 +249,7 @@ def _stars(said: Sequence[Traits]) -> Iterator[tuple[Evidence, list[int]]]:
             groups = stars.setdefault((kind, traits.name.key, value), [])
             for group in groups[:MOST_TRIED]:
                 if _is_one_contact(kind, said[group[0]], traits) and not (
-                    kind == "address" and any(_are_two_persons(said[at], traits) for at in group[:MOST_TRIED])
+                    kind == "address" and any(_may_be_two_persons(said[at], traits) for at in group[:MOST_TRIED])
                 ):
                     group.append(number)
                     break
@@ -283,14 +283,13 @@ def _is_one_contact(kind: str, one: Traits, other: Traits) -> bool:
     return kind == "mail" or bool(one.address and other.address and same_street(one.address, other.address))
 
 
-def _are_two_persons(one: Traits, other: Traits) -> bool:
-    """Whether two persons of one name have neither phone nor mailbox in common, and each has both: father and son perhaps."""
-    if not (one.phones and other.phones and one.mails and other.mails):
-        return False
+def _may_be_two_persons(one: Traits, other: Traits) -> bool:
+    """Whether two persons of one name at one address have another phone or mailbox each: their clusters are compared."""
     if any(traits.name and (traits.name.forms or traits.name.trades) for traits in (one, other)):
         return False
-    has_phone = any(same_phone(a, b) for a in one.phones for b in other.phones)
-    return not has_phone and set(one.mails).isdisjoint(other.mails)
+    if one.mails and other.mails and set(one.mails).isdisjoint(other.mails):
+        return True
+    return bool(one.phones and other.phones) and not any(same_phone(a, b) for a in one.phones for b in other.phones)
 
 
 _BY_CONTACT = {
