@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from math import log2, prod
+from functools import cache, cached_property
+from math import factorial, log2, prod
 
 from customer_assets.domain.identity.contact_details import phone_tail
 from customer_assets.domain.identity.evidence import ACCEPT, Evidence, Profile
@@ -60,12 +60,14 @@ class Everybody:
 
     Attributes:
         words: in the names of how many customers each word is, trades too.
+        lengths: how many of their names have so many words.
         customers: how many there are.
         places: postcode or city -> share of the rows that say it.
         mean_rows: rows of a customer.
     """
 
     words: Mapping[str, int]
+    lengths: Mapping[int, int]
     customers: int
     places: Mapping[str, float]
     mean_rows: float
@@ -74,12 +76,15 @@ class Everybody:
     def of(cls, pooled: Iterable[Pooled], profiles: Iterable[tuple[Profile, int]]) -> Everybody:
         """Count over all clusters; those that say nothing but a name are nobody's yet."""
         words: Counter[str] = Counter()
+        lengths: Counter[int] = Counter()
         customers = customers_rows = 0
         for one in pooled:
             if one.says_something:
                 customers += 1
                 customers_rows += one.rows
                 words.update({word for name in one.names for word in words_of(name)})
+                if one.known_as is not None:
+                    lengths[len(words_of(one.known_as))] += 1
         places: Counter[str] = Counter()
         total = 0
         for profile, rows in profiles:
@@ -90,12 +95,22 @@ class Everybody:
                     if place:
                         places[place] += rows
         shares = {place: n / total for place, n in places.items()}
-        return cls(words, customers or 1, shares, customers_rows / (customers or 1))
+        return cls(words, lengths, customers or 1, shares, customers_rows / (customers or 1))
 
     def strangers(self, name: Name) -> float:
-        """How many customers of a name one would expect besides those that are known, by its words."""
-        shares = (self.words.get(word, 0) / self.customers for word in words_of(name))
-        return max(FEWEST_STRANGERS, self.customers * prod(shares))
+        """How many customers of a name one would expect besides those that are known, by its words and their number.
+
+        Of the names of as many words, those that have each of them in some place: few names are one family name and no more.
+        """
+        words = words_of(name)
+        total = self.words_in_all or 1
+        shares = (self.words.get(word, 0) / total for word in words)
+        return max(FEWEST_STRANGERS, self.lengths.get(len(words), 0) * factorial(len(words)) * prod(shares))
+
+    @cached_property
+    def words_in_all(self) -> int:
+        """How many words all names have together."""
+        return sum(self.words.values())
 
 
 def likeliest(
