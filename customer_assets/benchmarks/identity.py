@@ -25,7 +25,7 @@ from customer_assets.pipeline.identity.dedupe import read_profiles
 from customer_assets.settings import project_root
 
 ROWS_PER_CUSTOMER = 8
-SEEDS = (931, 932, 933, 934, 935)
+SEEDS = (971, 972, 973, 974, 975)
 ROWS_OF_A_SEED = 20_000
 T_OF_FIVE = 2.776  # of Student's distribution: 95 %, both sides, five values
 NEVER = 1e9  # a threshold that nothing reaches

@@ -74,7 +74,7 @@ WEIGHTS = {
 }
 
 
-ENGINE = 9  # to be raised with the code of normalization and weighing: everything is resolved anew then
+ENGINE = 10  # to be raised with the code of normalization and weighing: everything is resolved anew then
 
 
 def engine_version() -> str:
