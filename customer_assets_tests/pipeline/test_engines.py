@@ -12,14 +12,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from customer_assets.definitions import own_defs
 from customer_assets.domain.identity.evidence import Record, profile_of
 from customer_assets.domain.identity.names import parse_name
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.identity import engines
 from customer_assets.pipeline.identity.dedupe import Deduped, Options, dedupe
+from customer_assets.runtime.runtime import Runtime, open_runtime
 from customer_assets.settings import Settings, project_root
+from customer_assets_tests.conftest import Company
+from customer_assets_tests.pipeline.test_identity import add, customer_of
 
 pytestmark = pytest.mark.slow
 HAS_SPARK = importlib.util.find_spec("pyspark") is not None and shutil.which("java") is not None
@@ -87,6 +92,38 @@ def test_a_spark_cluster_of_two_workers_finds_what_one_process_finds(invoices: P
     one = deduped(invoices, "process")
     cluster = deduped(invoices, "spark", SPARK_MASTER="local-cluster[2,1,1024]")
     assert cluster.clusters == one.clusters
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_SPARK, reason="PySpark or Java is not installed: pip install customer-assets[spark]")
+def test_the_asset_hands_over_to_a_job_on_spark(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Pipes: the driver is a process of its own, what it did stands in the asset's metadata, and what failed in its run."""
+    one, other = (
+        add(company, system, "1", name="Noord BV", general_email="jan@noord.be") for system in ("robaws", "zoho")
+    )
+    for name, value in {
+        "DATABASE_URL": company.url,
+        "IDENTITY_ENGINE": "spark",
+        "SPARK_MASTER": "local-cluster[2,1,1024]",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialize_customers(open_runtime(), instance)
+        assert result.success
+        (told,) = result.asset_materializations_for_node("customers")
+        assert {name: told.metadata[name].value for name in ("customers", "rows", "created")} == {
+            "customers": 1,
+            "rows": 2,
+            "created": 1,
+        }
+        assert customer_of(company, one) == customer_of(company, other)
+        company.do("alter table customers rename to away")
+        assert not materialize_customers(open_runtime(), instance).success
+
+
+def materialize_customers(runtime: Runtime, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    job = own_defs(runtime).resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("customers")], raise_on_error=False)
 
 
 def test_spark_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, invoices: Path) -> None:

@@ -6,8 +6,9 @@ import dagster as dg
 
 from customer_assets.defs.lineage import golden_lineage
 from customer_assets.defs.materialization import FRESH, OWNERS, PERSONAL, RETRY, Materialization, Materializing, sourced
-from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.pipeline.identity.resolve import Resolved, resolve_customers
 from customer_assets.runtime.runtime import Runtime
+from customer_assets.runtime.spark import resolved_of, submitted
 
 
 class ResolutionConfig(dg.Config):
@@ -32,7 +33,7 @@ def customers(
 ) -> Materialization:
     """Resolve the cache rows of all systems that changed, and whom that concerns."""
     table = Materializing(runtime.url, "customers")
-    result = resolve_customers(runtime.context_of_run(context.run.run_id), full=config.full)
+    result = _resolved(context, runtime, full=config.full)
     return table.result(
         asdict(result.counts),
         customers=result.customers,
@@ -41,3 +42,15 @@ def customers(
         pairs_to_review=result.reviews,
         lineage=golden_lineage(runtime.key_prefix),
     )
+
+
+def _resolved(context: dg.AssetExecutionContext, runtime: Runtime, *, full: bool) -> Resolved:
+    """Resolve in this step, or, with the engine spark, hand over to a job on the cluster by Dagster Pipes."""
+    ours = runtime.context_of_run(context.run.run_id)
+    if ours.settings.identity_engine != "spark":
+        return resolve_customers(ours, full=full)
+    command, environment = submitted(ours.url, ours.settings)
+    client, op = dg.PipesSubprocessClient(env=environment), context.op_execution_context
+    done = client.run(context=op, command=command, extras={"full": full})
+    (told,) = done.get_custom_messages()
+    return resolved_of(told)
