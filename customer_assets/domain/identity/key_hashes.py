@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import blake2b
 
 from customer_assets.domain.identity.blocking import ANY_SCRIPT, blocking_keys
@@ -38,6 +39,12 @@ def kind_of(key: int) -> Kind:
     return Kind(key & _BITS)
 
 
+@lru_cache(maxsize=65536)
+def _beginning(account: str, letters: str) -> int:
+    return _key(Kind.BEGINNING, account, "beginning", letters)
+
+
+@lru_cache(maxsize=65536)
 def word_key(account: str, word: str) -> int:
     """The key of a word of names."""
     return _key(Kind.WORD, account, "word of a name", word)
@@ -60,7 +67,7 @@ def keys_of(account: str, profile: Profile) -> list[int]:
         else:
             found.add(_key(_KINDS.get(key[0], Kind.VALUE), account, *key))
     if traits.name is not None:
-        found.add(_key(Kind.BEGINNING, account, "beginning", traits.name.core[0][:4]))
+        found.add(_beginning(account, traits.name.core[0][:4]))
         found |= {word_key(account, word) for word in words_of(traits.name)}
     return sorted(found)
 

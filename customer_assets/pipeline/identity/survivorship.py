@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -71,21 +71,31 @@ def golden_record(golden_id: int, rows: Sequence[dict[str, Any]], shared: set[st
         "row_count": len(rows),
     }
     provenance: dict[str, int] = {}
-    for together in surviving_together():
-        leading = together[0]
-        chosen = _survivor(rows, leading.name, shared if leading.never_shared else set())
-        for column in together:
-            field = column.golden_name
-            record[field] = chosen[column.name] if chosen is not None else None
-            if record[field] is not None and chosen is not None:
+    for leading, never_shared, together in _together():
+        chosen = _survivor(rows, leading, shared if never_shared else _NONE_SHARED)
+        for field, column in together:
+            value = record[field] = chosen[column] if chosen is not None else None
+            if value is not None and chosen is not None:
                 provenance[field] = chosen["id"]
     if record["name"] is None:
         record["name"] = rows[0]["name"]
     return record | {"provenance": provenance}
 
 
+_NONE_SHARED: set[str] = set()
+
+
+@cache
+def _together() -> tuple[tuple[str, bool, tuple[tuple[str, str], ...]], ...]:
+    """Columns that come from one row: the leading one, whether it is never a shared value, and (golden field, column) of each."""
+    return tuple(
+        (group[0].name, group[0].never_shared, tuple((column.golden_name, column.name) for column in group))
+        for group in surviving_together()
+    )
+
+
 def _survivor(rows: Sequence[dict[str, Any]], column: str, shared: set[str]) -> dict[str, Any] | None:
-    having = [row for row in rows if row[column] and not _is_shared(row[column], shared)]
+    having = [row for row in rows if row[column] and not (shared and _is_shared(row[column], shared))]
     if len(having) < 2:
         return having[0] if having else None
     frequency = Counter(row[column] for row in having)

@@ -147,6 +147,7 @@ IN_WORDS = {
     "mail_of_office": "same mailbox of an office",
     "mail_shared": "same mailbox, which others have too",
     "mail_differs": "another mailbox",
+    "all_contacts_differ": "two persons perhaps",
     "domain": "same mail domain",
     "domain_shared": "same mail domain, which others have too",
     "address": "same address",
