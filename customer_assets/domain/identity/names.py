@@ -135,7 +135,7 @@ class Name:
     ends: frozenset[str]
     number: int
     spelling: int
-    rank: tuple[int, tuple[str, ...], str, bool]
+    rank: tuple[int, tuple[str, ...], str, bool, tuple[str, ...]]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Name) and self.number == other.number
@@ -232,7 +232,7 @@ def _numbered(key: str, core: tuple[str, ...], *others: Any) -> Name:
     trades, forms, joined, is_foreign, is_mixed, remark, ends = others
     number = _numbers.setdefault((key, is_foreign), next(_next_number))
     spelling = _spellings.setdefault((key, is_foreign, joined, is_mixed, remark), next(_next_number))
-    rank = -len(forms), tuple(sorted(forms)), joined, is_mixed
+    rank = -len(forms), tuple(sorted(forms)), joined, is_mixed, tuple(sorted(remark))
     return Name(key, core, trades, forms, joined, is_foreign, is_mixed, remark, ends, number, spelling, rank)
 
 
