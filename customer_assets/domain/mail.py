@@ -7,7 +7,7 @@ import re
 _PLACEHOLDER = re.compile(
     r"^(test|none|no-?reply|n/?a|unknown|onbekend|geen|x+)@|@(example|test|none|unknown)\.[a-z]+$"
 )
-_AT = re.compile(r"\s*[\[(]\s*(?:at|@)\s*[\])]\s*", re.IGNORECASE)  # against robots: info(at)noord.be
+_AT = re.compile(r" ?[\[(] ?(?:at|@) ?[\])] ?", re.IGNORECASE)  # against robots: info(at)noord.be
 _BETWEEN = re.compile(r"[;,\s]+")
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._+-]*@[a-z0-9][a-z0-9.-]*\.[a-z]{2,}")
 _ADDRESS = re.compile(r"[^@]+@[^@]+\.[a-z]{2,}")

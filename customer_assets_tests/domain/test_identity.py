@@ -670,10 +670,19 @@ def parsed(name: str) -> Name:
         ("Sharma Technical Svcs", "Sharma Technical Services", Agreement.ALIKE),
         ("Fitovia Trspts", "Fitovia Transports", Agreement.ALIKE),
         ("Fitovia Trs", "Fitovia Construction", Agreement.FAMILY),
-        ("شركة النور للتجارة العامة", "Al Noor General Trading LLC", Agreement.ALIKE),
+        ("شركة النور للتجارة العامة", "Al Noor Trading LLC", Agreement.ALIKE),
+        ('נור בית בע"מ (משה)', 'נור בית בע"מ', Agreement.ALIKE),
         ("Bakkerij Maes (Bruxelles)", "Bakkerij Maes Brussel", Agreement.SAME),
         ("Jan Van cle Putte", "Jan Van de Putte", Agreement.ALIKE),
-        ("Günter Wijß", "Günter Weiß", Agreement.ALIKE),
+        ("Colruyt (Dilbeek)", "Colruyt", Agreement.PART),  # no company by its name: a person, or a shop
+        ("Jan Peeters (Jr)", "Jan Peeters", Agreement.PART),
+        ("Bakkerij (Jan) Maes", "Bakkerij Maes", Agreement.PART),
+        ("Bakkerij Maes (2)", "Bakkerij Maes", Agreement.ALIKE),  # as without the brackets
+        ("BMT Noord", "Noord Bouwmaterialen", Agreement.FAMILY),
+        ("Noord CNS", "Noord Constructions", Agreement.FAMILY),
+        ("Gene Peeters", "Algemene Peeters", Agreement.FAMILY),
+        ("Bakker Jan", "Bakker", Agreement.PART),
+        ("Mark Jr", "Mark", Agreement.OTHER),
     ],
 )
 def test_what_stands_around_a_name(one: str, other: str, expected: Agreement) -> None:
@@ -731,3 +740,64 @@ def test_a_spelling_that_disagrees_with_another_one_keeps_no_one_out() -> None:
     ]
     clusters = resolve([*whole, record("x", "Tariq Mansour", **shared)])
     assert clusters.of["x",] == clusters.of["w0",]
+
+
+@pytest.mark.parametrize(
+    ("written", "country", "expected"),
+    [
+        ("IE3803371O", "IE", "IE:3803371O"),
+        ("19399546O", "CY", "CY:19399546O"),
+        ("29ABCPE0578O1ZB", "IN", "IN:29ABCPE0578O1ZB"),
+        ("BE 0476.267.22B", "BE", None),
+        ("BE 0476.267.2Z8", "BE", None),
+        ("BE 0476.2672Z8", "BE", None),
+        ("BE 04762672I8", "BE", None),  # a digit more than a slip of the scanner
+        ("BE 0476O67228", "BE", None),
+        ("BE O476267228", "BE", None),
+        ("BE 0476 267 228", "BE", "BE:476267228"),
+    ],
+)
+def test_an_id_is_read_as_it_is_written_before_a_scanner_is_blamed(
+    written: str, country: str, expected: str | None
+) -> None:
+    assert vat_key(written, country)[0] == expected
+
+
+def test_a_scanned_id_is_read_where_the_letters_make_none() -> None:
+    assert vat_key("BE 04O3170701", "BE") == vat_key(OTHER_VAT, "BE") != (None, None)
+    assert vat_key("NL 12730240I2B01", "NL")[0] is None
+    assert vat_key("BE 04762672Z8", "BE")[0] is None
+
+
+def test_a_longer_name_is_not_thrown_away_because_another_one_has_more_initials() -> None:
+    one = [record("a", "Jan M Peeters", mail="jp@x.be"), record("b", "Peeters", mail="jp@x.be", address=ADDRESS)]
+    clusters = resolve([*one, record("c", "Joris Peeters", address=ADDRESS)])
+    assert len({clusters.of["b",], clusters.of["c",]}) == 2 or len({clusters.of["a",], clusters.of["c",]}) == 2
+
+
+@pytest.mark.parametrize("rows", [2, 5, 60, 61, 400])
+def test_who_has_very_many_mailboxes_at_one_address_is_one(rows: int) -> None:
+    known = [record(f"{n}", "Jan Peeters", mail=f"jan{n}@peeters{n}.be", address=ADDRESS) for n in range(rows)]
+    assert len(resolve(known).members) == 1
+
+
+def test_a_cell_that_is_no_contact_is_none_however_long() -> None:
+    for text in ("1O" * 20_000 + "x", "a" + " " * 20_000 + "b", "a" + " (" * 20_000 + "b"):
+        traits = record("a", "Noord", phone=text, mail=text, vat=text, address=text).traits
+        assert (traits.phones, traits.mails) == ((), ())
+
+
+@pytest.mark.parametrize("text", ["n/a 2023-11-26", "2023-11-26", "01/02/2023", "26.11.2023"])
+def test_a_date_in_the_column_of_the_mailbox_is_no_phone(text: str) -> None:
+    assert record("a", "Noord", mail=text).traits.phones == ()
+
+
+@given(
+    st.text("abejkmnorst. ()", min_size=1, max_size=24),
+    st.text("abejkmnorst. ()", min_size=1, max_size=24),
+)
+def test_names_agree_whichever_is_asked_about_first(one: str, other: str) -> None:
+    here, there = parse_name(f"Bakkerij {one}"), parse_name(f"{other} BV")
+    assert here is not None
+    assert there is not None
+    assert agreement(here, there) == agreement(there, here)

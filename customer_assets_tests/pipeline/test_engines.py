@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import dagster as dg
 import pytest
@@ -22,6 +24,7 @@ from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.identity import engines
 from customer_assets.pipeline.identity.dedupe import Deduped, Options, dedupe
 from customer_assets.runtime.runtime import Runtime, open_runtime
+from customer_assets.runtime.spark import asked, submitted
 from customer_assets.settings import Settings, project_root
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.pipeline.test_identity import add, customer_of
@@ -118,7 +121,27 @@ def test_the_asset_hands_over_to_a_job_on_spark(company: Company, monkeypatch: p
         }
         assert customer_of(company, one) == customer_of(company, other)
         company.do("alter table customers rename to away")
-        assert not materialize_customers(open_runtime(), instance).success
+        try:
+            assert not materialize_customers(open_runtime(), instance).success
+        finally:
+            company.do("alter table away rename to customers")
+
+
+def test_the_job_on_spark_knows_the_database_of_a_secret_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the job is given stands beside DATABASE_URL_FILE, which a process may not have together with DATABASE_URL."""
+    (tmp_path / "url").write_text("postgresql://secret@127.0.0.1/customers")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
+    settings = Settings(IDENTITY_ENGINE="spark", SPARK_MASTER="local[2]")
+    monkeypatch.setitem(sys.modules, "pyspark", ModuleType("pyspark"))
+    sys.modules["pyspark"].__spec__ = ModuleSpec("pyspark", None, origin=str(tmp_path / "pyspark/__init__.py"))
+    command, environment = submitted("postgresql://secret@127.0.0.1/customers", settings)
+    assert command[1:3] == ["--master", "local[2]"]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().model_copy(update=asked(settings, full=True)["settings"]).identity_engine == "spark"
 
 
 def materialize_customers(runtime: Runtime, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:

@@ -8,7 +8,7 @@ from customer_assets.defs.lineage import golden_lineage
 from customer_assets.defs.materialization import FRESH, OWNERS, PERSONAL, RETRY, Materialization, Materializing, sourced
 from customer_assets.pipeline.identity.resolve import Resolved, resolve_customers
 from customer_assets.runtime.runtime import Runtime
-from customer_assets.runtime.spark import resolved_of, submitted
+from customer_assets.runtime.spark import asked, resolved_of, submitted
 
 
 class ResolutionConfig(dg.Config):
@@ -51,6 +51,5 @@ def _resolved(context: dg.AssetExecutionContext, runtime: Runtime, *, full: bool
         return resolve_customers(ours, full=full)
     command, environment = submitted(ours.url, ours.settings)
     client, op = dg.PipesSubprocessClient(env=environment), context.op_execution_context
-    done = client.run(context=op, command=command, extras={"full": full})
-    (told,) = done.get_custom_messages()
-    return resolved_of(told)
+    done = client.run(context=op, command=command, extras=asked(ours.settings, full=full))
+    return resolved_of(done.get_custom_messages())

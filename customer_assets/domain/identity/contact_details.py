@@ -40,11 +40,10 @@ _MIXED = re.compile(r"[a-z][0-9]")
 _NUMBER = re.compile(r"\b(\d+)\s?([a-z])?\b")
 _CITIES = frozenset({"dubai", "luxembourg", "luxemburg", "singapore", "monaco"})  # that are also taken for a country
 _LETTERS = re.compile(r"[a-z]+")
-
-
-# Letters that a scanner reads for digits, among digits.
-_SCANNED = re.compile(r"(?<=\d)[OoIl](?=[\dOoIl]*\d)|(?<=\d\d\d)[OoIl]\b|\b[OIl](?=\d\d\d)")
+# Letters that a scanner reads for digits: among digits, and at the end of a postcode. A house may have the letter l.
+_AMONG_DIGITS = re.compile(r"(?<=\d)[OoIl](?=[OoIl]{0,3}\d)|(?<=\d\d\d)O(?=\s[A-Z])")
 _DIGIT_OF = str.maketrans("OoIl", "0011")
+MOST_CHARACTERS = 400  # of a phone or an id; what is longer is none; of an address, what is behind them is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Address:
 
 def _with_digits(text: str) -> str:
     """A text as it was before a scanner read it: `10I7 YB` is 1017 YB."""
-    return _SCANNED.sub(lambda found: found.group().translate(_DIGIT_OF), text)
+    return _AMONG_DIGITS.sub(lambda found: found.group().translate(_DIGIT_OF), text)
 
 
 @lru_cache(maxsize=262144)
@@ -82,7 +81,7 @@ def phone_keys(text: str | None) -> tuple[str, ...]:
 
     No country is guessed from an address: a mobile of one country is often written without it by a customer of another.
     """
-    if not text:
+    if not text or len(text) > MOST_CHARACTERS:
         return ()
     found: list[str] = []
     for part in numbers_in(_with_digits(text)):
@@ -153,9 +152,18 @@ def vat_key(text: str | None, country: str | None) -> tuple[str | None, str | No
 
     A wrong one is evidence of a typo, not an identifier. Without a country every one of ours is tried.
     """
-    if not text:
+    if not text or len(text) > MOST_CHARACTERS:
         return None, None
-    compact = _VAT_LABEL.sub("", _NOISE.sub("", _with_digits(text).upper()))
+    found = _vat_key(text, country)
+    if found[0] is None and (read := _with_digits(text)) != text:
+        # ids of some countries have such letters: as it is written comes first
+        again = _vat_key(read, country)
+        return again if again[0] is not None else found
+    return found
+
+
+def _vat_key(text: str, country: str | None) -> tuple[str | None, str | None]:
+    compact = _VAT_LABEL.sub("", _NOISE.sub("", text.upper()))
     digits = _NO_DIGIT.sub("", compact)
     if len(digits) < 7 or len(set(digits)) <= 1:
         return None, None
@@ -215,7 +223,7 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
     """Take an address apart: one free text, or a street with its postcode and city beside it."""
     city_part, code = city or "", (postcode or "").replace(" ", "").upper()
     parts: list[str] = []
-    text = _with_digits(unmangled(text)) if text else ""
+    text = _with_digits(unmangled(text[:MOST_CHARACTERS])) if text else ""
     for part in text.split(","):
         clean = _BOX.sub(" ", part).strip()
         if not _LETTER_OR_DIGIT.search(clean) or (country_code(clean) and clean.casefold() not in _CITIES):

@@ -7,6 +7,7 @@ A record is taken apart once, by `profile_of`. What agrees between two clusters,
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -183,8 +184,8 @@ def profile_of(record: Record, taking: Taking = WHEN_NEEDED) -> Profile:
         if text and "@" in text:  # typed one column too early
             mails = tuple(dict.fromkeys((*mails, *mail_keys(text))))
     for text in record.mails:
-        if text and "@" not in text and (misplaced := phone_keys(text)):
-            phones = tuple(dict.fromkeys((*phones, *misplaced)))
+        if text and _LIKE_A_PHONE.fullmatch(text) and not _LIKE_A_DATE.search(text):
+            phones = tuple(dict.fromkeys((*phones, *phone_keys(text))))
     valid = typo = None
     if record.vat:
         valid, typo = vat_key(record.vat, code or next(filter(None, map(country_of_mail, mails)), None))
@@ -224,6 +225,8 @@ class Evidence:
         return certain if certain is not None else _score(self.weight)
 
 
+_LIKE_A_PHONE = re.compile(r"\s*[+(]{0,2}[0-9][0-9 ()/.-]{6,24}")
+_LIKE_A_DATE = re.compile(r"(?<!\d)(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?!\d)")
 _CERTAIN = {"source_id": 1.0, "vat_id": 0.99, "key": 0.99, "operator": 1.0, "new_customer": 1.0, "equal": 1.0}
 
 

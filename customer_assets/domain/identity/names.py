@@ -24,6 +24,7 @@ _INITIALS = re.compile(r"\b((?:[a-z]\.\s?){1,5}[a-z]?)(?=\W|$)")
 _BAAM = re.compile(r"[בע]{1,2}\W{0,2}[עבמ]{0,1}\W{0,2}מ(?!\w)")
 _ARTICLE = re.compile(r"\b\u0627\u0644(?=\w{3})")  # Arabic al-, written together with its word
 _PARENTHESES = re.compile(r"\(([^)]*)\)")
+_REMARK = re.compile(r"\w\W{0,3}\(([^()]{1,40})\)\W{0,3}$")  # in brackets behind a name
 _MARKS = str.maketrans("", "", "'`\u2018\u2019\"")
 _MARK = re.compile("['`\u2018\u2019\"]")
 # Sounds that scripts without vowels write in one way: what is left of a word when they are folded.
@@ -58,9 +59,7 @@ _HEARD = (
     ("z", "s"),
     ("oe", "u"),
     ("ou", "u"),
-    ("au", "u"),
     ("ij", "i"),
-    ("ei", "i"),
     ("ie", "i"),
     ("ee", "i"),
     ("y", "i"),
@@ -71,13 +70,16 @@ _FAMILY_TRADES = frozenset({"holding", "group", "investments", "international", 
 _NOTHING: frozenset[str] = frozenset()
 _SHORTEST_ABBREVIATION = 3  # of a trade
 _DIGITS = re.compile(r"\d+")
+_FEWEST_CONSONANTS, _MOST_OF = 4, 0.6  # of a word, by which an abbreviation of it is known
 _VOWELS = re.compile(r"[aeiouy]")
 _DOUBLE = re.compile(r"(.)(?=\1)")
 _ROMAN = frozenset(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"])
 _NUMERALS = frozenset(word for word in _ROMAN if len(word) > 1)  # one letter may be an initial
 _FEMININE = frozenset({"e", "a", "le", "ne", "te", "ine", "elle", "ette", "ina"})
 _GENERATIONS = {**dict.fromkeys(("jr", "jnr", "junior"), "jr"), **dict.fromkeys(("sr", "snr", "senior"), "sr")}
+_NO_REMARKS = _ROMAN.union(_GENERATIONS)
 MOST_LETTERS = 400  # of a name; what is longer is no name
+_SHORT = 6  # letters of a word
 _LONG_ENOUGH_TO_SLIP = 8  # letters of a name that one more, or one less, or another, leaves what it is
 _CUT = 20  # letters of a name of which an old program may have cut off the rest
 _SCANNED = str.maketrans("013568", "olesgb")  # digits that a scanner reads for letters
@@ -116,7 +118,8 @@ class Name:
         joined: all its words in their order, without spaces: where a space slipped.
         is_foreign: written in a script that leaves vowels out, at least in part.
         is_mixed: some of its own words are Latin all the same.
-        remark: own words that stand in brackets behind the others, and are no city: of who ordered, perhaps.
+        remark: of a company, own words that stand in brackets behind the others, and are no city or number: of who ordered,
+            perhaps.
         ends: how its own words begin and end, as they are heard, and how all of it does, as it is written: a slip leaves one
             of the two as it was. Empty where nothing is sure: of another script, or with an initial.
         number: of its key and script, in this process.
@@ -213,7 +216,7 @@ def parse_name(text: str | None) -> Name | None:
         joined,
         is_foreign,
         is_foreign and not set(core).isdisjoint(_LATIN_WORD.findall(text.casefold())),
-        frozenset(core).intersection(remarks) if remarks else _NOTHING,
+        frozenset(core).intersection(remarks) if remarks and (forms or trades) else _NOTHING,
         frozenset() if is_foreign else _ends(core, joined),
     )
 
@@ -243,7 +246,10 @@ def name_key(text: str | None) -> str | None:
 
 
 def may_agree(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Whether names with these ends may agree in part at least: quick, and never wrong when it says no."""
+    """Whether names with these ends may agree in part at least: quick, and hardly ever wrong when it says no.
+
+    Two slips in one word, one at each of its ends, are what it does not see.
+    """
     return not (one and other and one.isdisjoint(other))
 
 
@@ -251,6 +257,8 @@ def agreement(one: Name, other: Name) -> Agreement | None:
     """How far two names agree; None where they are in scripts that cannot be compared well and do not look alike."""
     if one.key == other.key:
         return Agreement.SAME
+    if one.key > other.key:
+        one, other = other, one  # whichever is asked about first
     pair = (one.spelling, other.spelling)  # numbers are looked up many times faster than names
     try:
         return _agreements[pair]
@@ -379,9 +387,12 @@ def _is_short_for(word: str, known: str) -> bool:
     """Whether a word is how another begins (`elec`), or its consonants (`svcs`, `trspts`)."""
     if known.startswith(word):
         return True
+    if len(word) < _FEWEST_CONSONANTS or word[0] != known[0] or word[-1] != known[-1] or _VOWELS.search(word, 1):
+        return False
     letters = iter(known)
-    is_plain = word[0] == known[0] and word[-1] == known[-1] and not _VOWELS.search(word, 1)
-    return is_plain and all(letter in letters for letter in word)
+    # a few letters would be in many words
+    has_most = len(word) >= _MOST_OF * len(_VOWELS.sub("", known))
+    return has_most and all(letter in letters for letter in word)
 
 
 def _alike(one: str, other: str, *, foreign: bool) -> bool:
@@ -414,11 +425,10 @@ def _ends(core: Iterable[str], joined: str) -> frozenset[str]:
         if len(word) == 1:
             return frozenset()
         heard = _sound(word)
-        found.add(heard[:2])
-        found.add(heard[:-3:-1] + "$")
+        some = 1 if len(word) < _SHORT else 2  # a slip in the middle of a short word reaches both of its ends
+        found |= {heard[:2], heard[:-3:-1] + "$", "^" + word[:some], word[-some:] + "^"}
     if len(joined) >= _LONG_ENOUGH_TO_SLIP:  # as it is written, as slips over spaces are found
-        found.add("^" + joined[:3])
-        found.add("^" + joined[-3:] + "$")
+        found |= {"^^" + joined[:3], joined[-3:] + "^^"}
     return frozenset(found)
 
 
@@ -452,8 +462,10 @@ def _words(text: str) -> tuple[list[str], Sequence[str]]:
         text = text[: care_of.start()]
     if "(" not in text:
         return _marked_words(text), ()
-    remarks = [word for part in _PARENTHESES.findall(text) for word in _marked_words(part)]
-    return _marked_words(_PARENTHESES.sub(r" \1 ", text)), [word for word in remarks if word not in _cities()]
+    words = _marked_words(_PARENTHESES.sub(r" \1 ", text))
+    behind = _REMARK.search(text)
+    remarks = [word.lstrip(_OTHER) for word in _marked_words(behind.group(1))] if behind is not None else []
+    return words, [word for word in remarks if word.isalpha() and word not in _NO_REMARKS and word not in _cities()]
 
 
 def _marked_words(text: str) -> list[str]:

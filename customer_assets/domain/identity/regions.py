@@ -26,6 +26,7 @@ from customer_assets.domain.identity.union_find import UnionFind
 OPERATOR = Evidence("operator", 100.0)
 NEW_CUSTOMER = Evidence("new_customer", 0.0)  # the weakest: said only where nothing else ties a record
 
+MOST_PERSONS = 4  # of one name at one address
 MOST_TRIED = 50  # customers of one id, or of one name with one contact, that a record may be of
 MOST_WITNESSES = 50  # nodes of a cluster that are looked at
 
@@ -248,17 +249,16 @@ def _stars(said: Sequence[Traits]) -> Iterator[tuple[Evidence, list[int]]]:
         for kind, value in _contacts(traits):
             groups = stars.setdefault((kind, traits.name.key, value), [])
             for group in groups[:MOST_TRIED]:
-                if _is_one_contact(kind, said[group[0]], traits) and not (
-                    kind == "address" and any(_may_be_two_persons(said[at], traits) for at in group[:MOST_TRIED])
-                ):
+                if _is_one_contact(kind, said[group[0]], traits):
                     group.append(number)
                     break
             else:
                 groups.append([number])
     for (kind, _, _), groups in sorted(stars.items(), key=lambda star: (-_BY_CONTACT[star[0][0]].weight, star[1])):
         for group in groups:
-            if len(group) > 1:
-                yield _BY_CONTACT[kind], group
+            for part in _persons(group, said) if kind == "address" else (group,):
+                if len(part) > 1:
+                    yield _BY_CONTACT[kind], part
 
 
 def _contacts(traits: Traits) -> Iterator[tuple[str, BlockingKey]]:
@@ -281,6 +281,21 @@ def _is_one_contact(kind: str, one: Traits, other: Traits) -> bool:
     if kind == "phone":
         return any(same_phone(a, b) for a in one.phones for b in other.phones)
     return kind == "mail" or bool(one.address and other.address and same_street(one.address, other.address))
+
+
+def _persons(group: list[int], said: Sequence[Traits]) -> list[list[int]]:
+    """Nodes of one name at one address, as many parts as there may be persons; who has very many contacts is one."""
+    parts: list[list[int]] = []
+    for number in group:
+        for part in parts:
+            if not any(_may_be_two_persons(said[at], said[number]) for at in part[:MOST_TRIED]):
+                part.append(number)
+                break
+        else:
+            parts.append([number])
+            if len(parts) > MOST_PERSONS:
+                return [group]
+    return parts
 
 
 def _may_be_two_persons(one: Traits, other: Traits) -> bool:

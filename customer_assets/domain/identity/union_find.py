@@ -92,11 +92,11 @@ def _telling(names: Collection[Name]) -> list[Name]:
 def _says_less(one: Name, other: Name) -> bool:
     if one is other or (agreement(one, other) or Agreement.OTHER) < Agreement.PART:
         return False
-    return len(one.core) < len(other.core) or _initials(one) > _initials(other)
+    return _whole_words(one) < _whole_words(other)
 
 
-def _initials(name: Name) -> int:
-    return sum(len(word) == 1 for word in name.core)
+def _whole_words(name: Name) -> int:
+    return sum(len(word) > 1 for word in name.core)
 
 
 def _disagrees(some: Collection[Name], others: Collection[Name]) -> bool:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.identity.resolve import Resolved
 from customer_assets.settings import Settings
 from customer_assets.store.identity.golden import GoldenCounts
 
+DATABASE = "CUSTOMER_ASSETS_SPARK_DATABASE"  # not DATABASE_URL, which may stand in a file beside it
+SETTINGS = ("identity_engine", "identity_accept", "identity_review", "spark_master")  # that the job works by
 JOB = Path(__file__).with_name("resolve_customers.py")  # alone in its folder but for this: Python looks there first
 
 
@@ -39,12 +42,20 @@ def submitted(url: str, settings: Settings) -> tuple[list[str], dict[str, str]]:
         str(JOB),
     ]
     own_python = {name: os.environ.get(name, sys.executable) for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON")}
-    return command, {"SPARK_HOME": str(home), "DATABASE_URL": url, **own_python}
+    return command, {"SPARK_HOME": str(home), DATABASE: url, **own_python}
 
 
-def resolved_of(told: Mapping[str, object]) -> Resolved:
-    """What the job said that it did, as `resolve_customers` says it."""
-    counts = told["counts"]
-    if not isinstance(counts, Mapping):
-        raise TypeError(f"the job on Spark told {sorted(told)}")
-    return Resolved(**{**told, "counts": GoldenCounts(**counts)})  # type: ignore[arg-type]
+def asked(settings: Settings, *, full: bool) -> dict[str, Any]:
+    """What the job is told besides: as JSON."""
+    return {"full": full, "settings": {name: getattr(settings, name) for name in SETTINGS}}
+
+
+def resolved_of(messages: Sequence[Mapping[str, Any]]) -> Resolved:
+    """What the job said that it did, as `resolve_customers` says it.
+
+    Raises:
+        RuntimeError: it said nothing: its log has why.
+    """
+    if len(messages) != 1:
+        raise RuntimeError("the job on Spark ended without saying what it did; its log stands in this run")
+    return Resolved(**{**messages[0], "counts": GoldenCounts(**messages[0]["counts"])})

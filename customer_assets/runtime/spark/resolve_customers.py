@@ -9,13 +9,15 @@ from dagster_pipes import open_dagster_pipes
 
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.runtime.spark import DATABASE
 from customer_assets.settings import Settings
 
 
 def main() -> None:
     """Resolve, as the step that submitted this would."""
     with open_dagster_pipes() as pipes:
-        context = Context(os.environ["DATABASE_URL"], Settings(), trigger="dagster", dagster_run_id=pipes.run_id)
+        settings = Settings().model_copy(update=pipes.get_extra("settings"))
+        context = Context(os.environ[DATABASE], settings, trigger="dagster", dagster_run_id=pipes.run_id)
         pipes.log.info("customers are resolved on Spark")
         pipes.report_custom_message(asdict(resolve_customers(context, full=bool(pipes.get_extra("full")))))
 
