@@ -18,17 +18,21 @@ from customer_assets.domain.identity.shared import words_of
 class Kind(IntEnum):
     """What a key is."""
 
-    VALUE = 0  # a phone, a mailbox, a domain, an address, a VAT id, a birth date: it is counted who shares it
+    VALUE = 0  # a phone, a mailbox, a domain, a VAT id, a birth date: it is counted who shares it
     NAME = 1
-    PLACE = 2  # a house, or a word of the name in a place: others are found by it, and no more
-    LATIN = 3  # number and place of an address in Latin script: it is found by those of other scripts alone
-    FOREIGN = 4  # the same of an address in another script; its other bits are those of the Latin one
-    WORD = 5  # of a name: finds nobody; tells how many names have it
-    BEGINNING = 6  # of a name: of what very many share, those whose names begin alike are found
+    ADDRESS = 2  # counted, too
+    WORD_IN_PLACE = 3  # others are found by it, and no more
+    HOUSE = 4  # the same, of street and number without the place: who is found has an address that may be this one
+    LATIN = 5  # number and place of an address in Latin script: it is found by those of other scripts alone
+    FOREIGN = 6  # the same of an address in another script; its other bits are those of the Latin one
+    WORD = 7  # of a name: finds nobody; tells how many names have it
+    BEGINNING = 8  # of a name: of what very many share, those whose names begin alike are found
 
 
-_KINDS = {"name": Kind.NAME, "house": Kind.PLACE, "word": Kind.PLACE}  # of blocking keys; others are values
-_BITS = 7
+# of blocking keys; others are values
+_KINDS = {"name": Kind.NAME, "address": Kind.ADDRESS, "house": Kind.HOUSE, "word": Kind.WORD_IN_PLACE}
+COUNTED = frozenset({Kind.VALUE, Kind.ADDRESS, Kind.FOREIGN, Kind.LATIN, Kind.NAME})
+_BITS = 15
 _SCRIPTS = Kind.LATIN ^ Kind.FOREIGN
 
 Search = tuple[int, int | None]  # a key, and the beginning of the name of whoever looks for others that have it

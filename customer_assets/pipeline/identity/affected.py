@@ -8,6 +8,7 @@ from typing import Any
 
 from customer_assets.domain.identity.joining import LARGEST_BLOCK
 from customer_assets.domain.identity.key_hashes import (
+    COUNTED,
     Kind,
     Search,
     keys_of,
@@ -23,6 +24,8 @@ from customer_assets.store.database import Connection
 from customer_assets.store.identity import golden, index
 
 SAMPLE = 12  # customers of a value that many share: enough to see that they are many
+HOUSES = (Kind.HOUSE, Kind.LATIN, Kind.FOREIGN)  # keys of addresses that may be one though they are not equal
+ADDRESSES = (Kind.ADDRESS, Kind.FOREIGN)
 LARGEST_SHARE = 0.6  # of all rows: with more than that to look at, everything is resolved
 
 
@@ -84,10 +87,18 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
 
 
 def _all_around(connection: Connection, around: set[Search]) -> set[int]:
-    places = {search for search in around if kind_of(search[0]) is Kind.PLACE}
-    found, some_of_many = index.found_by(connection, around - places, at_most=LARGEST_BLOCK, sample=SAMPLE)
-    more, _ = index.found_by(connection, places, at_most=LARGEST_BLOCK)  # how many have a place is not counted
-    return found | some_of_many | more
+    """Rows that share something with those looked at, and, of values that are counted, who shows that many have them."""
+    counted = {search for search in around if kind_of(search[0]) in COUNTED}
+    houses = {search for search in around if kind_of(search[0]) in HOUSES}
+    found, some_of_many = index.found_by(connection, counted, at_most=LARGEST_BLOCK, sample=SAMPLE)
+    more, _ = index.found_by(connection, around - counted - houses, at_most=LARGEST_BLOCK)
+    neighbours, _ = index.found_by(connection, houses, at_most=LARGEST_BLOCK)
+    # their addresses may say the place that another one leaves out, and by that place it is counted how many are there
+    addresses: set[Search] = set()
+    for keys, _ in index.keys_of(connection, neighbours).values():
+        addresses |= {search for search in searches(keys) if kind_of(search[0]) in ADDRESSES}
+    theirs, some_of_theirs = index.found_by(connection, addresses - counted, at_most=LARGEST_BLOCK, sample=SAMPLE)
+    return found | some_of_many | more | neighbours | theirs | some_of_theirs
 
 
 _Keys = tuple[Sequence[int], int | None]  # of a row, and that of its name
@@ -109,7 +120,7 @@ def _touched(before: _Keys | None, now: _Keys | None) -> set[Search]:
     is_named_anew = name_before != name_now
     changed = {*keys_before} | {*keys_now} if is_named_anew else {*keys_before} ^ {*keys_now}
     changed |= {key for key in (name_before, name_now) if key is not None}
-    counted = {key for key in spreading(changed) if kind_of(key) is not Kind.PLACE}
+    counted = {key for key in spreading(changed) if kind_of(key) in COUNTED}
     return {search for search in searches(keys_before) | searches(keys_now) if search[0] in counted}
 
 
