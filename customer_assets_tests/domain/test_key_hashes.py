@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from customer_assets.domain.identity.evidence import Profile, Record, profile_of
-from customer_assets.domain.identity.key_hashes import Kind, keys_of, kind_of, name_key, searches, word_key
+from customer_assets.domain.identity.key_hashes import Kind, keys_of, kind_of, name_hash, searches, word_key
 
 LATIN = {"name": "Mizrahi Bouw", "address": "Herzlstraat 12", "postcode": "6100001", "city": "Tel Aviv"}
 HEBREW = {"name": "מזרחי בנייה", "address": "הרצל 12", "postcode": "6100001", "city": "Tel Aviv"}
@@ -58,7 +58,7 @@ def test_keys_of_accounts_never_meet() -> None:
 def test_keys_are_the_same_in_every_process_and_fit_into_a_bigint(text: str) -> None:
     one = said(name=text)
     keys = keys_of("default", one)
-    assert name_key("default", one) in keys
+    assert name_hash("default", one) in keys
     assert all(-(2**63) <= key < 2**63 for key in keys)
     code = (
         "from customer_assets.domain.identity.key_hashes import keys_of\n"

@@ -54,7 +54,7 @@ def word_key(account: str, word: str) -> int:
     return _key(Kind.WORD, account, "word of a name", word)
 
 
-def name_key(account: str, profile: Profile) -> int | None:
+def name_hash(account: str, profile: Profile) -> int | None:
     """The key of a record's name."""
     name = profile.traits.name
     return None if name is None else _key(Kind.NAME, account, "name", name.key)

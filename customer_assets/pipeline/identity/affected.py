@@ -13,7 +13,7 @@ from customer_assets.domain.identity.key_hashes import (
     Search,
     keys_of,
     kind_of,
-    name_key,
+    name_hash,
     searches,
     spreading,
     word_key,
@@ -70,7 +70,7 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
     for row_id in changes.rows:
         touched |= _touched(keys_before.get(row_id), keys_now.get(row_id))
     for one in changes.removed:
-        touched |= _touched((one.keys, one.name_key), None)
+        touched |= _touched((one.keys, one.name_hash), None)
     near, _ = index.found_by(connection, touched, at_most=LARGEST_BLOCK)
     near |= changes.rows | index.rows_of_customers(connection, {one.golden_id for one in changes.removed})
     looked_at = index.with_their_customers(connection, near)
@@ -106,7 +106,7 @@ _Keys = tuple[Sequence[int], int | None]  # of a row, and that of its name
 
 def _keys_of_row(row: Mapping[str, Any]) -> _Keys:
     profile = row_profile(row)
-    return keys_of(row["account"], profile), name_key(row["account"], profile)
+    return keys_of(row["account"], profile), name_hash(row["account"], profile)
 
 
 def _touched(before: _Keys | None, now: _Keys | None) -> set[Search]:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from customer_assets.domain.identity.evidence import Key, Profile, engine_version
-from customer_assets.domain.identity.key_hashes import keys_of, name_key
+from customer_assets.domain.identity.key_hashes import keys_of, name_hash
 from customer_assets.domain.identity.resolution import Clusters, Decisions, Edge, Review, resolve
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.affected import Affected, find_affected, words_over_everything
@@ -231,7 +231,7 @@ def _indexed(found: Found, customers: Mapping[int, int], expected: Mapping[int, 
                 else "changed meanwhile"
             )
             account, profile = row["account"], found.profiles[row["id"]]
-            keys, named = keys_of(account, profile), name_key(account, profile)
+            keys, named = keys_of(account, profile), name_hash(account, profile)
             yield index.Indexed(row["id"], account, ref_of(row_key(row)), golden_id, fingerprint, keys, named)
 
 

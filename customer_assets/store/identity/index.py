@@ -37,7 +37,7 @@ class Indexed:
         golden_id: what it was resolved to.
         fingerprint: hash of what it said then.
         keys: what it is found by (`domain.identity.key_hashes`).
-        name_key: that of its name.
+        name_hash: that of its name.
     """
 
     row_id: int
@@ -46,7 +46,7 @@ class Indexed:
     golden_id: int
     fingerprint: str
     keys: Sequence[int]
-    name_key: int | None
+    name_hash: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def changes(connection: Connection, *, engine: str) -> Changes:
     rows = {row["id"] for row in found} | _decided_since(connection, age)
     removed = connection.execute(
         """
-        select i.row_id, i.account, i.ref, i.golden_id, i.said as fingerprint, i.key_hashes as keys, i.name_hash as name_key
+        select i.row_id, i.account, i.ref, i.golden_id, i.said as fingerprint, i.key_hashes as keys, i.name_hash
         from ops.identity_index i
         where not exists (select from customer_rows r where r.id = i.row_id)
         """
@@ -312,7 +312,7 @@ def store(connection: Connection, indexed: Iterable[Indexed], *, total: int) -> 
     )
     connection.execute("truncate pg_temp.staged_index")
     rows = (
-        (o.row_id, o.account, o.ref, o.fingerprint, o.golden_id, f"{{{','.join(map(str, o.keys))}}}", o.name_key)
+        (o.row_id, o.account, o.ref, o.fingerprint, o.golden_id, f"{{{','.join(map(str, o.keys))}}}", o.name_hash)
         for o in indexed
     )
     copy_rows(connection, "pg_temp.staged_index", _KINDS, rows)
