@@ -311,3 +311,17 @@ def test_one_who_is_known_by_what_changed_is_joined(company: Company) -> None:
     resolve_customers(company.context)
     assert (before, customer_of(company, one) == customer_of(company, two)) == (False, True)
     assert disagreeing_rows(company.context)[0] == 0
+
+
+def test_a_crowded_house_is_crowded_for_who_leaves_its_place_out(company: Company) -> None:
+    """Its keys are not those of the others there, who show by theirs that it is nobody's own."""
+    fill(company, 60, Random(31))  # noqa: S311
+    place = {"street": "Molenweg 7", "zipcode": "2000"}
+    for number, name in enumerate(("Zilverberg", "Komutex", "Brinkman", "Claes", "Noordster")):
+        add(company, "robaws", f"house {number}", name=name, **place)
+    one = add(company, "robaws", "x", name="Maes", **place)
+    resolve_customers(company.context)
+    other = add(company, "zoho", "x", name="Maes Jr", street="Molenweg 7", primary_phone="+3235557009")
+    assert resolve_customers(company.context).compared < 10
+    assert customer_of(company, one) != customer_of(company, other)
+    assert disagreeing_rows(company.context)[0] == 0
