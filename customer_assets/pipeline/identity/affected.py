@@ -34,8 +34,8 @@ class Affected:
     """Cache rows to resolve.
 
     Attributes:
-        looked_at: rows that are resolved anew: those that changed, those whose own relations that may change, and the other
-            rows of their customers.
+        looked_at: rows that are resolved anew: those that changed, those whose relations to one another may have changed by
+            it, and the other rows of their customers.
         settled: rows of the customers around these: they stay together, and are there to be joined with, or, of values
             that very many share, to show that.
         fingerprints: row -> hash of what it said when this was found; a row that says something else by now was changed
@@ -88,13 +88,13 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
 
 def _all_around(connection: Connection, around: set[Search]) -> set[int]:
     """Rows that share something with those looked at, and, of values that are counted, who shows that many have them."""
-    counted = {search for search in around if kind_of(search[0]) in COUNTED}
     houses = {search for search in around if kind_of(search[0]) in HOUSES}
+    counted = {search for search in around - houses if kind_of(search[0]) in COUNTED}
     found, some_of_many = index.found_by(connection, counted, at_most=LARGEST_BLOCK, sample=SAMPLE)
     more, _ = index.found_by(connection, around - counted - houses, at_most=LARGEST_BLOCK)
     neighbours, _ = index.found_by(connection, houses, at_most=LARGEST_BLOCK)
     # their addresses may say the place that another one leaves out, and by that place it is counted how many are there
-    addresses: set[Search] = set()
+    addresses = {search for search in houses if kind_of(search[0]) is Kind.FOREIGN}
     for keys, _ in index.keys_of(connection, neighbours).values():
         addresses |= {search for search in searches(keys) if kind_of(search[0]) in ADDRESSES}
     theirs, some_of_theirs = index.found_by(connection, addresses - counted, at_most=LARGEST_BLOCK, sample=SAMPLE)
