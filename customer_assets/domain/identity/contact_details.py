@@ -12,8 +12,8 @@ from functools import cache, lru_cache
 from rapidfuzz.distance import OSA
 
 from customer_assets.domain.country import country_code
-from customer_assets.domain.identity.names import as_scanned, fold, is_latin, unmangled
-from customer_assets.domain.identity.names import city as city_name
+from customer_assets.domain.identity.name_lists import city as city_name
+from customer_assets.domain.identity.scripts import as_scanned, fold, is_latin, unmangled
 from customer_assets.domain.mail import addresses_in
 from customer_assets.domain.phone import numbers_in, possible_e164
 from customer_assets.domain.vat import PREFIXES, is_luhn, valid_vat

@@ -103,13 +103,13 @@ class Joining:
         for one in vague:
             # "J. Peeters" at the address of Jan and of Joris is neither's, until a person says so
             is_open = contradicted.get(union.root(one.one)) or contradicted.get(union.root(one.other))
-            if not is_open and not union.contradict(one.one, one.other):
+            if not is_open and not union.names_contradict(one.one, one.other):
                 self.join(one)
 
     def _contradict_among(self, roots: Collection[int]) -> bool:
         """Whether two of some groups have names that are two customers'."""
         some = sorted(roots)[:MOST_PARTNERS]
-        return any(self.union.contradict(one, other) for one, other in combinations(some, 2))
+        return any(self.union.names_contradict(one, other) for one, other in combinations(some, 2))
 
 
 def weigh_pairs(

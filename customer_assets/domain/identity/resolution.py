@@ -38,7 +38,7 @@ from customer_assets.domain.identity.regions import (
     witnesses,
 )
 from customer_assets.domain.identity.shared import CountWords, Shared, WordCounts, words_of
-from customer_assets.domain.identity.union_find import contradict
+from customer_assets.domain.identity.union_find import vats_contradict
 
 __all__ = ["NEW_CUSTOMER", "Clusters", "Decisions", "Edge", "Review", "resolve"]
 
@@ -299,4 +299,4 @@ class _Resolution:
         return reviews
 
     def _differ(self, pair: Collection[int]) -> bool:
-        return contradict(*(self.pooled[number].vats for number in pair))
+        return vats_contradict(*(self.pooled[number].vats for number in pair))

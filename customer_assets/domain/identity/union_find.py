@@ -40,14 +40,14 @@ class UnionFind(DisjointSets):
         one, other = self.root(one), self.root(other)
         if self._are_apart(one, other):
             return False
-        return not contradict(self._vats[one], self._vats[other])
+        return not vats_contradict(self._vats[one], self._vats[other])
 
     def are_settled(self, one: int, other: int) -> bool:
         """Whether all of two groups are settled, so that there is nothing new between them."""
         settled = self._settled
         return bool(settled) and self.root(one) in settled and self.root(other) in settled
 
-    def contradict(self, one: int, other: int) -> bool:
+    def names_contradict(self, one: int, other: int) -> bool:
         """Whether two groups have names that are two customers': a vaguer one that fits both is no bridge between them.
 
         A name that some spelling on the other side agrees with is none, whatever the other spellings are.
@@ -76,7 +76,7 @@ class UnionFind(DisjointSets):
         return any(self.root(number) == other for number in self._apart.get(one, ()))
 
 
-def contradict(here: frozenset[str], there: frozenset[str]) -> bool:
+def vats_contradict(here: frozenset[str], there: frozenset[str]) -> bool:
     """Whether two groups of VAT ids are those of two customers; not where somebody brought all of one group together."""
     if not here or not there or here <= there or there <= here:
         return False

@@ -1,0 +1,65 @@
+"""Text of any script as plain words: folded to lower-case ASCII, by the script that each was written in."""
+
+from __future__ import annotations
+
+import re
+
+from anyascii import anyascii
+
+_WORD = re.compile(r"[a-z0-9]+")
+_INITIALS = re.compile(r"\b((?:[a-z]\.\s?){1,5}[a-z]?)(?=\W|$)")
+_BAAM = re.compile(r"[בע]{1,2}\W{0,2}[עבמ]{0,1}\W{0,2}מ(?!\w)")
+_ARTICLE = re.compile(r"\b\u0627\u0644(?=\w{3})")  # Arabic al-, written together with its word
+_MARKS = str.maketrans("", "", "'`\u2018\u2019\"")
+_MARK = re.compile("['`\u2018\u2019\"]")
+_LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
+_RUNS = re.compile(r"[\x00-\u024f\u2000-\u206f]+|[^\x00-\u024f\u2000-\u206f]+")
+SCANNED = str.maketrans("013568", "olesgb")  # digits that a scanner reads for letters
+_SCANNED_WORD = re.compile(
+    r"(?=(?:[^0-9]*[0-9]){1,2}[^0-9]*$)(?=(?:[^a-z]*[a-z]){4})(?:[a-z]*[013568](?=[a-z])){1,2}[a-z]+"
+)
+OTHER_SCRIPT = "\x01"  # before a word of another script than Latin: lists know words by their script
+
+
+def unmangled(text: str) -> str:
+    """A text whose UTF-8 somebody read as Windows-1252 (`BrinkmÃ¼ller`), as it was."""
+    if "\u00c3" not in text and "\u00c2" not in text:
+        return text
+    try:
+        return text.encode("cp1252").decode()
+    except UnicodeError:
+        return text
+
+
+def is_latin(text: str) -> bool:
+    """Whether a text is written in Latin script alone."""
+    return text.isascii() or _LATIN.match(text) is not None
+
+
+def fold(text: str) -> str:
+    """Lower-case ASCII; abbreviations with dots become one word (`B.V.` -> `bv`)."""
+    if not text.isascii():
+        text = anyascii(_ARTICLE.sub("", _BAAM.sub(" ltd ", text)).replace("\u0629", "\u0647"))
+    folded = text.casefold()
+    if _MARK.search(folded) is not None:
+        folded = folded.translate(_MARKS)
+    if "." not in folded:
+        return folded
+    return _INITIALS.sub(lambda match: match.group(1).replace(".", "").replace(" ", "") + " ", folded)
+
+
+def marked_words(text: str) -> list[str]:
+    """Folded words; those of another script are marked, so that a list is asked for them in that script alone."""
+    if text.isascii():
+        return _WORD.findall(fold(text).replace("real estate", "estate"))
+    text = _ARTICLE.sub("", _BAAM.sub(" ltd ", text)).translate(_MARKS)
+    words: list[str] = []
+    for run in _RUNS.findall(text):
+        found = _WORD.findall(fold(run).replace("real estate", "estate"))
+        words += found if is_latin(run) else [OTHER_SCRIPT + word for word in found]
+    return words
+
+
+def as_scanned(word: str) -> str:
+    """A folded word as it was before a scanner read digits for some of its letters."""
+    return word.translate(SCANNED) if _SCANNED_WORD.fullmatch(word) else word
