@@ -11,7 +11,7 @@ import httpx
 
 from customer_assets.benchmarks.serving import served
 from customer_assets.store import database, embedded, upgrade
-from customer_assets.store.reads import console
+from customer_assets.store.reads import search
 
 PASSWORD = "a password of the bench"  # noqa: S105 (of a server that lives for the bench alone)
 REPEATS = 20
@@ -42,7 +42,7 @@ def bench_console(server: embedded.EmbeddedServer, customers: int) -> list[Row]:
     upgrade.upgrade(url)
     with database.connect(url) as connection:
         connection.execute(FILL, [customers])
-        console.ensure_search_index(connection)
+        search.ensure_search_index(connection)
         connection.execute("vacuum analyze customer_rows")
         row_id = database.scalar(connection, "select max(id) from customer_rows")
     rare = hashlib.md5(b"777", usedforsecurity=False).hexdigest()[:12]

@@ -25,7 +25,7 @@ from customer_assets.settings import Settings
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import database, embedded, marks, outbox, upgrade
 from customer_assets.store.pool import Pool
-from customer_assets.store.reads.console import ensure_search_index
+from customer_assets.store.reads.search import ensure_search_index
 from customer_assets.store.webhooks import endpoints
 
 PREFIXES = ", ".join(f"{name.upper()}_" for name in SYSTEMS)

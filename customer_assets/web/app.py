@@ -30,7 +30,7 @@ from customer_assets.sources.system import WebhookSettings
 from customer_assets.store import users
 from customer_assets.store.database import connect, ping
 from customer_assets.store.owned import owns
-from customer_assets.store.reads import api, console
+from customer_assets.store.reads import api, search
 from customer_assets.store.webhooks import endpoints
 from customer_assets.store.webhooks.inbox import store_new, store_refusals
 from customer_assets.web.api import api_routes, as_json, connect_to_read
@@ -181,7 +181,7 @@ def _ensure_search(runtime: Runtime) -> None:
     try:
         with connect(runtime.url, name="customer_assets search index", timeout=2) as connection:
             if owns(connection, "customer_rows"):  # else `db upgrade` made it
-                console.ensure_search_index(connection)
+                search.ensure_search_index(connection)
     except (psycopg.Error, CustomerAssetsError) as error:
         log.warning("no index for the search yet: %s", str(error).splitlines()[0] if str(error) else error)
 

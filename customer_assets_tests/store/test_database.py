@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, make_url
 
 from customer_assets.errors import BusyError, ConfigurationError
 from customer_assets.store import database, embedded, roles, upgrade
-from customer_assets.store.reads.console import SEARCH_INDEXES
+from customer_assets.store.reads.search import SEARCH_INDEXES
 from customer_assets.store.schema import metadata
 from customer_assets_tests.conftest import discard
 

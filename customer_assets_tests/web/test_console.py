@@ -16,7 +16,8 @@ from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.runtime.dagster_client import Dagster
 from customer_assets.store import access_tokens, database, users
-from customer_assets.store.reads import console
+from customer_assets.store.reads import search
+from customer_assets.store.reads.listings import LISTINGS
 from customer_assets.web.console.guard import HEADERS, LoginThrottle, allowed_next
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import (
@@ -618,29 +619,29 @@ def test_a_sync_that_was_started_is_audited(company: Company, visitors: dict[str
 
 
 def test_the_indexes_of_the_search_are_made_once_and_mended(company: Company) -> None:
-    for name in console.SEARCH_INDEXES:
+    for name in search.SEARCH_INDEXES:
         company.connection.execute(f"drop index if exists {name}")
     with database.connect(company.url) as other:  # another process makes them
         other.execute("select pg_advisory_lock(hashtext('customer_assets search'))")
-        assert not console.ensure_search_index(company.connection)
-    until(lambda: console.ensure_search_index(company.connection))
-    assert not console.ensure_search_index(company.connection)
+        assert not search.ensure_search_index(company.connection)
+    until(lambda: search.ensure_search_index(company.connection))
+    assert not search.ensure_search_index(company.connection)
     company.connection.execute(
         "update pg_index set indisvalid = false where indexrelid = 'customers_search_idx'::regclass"
     )
-    assert console.ensure_search_index(company.connection)
+    assert search.ensure_search_index(company.connection)
 
 
 def test_a_search_asks_indexes_alone(company: Company) -> None:
-    console.ensure_search_index(company.connection)
-    listing = console.LISTINGS["golden"]
+    search.ensure_search_index(company.connection)
+    listing = LISTINGS["golden"]
     said = {"q": "'x':*", "q_text": "x", "q_words": "'x':*", "q_pieces": "'1234':*"}
     with company.connection.transaction():
         for way in ("seqscan", "indexscan"):  # of a few rows the planner reads all, by whatever order is at hand
             company.connection.execute(f"set local enable_{way} = off")
         query = f"explain select g.id from customers g where {listing.filters['q']}"
         plan = " ".join(str(row) for row in company.connection.execute(query, said).fetchall())
-    for name in console.SEARCH_INDEXES:
+    for name in search.SEARCH_INDEXES:
         assert name in plan
     assert "Seq Scan" not in plan
 

@@ -21,7 +21,7 @@ from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.runtime.timetable import Slot
 from customer_assets.store import users
-from customer_assets.store.reads.console import LISTINGS
+from customer_assets.store.reads.listings import LISTINGS
 from customer_assets.web.console.flash import FLASH, LONGEST, Said, flashed, flashing
 from customer_assets.web.console.listings import LIST_PAGES
 from customer_assets.web.console.screen import masked, unmasked

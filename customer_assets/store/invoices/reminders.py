@@ -50,6 +50,29 @@ def settings_by_account(connection: Connection) -> dict[str, dict[str, Any]]:
     return {row["account"]: row for row in rows}
 
 
+def reminder_settings(connection: Connection) -> list[dict[str, Any]]:
+    """When reminders are due, per account."""
+    return connection.execute("select * from reminder_settings order by account").fetchall()
+
+
+def store_reminder_settings(
+    connection: Connection, *, account: str, days: list[int], channel: str, is_enabled: bool
+) -> None:
+    """Change when reminders are due."""
+    connection.execute(
+        """
+        insert into reminder_settings (account, days, channel, is_enabled)
+        values (%s, %s, %s, %s)
+        on conflict (account) do update
+        set days = excluded.days,
+            channel = excluded.channel,
+            is_enabled = excluded.is_enabled,
+            updated_at = now()
+        """,
+        [account, days, channel, is_enabled],
+    )
+
+
 def invoices_to_plan(connection: Connection) -> list[dict[str, Any]]:
     """All invoices, with where their customer is reached (the real customer's phone before the cache row's), its country and
     what credits it has.

@@ -7,7 +7,7 @@ from typing import Any
 
 from customer_assets.store.database import Connection
 from customer_assets.store.identity import edges
-from customer_assets.store.reads.console import DAYS_OVERDUE, OWED
+from customer_assets.store.reads.listings import DAYS_OVERDUE, OWED
 
 _OF_ROWS = "select id from customer_rows where golden_id = %(id)s"
 _QUERIES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from customer_assets.store.database import Connection
-from customer_assets.store.reads.console import OWED
+from customer_assets.store.reads.listings import OWED
 
 DAYS, RUNS = 14, 30
 _QUERIES = {

@@ -18,7 +18,7 @@ from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditEr
 from customer_assets.pipeline import edit as edits
 from customer_assets.sources.registry import SYSTEMS, owner_note
 from customer_assets.store.cache.rows import read_rows
-from customer_assets.store.reads import console
+from customer_assets.store.reads import console, lists
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
 from customer_assets.web.console.listings import CUSTOMERS, HAS_PHONE, choice, typed
@@ -88,9 +88,7 @@ class Customers(Lists):
         def read() -> list[dict[str, Any]]:
             with self._connect() as connection:
                 wanted = dict(parse_qsl(str(matching))) if matching is not None else None
-                ids = (
-                    chosen if wanted is None else console.matching_customers(connection, wanted, most=MOST_TOGETHER + 1)
-                )
+                ids = chosen if wanted is None else lists.matching_customers(connection, wanted, most=MOST_TOGETHER + 1)
                 return list(read_rows(connection, ids[: MOST_TOGETHER + 1]).values())
 
         found = await run_in_threadpool(read)

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from customer_assets.pipeline.files import Cell, write_sheet
 from customer_assets.store import audit
-from customer_assets.store.reads import console
+from customer_assets.store.reads import lists
 from customer_assets.store.users import Session
 from customer_assets.web.console.listings import CUSTOMERS, GOLDEN, LIST_PAGES
 from customer_assets.web.console.lists import chosen_columns
@@ -48,7 +48,7 @@ class Exports(Screen):
 
         def write() -> tuple[bytes, int]:
             with self._connect() as connection:
-                found = console.all_rows_of(connection, name, filters, sort=filters.get("sort"), most=MOST_ROWS)
+                found = lists.all_rows_of(connection, name, filters, sort=filters.get("sort"), most=MOST_ROWS)
                 rows = [[_plain(row.get(c.name), guarded=kind == "csv") for c in columns] for row in found]
                 audit.record(
                     connection,

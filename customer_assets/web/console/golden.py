@@ -14,7 +14,7 @@ from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import console as kept
 from customer_assets.store.identity.reviews import decided_about
-from customer_assets.store.reads import console, golden_pages
+from customer_assets.store.reads import golden_pages, lists
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import kinds
 from customer_assets.web.console.listings import GOLDEN, HAS_PHONE, choice, typed
@@ -45,7 +45,7 @@ class Golden(Lists):
                 if found or page or len(asked) < 4:
                     return page, found, more, False, offered
                 alike = ",".join(map(str, self._alike(connection, asked)))
-                found, more = console.rows_of(connection, "golden", {"ids": alike}, page=0) if alike else ([], False)
+                found, more = lists.rows_of(connection, "golden", {"ids": alike}, page=0) if alike else ([], False)
             return page, found, more, bool(found), offered
 
         page, found, more, is_guess, offered = await run_in_threadpool(read)

@@ -11,7 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 from customer_assets.runtime.timetable import timetable
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import audit
-from customer_assets.store.reads import api, console
+from customer_assets.store.invoices import reminders
+from customer_assets.store.reads import api
 from customer_assets.store.users import Session
 from customer_assets.store.webhooks import endpoints
 from customer_assets.web.console.screen import Screen
@@ -29,7 +30,7 @@ class Health(Screen):
                     "webhooks": endpoints.health_line(endpoints.delivery_health(connection)),
                     "silent": self._runtime.silent_accounts(connection),
                     "synced": api.health(connection)["synced"],
-                    "reminders": console.reminder_settings(connection),
+                    "reminders": reminders.reminder_settings(connection),
                 }
 
         settings = [
@@ -69,7 +70,7 @@ class Health(Screen):
 
         def store() -> None:
             with self._connect() as connection, connection.transaction():
-                console.store_reminder_settings(
+                reminders.store_reminder_settings(
                     connection, account=account, days=days, channel=channel, is_enabled=is_enabled
                 )
                 audit.record(

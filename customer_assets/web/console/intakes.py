@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from customer_assets.sources.registry import with_webhooks
-from customer_assets.store import audit
-from customer_assets.store.reads import console
+from customer_assets.store import audit, intakes
+from customer_assets.store.reads import search
 from customer_assets.store.users import Session
 from customer_assets.web.console.screen import Screen, id_of
 
@@ -26,7 +26,7 @@ class Intakes(Screen):
 
         def read() -> list[dict[str, Any]]:
             with self._connect() as connection:
-                return console.suggestions(connection, request.query_params.get("q", ""))
+                return search.suggestions(connection, request.query_params.get("q", ""))
 
         return JSONResponse({"items": await run_in_threadpool(read)})
 
@@ -54,5 +54,5 @@ class Intakes(Screen):
 
     def _add_intake(self, values: Mapping[str, Any], by: str) -> None:
         with self._connect() as connection, connection.transaction():
-            number = console.add_intake(connection, values, system=INTAKE_SYSTEM, by=by)
+            number = intakes.add_intake(connection, values, system=INTAKE_SYSTEM, by=by)
             audit.record(connection, who=by, action="add intake", target=f"intake {number}", details=values)

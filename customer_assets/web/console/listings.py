@@ -1,4 +1,4 @@
-"""The console's lists: each is one declaration. What it selects stands under its name in `store/reads/console.py`."""
+"""The console's lists: each is one declaration. What it selects stands under its name in `store/reads/listings.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ListPage:
     """One list.
 
     Attributes:
-        name: of its query in `store/reads/console.LISTINGS`.
+        name: of its query in `store/reads/listings.LISTINGS`.
         path, title: its address and its heading.
         columns: what it shows.
         filters: what it can be narrowed by; each is a filter of its query.

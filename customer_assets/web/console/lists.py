@@ -13,7 +13,8 @@ from starlette.responses import Response
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import console as kept
 from customer_assets.store.database import Connection
-from customer_assets.store.reads import console
+from customer_assets.store.reads import lists
+from customer_assets.store.reads.listings import LISTINGS
 from customer_assets.store.users import Session
 from customer_assets.web.console.guard import allowed_next
 from customer_assets.web.console.languages import LANGUAGE, language_of, say
@@ -110,7 +111,7 @@ class Lists(Screen):
 
         def read() -> tuple[int, list[dict[str, Any]], list[dict[str, Any]]]:
             with self._connect() as connection:
-                rows, sums = console.totals_of(connection, name, dict(request.query_params))
+                rows, sums = lists.totals_of(connection, name, dict(request.query_params))
                 rows = max(rows, len(page[1]))  # what is shown in place of nothing is counted, too
                 return rows, sums, kept.views(connection, session.user, request.url.path)
 
@@ -131,10 +132,10 @@ class Lists(Screen):
             page=number,
             more=more,
             total=total,
-            most=console.MOST_COUNTED,
+            most=lists.MOST_COUNTED,
             sums=sums,
             views=views,
-            sortable=console.LISTINGS[name].by_heading,
+            sortable=LISTINGS[name].by_heading,
             sort=request.query_params.get("sort", ""),
             link=link_of(request),
             **{"bulk": None, "note": None, **values},
@@ -167,7 +168,7 @@ class Lists(Screen):
     def _page(self, name: str, request: Request) -> tuple[int, list[dict[str, Any]], bool]:
         page = page_number(request)
         with self._connect() as connection:
-            found, more = console.rows_of(
+            found, more = lists.rows_of(
                 connection, name, dict(request.query_params), page=page, sort=request.query_params.get("sort")
             )
         return page, found, more
@@ -176,6 +177,6 @@ class Lists(Screen):
         """What the filters offer, worked out now and then: on a million customers it takes half a second."""
         known, at = self._offered
         if time.monotonic() - at > OFFERED_SECONDS or not any(known.values()):
-            known = console.choices(connection)
+            known = lists.choices(connection)
             self._offered = (known, time.monotonic())
         return known

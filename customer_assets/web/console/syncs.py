@@ -18,7 +18,7 @@ from customer_assets.runtime.runtime import Runtime
 from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import runs
 from customer_assets.store.cache import rows
-from customer_assets.store.reads import console
+from customer_assets.store.reads import lists
 from customer_assets.store.users import Session
 from customer_assets.web.console.jobs import Worker, kinds, pushed_to
 from customer_assets.web.console.screen import Screen, chosen_ids
@@ -143,7 +143,7 @@ class Syncs(Screen):
 
     def _matching(self, query: str) -> list[int]:
         with self._connect() as connection:
-            return console.matching_customers(connection, dict(parse_qsl(query)), most=MOST_PUSHED + 1)
+            return lists.matching_customers(connection, dict(parse_qsl(query)), most=MOST_PUSHED + 1)
 
     def _push(self, ids: Sequence[int], *, dry_run: bool) -> PushResult:
         accounts = [a for a in self._runtime.working.accounts if SYSTEMS[a.system].pushes is not None]
