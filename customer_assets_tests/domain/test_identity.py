@@ -732,6 +732,59 @@ def test_a_mailbox_of_a_marketplace_says_nothing_against_another_one() -> None:
     assert not any("mail_differs" in dict(edge.evidence.parts) for edge in clusters.edges)
 
 
+@pytest.mark.parametrize("everybodys", [{"mail": "orders@plein-relay.example"}, {"phone": "03 555 01 02"}])
+def test_what_very_many_share_makes_nobody_of_two_persons_of_one_name(everybodys: dict[str, Any]) -> None:
+    """A marketplace's mailbox, the phone that clerks type where they know none: two Jan Maes in two towns are two."""
+    given = ("Jan", "Piet", "Els", "Luc")
+    families = ("Maes", "Claes", "Wouters", "Jacobs", "Mertens")
+    places = [("9000", "Gent"), ("8000", "Brugge")]
+    people = [
+        record(f"{name}{town}", name, **everybodys, address=f"Kerkstraat {number + 1}, {code} {town}")
+        for number, name in enumerate(f"{one} {other}" for one in given for other in families)
+        for code, town in places
+    ]
+    assert len(resolve(people).members) == len(people)
+    # of three who share it, it is theirs
+    few = [one for one in people if one.key[0].startswith(("Jan Maes", "Els Claes"))]
+    assert len(resolve(few).members) == 2
+
+
+def test_a_street_that_every_town_has_is_no_address_in_common() -> None:
+    """Postcodes a digit apart are a slip in one town, and two towns where two are named."""
+    at = "Kerkstraat 1, {} {}".format
+    rows = [record("a", "Jan Maes", address=at(9000, "Gent")), record("b", "Jan Maes", address=at(8000, "Brugge"))]
+    rows += [record("c", "Jan Maes", address=at(9900, "Gent"))]
+    of = resolve(rows).of
+    assert of["a",] == of["c",] != of["b",]
+
+
+def test_a_customers_own_phone_is_its_own_however_many_ways_its_name_is_spelled() -> None:
+    written = (
+        "Deltafield Construction",
+        "Deltaficld Constr.",
+        "Andrea Deltafield Construction",
+        "Deltafield",
+        "5 Deltafield",
+    )
+    clerks = ("Chiara", "Elena", "Maria", "Bruno", "Dario", "Fabio", "Gino")
+    names = [*written, *(f"{clerk} Deltafield Construction" for clerk in clerks)]
+    rows = [record(f"{name}{n}", name, phone="055 274 9514", city=f"Town {n}") for name in names for n in range(2)]
+    of = resolve(rows).of
+    assert all(of[f"{name}0",] == of[f"{name}1",] for name in names)
+
+
+def test_an_owner_is_a_person_though_a_company_has_his_name_too() -> None:
+    """What tells two persons of one name apart is not forgotten because one of them has a shop, or is misspelt as a trade."""
+    owner = {"phone": "014 67 71 12", "mail": "veerle@perolis.be", "address": "Schoolstraat 6, 2300 Turnhout"}
+    other = {"phone": "0474 73 12 56", "mail": "v.damme@proximus.be", "address": "Kasteellaan 32, 2300 Turnhout"}
+    shop = record("shop", "Perolis Sanitair BV", **owner)
+    clusters = resolve([shop, record("owner", "Veerle Van Damme", **owner), record("x", "Veerle Van Damme", **other)])
+    assert clusters.of["x",] != clusters.of["owner",]
+    misspelt = [record("m", "Caterine Granpré", **owner), record("c", "Catherine Granpré", **owner)]
+    clusters = resolve([*misspelt, record("x", "Catherine Granpré", **other)])
+    assert clusters.of["x",] != clusters.of["c",]
+
+
 def test_a_spelling_that_disagrees_with_another_one_keeps_no_one_out() -> None:
     """One wrong spelling in a customer is no second customer; two persons behind an initial are."""
     shared = {"phone": "0478 55 01 02", "address": ADDRESS}

@@ -44,6 +44,7 @@ _LETTERS = re.compile(r"[a-z]+")
 _AMONG_DIGITS = re.compile(r"(?<=\d)[OoIl](?=[OoIl]{0,3}\d)|(?<=\d\d\d)O(?=\s[A-Z])")
 _DIGIT_OF = str.maketrans("OoIl", "0011")
 MOST_CHARACTERS = 400  # of a phone or an id; what is longer is none; of an address, what is behind them is none
+_MOST_SLIPS_IN_A_TOWN = 2  # letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,9 +292,12 @@ def is_near(one: Address, other: Address) -> bool:
         return False
     if one.is_foreign != other.is_foreign or not _is_one_street(one.street, other.street):
         return False
-    is_same_town = bool(one.city) and one.city == other.city
-    is_slip = bool(one.postcode and other.postcode) and OSA.distance(one.postcode, other.postcode) <= 1
-    return is_same_town or is_slip
+    if one.city and other.city:
+        if one.city == other.city:
+            return True
+        if OSA.distance(one.city, other.city) > _MOST_SLIPS_IN_A_TOWN:
+            return False  # two towns whose postcodes are a digit apart: each has its church street
+    return bool(one.postcode and other.postcode) and OSA.distance(one.postcode, other.postcode) <= 1
 
 
 def is_same_street_alone(one: Address, other: Address) -> bool:

@@ -35,6 +35,7 @@ REVIEW = 7.5  # weight from which a person is asked
 MOST_NAMESAKES = 0.3  # customers that one may expect of a name by its words, besides those that are known
 MOST_SHARING = 2  # names behind a value that is still somebody's own
 MOST_FOR_ALIKE = 3  # the same for two spellings of a name: they may be two of the names that share it
+MOST_FOR_SAME = 8  # the same for one name: of two of it who share a marketplace, or what clerks type everywhere
 MOST_NAMES = 3  # of one source id: more of them, and it is a record for walk-in customers
 
 # Weights of evidence: about the logarithm (base 2) of how much likelier it is among records of one customer.
@@ -75,7 +76,7 @@ WEIGHTS = {
 }
 
 
-ENGINE = 10  # to be raised with the code of normalization and weighing: everything is resolved anew then
+ENGINE = 11  # to be raised with the code of normalization and weighing: everything is resolved anew then
 
 
 def engine_version() -> str:

@@ -89,6 +89,11 @@ class Name:
         number_this(self, "spelling", _spellings.setdefault(spelled, next(_next_number)))
         number_this(self, "rank", rank)
 
+    @property
+    def is_company(self) -> bool:
+        """Whether a legal form or a trade says that it is no person's."""
+        return bool(self.forms or self.trades)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Name) and self.number == other.number
 

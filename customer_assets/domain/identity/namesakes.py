@@ -10,7 +10,7 @@ from customer_assets.domain.identity.evidence import Evidence
 from customer_assets.domain.identity.joining import Thresholds, Weighed, pairs_of
 from customer_assets.domain.identity.names import Name
 from customer_assets.domain.identity.pooled import Pooled
-from customer_assets.domain.identity.shared import NOT_SHARED, WordCounts
+from customer_assets.domain.identity.shared import Shared, WordCounts
 from customer_assets.domain.identity.union_find import UnionFind
 from customer_assets.domain.identity.weighing import weigh
 
@@ -41,7 +41,7 @@ def names_of_several(pooled: Sequence[Pooled]) -> list[Name]:
 
 
 def only_of_their_names(
-    pooled: Sequence[Pooled], union: UnionFind, counts: WordCounts, thresholds: Thresholds
+    pooled: Sequence[Pooled], union: UnionFind, counts: WordCounts, shared: Shared, thresholds: Thresholds
 ) -> list[Weighed]:
     """Clusters of one name that nothing but their place, or nothing at all, ties together, and nothing tells apart.
 
@@ -49,6 +49,7 @@ def only_of_their_names(
         pooled: all clusters, by number.
         union: which of them may come together.
         counts: how common words are.
+        shared: how many names stand behind each value.
         thresholds: weights.
     """
     by_name: dict[str, dict[int, Name]] = defaultdict(dict)
@@ -64,7 +65,7 @@ def only_of_their_names(
             continue
 
         def weighed(one: int, other: int, names: dict[int, Name] = names) -> Weighed:
-            return Weighed(_weigh_namesakes(pooled[one], pooled[other], names[one], counts), one, other)
+            return Weighed(_weigh_namesakes(pooled[one], pooled[other], names[one], counts, shared), one, other)
 
         if len(names) == 2:
             first, second = names
@@ -75,16 +76,15 @@ def only_of_their_names(
     return found
 
 
-def _weigh_namesakes(one: Pooled, other: Pooled, name: Name, counts: WordCounts) -> Evidence:
-    is_company = one.is_company or other.is_company
-    plain = weigh(one, other)
+def _weigh_namesakes(one: Pooled, other: Pooled, name: Name, counts: WordCounts, shared: Shared) -> Evidence:
+    is_company = any(cluster.is_company_as((name.key,)) for cluster in (one, other))
+    plain = weigh(one, other, shared)
     parts = {part for part, _ in plain.parts}
     if "all_contacts_differ" in parts:
         return plain
     is_told_apart = not is_company and any(part.endswith("_differs") for part in parts)
     is_sure = counts.is_rare(name) and not is_told_apart
-    # they have one name, against which it does not speak that others share what they have
-    return weigh(one, other, NOT_SHARED, "only_of_its_name" if is_sure else "only_person_of_its_name")
+    return weigh(one, other, shared, "only_of_its_name" if is_sure else "only_person_of_its_name")
 
 
 def _fragments(

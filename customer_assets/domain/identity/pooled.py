@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from customer_assets.domain.identity.contact_details import Address
@@ -120,10 +120,9 @@ class Pooled:
         """The name that most of its rows say."""
         return self.names[0] if self.names else None
 
-    @property
-    def is_company(self) -> bool:
-        """Whether something in its names says that it is a company."""
-        return any(name.trades or name.forms for name in self.names)
+    def is_company_as(self, keys: Collection[str]) -> bool:
+        """Whether something in its names with one of these keys says that it is a company: its owner's is a person's."""
+        return any(name.is_company for name in self.names if name.key in keys)
 
     @property
     def is_lone(self) -> bool:

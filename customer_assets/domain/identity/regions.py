@@ -15,12 +15,20 @@ from customer_assets.domain.identity.blocking import BlockingKey, blocking_keys,
 from customer_assets.domain.identity.certain import certain_groups
 from customer_assets.domain.identity.contact_details import phone_tail, same_phone, same_street
 from customer_assets.domain.identity.disjoint_sets import DisjointSets
-from customer_assets.domain.identity.evidence import MOST_SHARING, WEIGHTS, Evidence, Key, Profile, Traits
+from customer_assets.domain.identity.evidence import (
+    MOST_FOR_SAME,
+    MOST_SHARING,
+    WEIGHTS,
+    Evidence,
+    Key,
+    Profile,
+    Traits,
+)
 from customer_assets.domain.identity.joining import Joining, Thresholds, Weighed, pairs_of, weigh_pairs
 from customer_assets.domain.identity.names import Name
 from customer_assets.domain.identity.nodes import Nodes
 from customer_assets.domain.identity.pooled import Pooled
-from customer_assets.domain.identity.shared import Shared, counted
+from customer_assets.domain.identity.shared import Shared, counted, name_groups
 from customer_assets.domain.identity.union_find import UnionFind
 
 OPERATOR = Evidence("operator", 100.0)
@@ -30,6 +38,7 @@ MOST_PERSONS = 4  # of one name at one address
 MOST_TRIED = 50  # customers of one id, or of one name with one contact, that a record may be of
 MOST_WITNESSES = 50  # nodes of a cluster that are looked at
 
+Crowded = Mapping[tuple[str, str, str], int]
 Edges = list[tuple[int, int, Evidence]]  # two nodes, and what says that they are one
 Link = tuple[Evidence | None, Sequence[int]]  # nodes that are one, and why; None: it is known already
 
@@ -95,7 +104,7 @@ class Rules:
     """
 
     thresholds: Thresholds
-    crowded: Mapping[tuple[str, str, str], int]
+    crowded: Crowded
 
 
 def find_regions(nodes: Nodes, decisions: Decisions, settled: Sequence[Sequence[Key]]) -> list[Region]:
@@ -170,7 +179,7 @@ def _tie_by_contact(tied: DisjointSets, nodes: Nodes) -> None:
                 tied.unite(first, number)
 
 
-def crowded_addresses(nodes: Nodes) -> dict[tuple[str, str, str], int]:
+def crowded_addresses(nodes: Nodes) -> Crowded:
     """How many names stand behind each address, over everything, for those that several have."""
     names: dict[tuple[str, str, str], set[Name]] = defaultdict(set)
     for node in nodes.profiles:
@@ -190,7 +199,7 @@ def _join_region(region: Region, rules: Rules) -> Joined:
     numbers = region.numbers
     if len(numbers) == 1:
         return Joined([numbers], [], [])
-    clusters, edges = _joined_nodes(region, rules.thresholds)
+    clusters, edges = _joined_nodes(region, rules)
     doubtful: Edges = []
     if len(clusters) > 1 and not region.is_settled:
         clusters, more, doubtful = _joined_clusters(region, clusters, rules)
@@ -202,7 +211,7 @@ def _join_region(region: Region, rules: Rules) -> Joined:
     )
 
 
-def _joined_nodes(region: Region, thresholds: Thresholds) -> tuple[list[list[int]], Edges]:
+def _joined_nodes(region: Region, rules: Rules) -> tuple[list[list[int]], Edges]:
     """Nodes that are one for certain, or have a name and a contact in common."""
     said = [profile for profile, _ in region.said]
     union = UnionFind([frozenset((one.vat,)) if one.vat else frozenset() for one in said], settled=region.settled)
@@ -234,19 +243,25 @@ def _joined_nodes(region: Region, thresholds: Thresholds) -> tuple[list[list[int
 
     for evidence, group in region.links:
         join_group(group, evidence)
-    for evidence, star in _stars([one.traits for one in said]) if not region.is_settled else ():
-        if evidence.weight >= thresholds.accept:
+    for evidence, star in _stars([one.traits for one in said], rules.crowded) if not region.is_settled else ():
+        if evidence.weight >= rules.thresholds.accept:
             join_group(star, evidence, is_weighed=True)
     return union.groups(), edges
 
 
-def _stars(said: Sequence[Traits]) -> Iterator[tuple[Evidence, list[int]]]:
-    """Nodes of one name that share a phone, a mailbox or an address: nearly always one customer, so that few are left."""
+def _stars(said: Sequence[Traits], crowded: Crowded) -> Iterator[tuple[Evidence, list[int]]]:
+    """Nodes of one name that share a phone, a mailbox or an address: nearly always one customer, so that few are left.
+
+    What very many names share, a marketplace's mailbox, says nothing of two of them that are alike: they are compared later.
+    """
+    everybodys = _everybodys(said, crowded) if len(said) > MOST_FOR_SAME else ()
     stars: dict[tuple[str, str, BlockingKey], list[list[int]]] = {}
     for number, traits in enumerate(said):
         if traits.name is None:
             continue
-        for kind, value in _contacts(traits):
+        for kind, value in _contacts(traits, crowded):
+            if (kind, value) in everybodys:
+                continue
             groups = stars.setdefault((kind, traits.name.key, value), [])
             for group in groups[:MOST_TRIED]:
                 if _is_one_contact(kind, said[group[0]], traits):
@@ -261,13 +276,26 @@ def _stars(said: Sequence[Traits]) -> Iterator[tuple[Evidence, list[int]]]:
                     yield _BY_CONTACT[kind], part
 
 
-def _contacts(traits: Traits) -> Iterator[tuple[str, BlockingKey]]:
+def _everybodys(said: Sequence[Traits], crowded: Crowded) -> set[tuple[str, BlockingKey]]:
+    names: dict[tuple[str, BlockingKey], set[Name]] = defaultdict(set)
+    for traits in said:
+        if traits.name is not None:
+            for contact in _contacts(traits, crowded):
+                names[contact].add(traits.name)
+    several = (
+        contact for contact, found in names.items() if len(found) > MOST_FOR_SAME
+    )  # many spellings may be few names
+    return {contact for contact in several if len(name_groups(names[contact])) > MOST_FOR_SAME}
+
+
+def _contacts(traits: Traits, crowded: Crowded) -> Iterator[tuple[str, BlockingKey]]:
     for tail in {phone_tail(phone) for phone in traits.phones}:
         yield "phone", (tail,)
     for mail in traits.mails:
         yield "mail", (mail,)
-    if traits.address is not None and traits.address.key is not None:
-        yield "address", traits.address.key
+    place = traits.address.key if traits.address is not None else None
+    if place is not None and crowded.get(place, 0) <= MOST_FOR_SAME:
+        yield "address", place
 
 
 def _is_one_contact(kind: str, one: Traits, other: Traits) -> bool:

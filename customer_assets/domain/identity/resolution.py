@@ -191,7 +191,7 @@ class _Resolution:
         joining.join_all(weighed)
         self._take(joining, weighed)
         joining = self._joining()
-        weighed = only_of_their_names(self.pooled, joining.union, self._word_counts(), thresholds)
+        weighed = only_of_their_names(self.pooled, joining.union, self._word_counts(), shared, thresholds)
         joining.join_all(weighed)
         self._take(joining, weighed)
 

@@ -9,7 +9,7 @@ from math import prod
 from typing import TypeVar
 
 from customer_assets.domain.identity.contact_details import phone_tail
-from customer_assets.domain.identity.evidence import MOST_NAMES, MOST_NAMESAKES, MOST_SHARING
+from customer_assets.domain.identity.evidence import MOST_FOR_SAME, MOST_NAMESAKES, MOST_SHARING
 from customer_assets.domain.identity.names import Agreement, Name, agreement, may_agree
 from customer_assets.domain.identity.pooled import Pooled
 
@@ -100,12 +100,15 @@ def counted(names: Mapping[Value, set[Name]]) -> dict[Value, int]:
 
 
 def name_groups(names: Iterable[Name]) -> list[Name]:
-    """One name of each group of names that agree; a few are enough to know."""
+    """One name of each group of names that agree, those that say least first: others are spellings of it, or say more.
+
+    A few are enough to know.
+    """
     groups: list[Name] = []
-    for name in sorted(names, key=lambda n: (n.key, n.is_foreign)):
+    for name in sorted(names, key=lambda n: (len(n.core) + len(n.trades), n.key, n.is_foreign)):
         if not any(_agree(name, other) for other in groups):
             groups.append(name)
-            if len(groups) > MOST_NAMES:
+            if len(groups) > MOST_FOR_SAME:
                 break
     return groups
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import product
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -22,6 +23,7 @@ from customer_assets.domain.identity.contact_details import (
 from customer_assets.domain.identity.evidence import (
     ACCEPT,
     MOST_FOR_ALIKE,
+    MOST_FOR_SAME,
     MOST_SHARING,
     REVIEW,
     WEIGHTS,
@@ -33,6 +35,10 @@ from customer_assets.domain.identity.pooled import Pooled
 from customer_assets.domain.identity.shared import NOT_SHARED, Shared
 
 MOST_NAMES_WEIGHED = 6  # names of a cluster, those that most of its rows say
+_MOST = {
+    Agreement.SAME: MOST_FOR_SAME,
+    Agreement.ALIKE: MOST_FOR_ALIKE,
+}  # names behind a value that still says something
 
 Parts = list[tuple[str, float]]
 
@@ -45,7 +51,7 @@ def weigh(one: Pooled, other: Pooled, shared: Shared = NOT_SHARED, *also: str) -
         shared: how many names stand behind each value.
         also: names of weights that speak for the pair besides.
     """
-    return _weighed(_agreement_of(one, other)[0], one, other, shared, also)
+    return _weighed(_agreement_of(one, other), one, other, shared, also)
 
 
 def may_be_one(one: Pooled, other: Pooled) -> bool:
@@ -55,10 +61,10 @@ def may_be_one(one: Pooled, other: Pooled) -> bool:
 
 def weigh_if_alike(one: Pooled, other: Pooled, shared: Shared) -> tuple[Evidence, bool] | None:
     """The evidence, where they leave that chance, and whether a name is vague."""
-    named, is_vague = _agreement_of(one, other)
-    if named is not None and named < Agreement.PART and not _share_mail(one, other):
+    named = _agreement_of(one, other)
+    if named.how is not None and named.how < Agreement.PART and not _share_mail(one, other):
         return None
-    return _weighed(named, one, other, shared, ()), is_vague
+    return _weighed(named, one, other, shared, ()), named.is_vague
 
 
 def weigh_profiles(one: Profile, other: Profile, everybody: Iterable[Profile]) -> Evidence:
@@ -71,12 +77,26 @@ def _share_mail(one: Pooled, other: Pooled) -> bool:
     return bool(one.mails and other.mails) and not set(one.mails).isdisjoint(other.mails)
 
 
-def _weighed(named: Agreement | None, one: Pooled, other: Pooled, shared: Shared, also: Sequence[str]) -> Evidence:
+class _Named(NamedTuple):
+    """How far the best two of the names of two clusters agree.
+
+    Attributes:
+        how: None where they are in scripts that cannot be compared, or one side has no name.
+        is_vague: one of the two says less than the other.
+        is_company: one of the two is a company's.
+    """
+
+    how: Agreement | None
+    is_vague: bool
+    is_company: bool
+
+
+def _weighed(named: _Named, one: Pooled, other: Pooled, shared: Shared, also: Sequence[str]) -> Evidence:
     parts = _parts(named, one, other, shared, also)
     weight = sum(value for _, value in parts)
-    if named is None:
+    if named.how is None:
         weight = min(weight, ACCEPT + 1)
-    elif named in (Agreement.OTHER, Agreement.FAMILY):
+    elif named.how in (Agreement.OTHER, Agreement.FAMILY):
         # whatever else they share, an accountant, a spouse or a sister company shares it, too: never without a person
         is_asked = _share_all(parts) and min(one.rows, other.rows) == 1  # a mistake, perhaps
         weight = min(weight, ACCEPT - 0.5 if is_asked else REVIEW - 0.5)
@@ -84,23 +104,22 @@ def _weighed(named: Agreement | None, one: Pooled, other: Pooled, shared: Shared
     return Evidence(rule, round(weight, 2), tuple(parts))
 
 
-def _agreement_of(here: Pooled, there: Pooled) -> tuple[Agreement | None, bool]:
-    """How far the best two of some names agree, and whether one of the two says less than the other.
-
-    None where they are in scripts that cannot be compared, or one side has no name.
-    """
+def _agreement_of(here: Pooled, there: Pooled) -> _Named:
+    """How far the best two of their names agree; where several agree as far, one that is not vague, or a company's, counts."""
     if not here.name_keys.isdisjoint(there.name_keys):
-        return Agreement.SAME, False
+        common = here.name_keys & there.name_keys
+        return _Named(Agreement.SAME, False, here.is_company_as(common) or there.is_company_as(common))
     best: Agreement | None = None
-    is_vague = True
+    is_vague, is_company = True, False
     for one, other in product(here.names[:MOST_NAMES_WEIGHED], there.names[:MOST_NAMES_WEIGHED]):
         how = agreement(one, other)
         if how is None or (best is not None and how < best):
             continue
-        vague = how is Agreement.PART or any(len(word) == 1 for word in {*one.core} ^ {*other.core})
-        is_vague = vague if best is None or how > best else is_vague and vague
-        best = how
-    return best, is_vague and best is not Agreement.OTHER
+        if best is None or how > best:
+            best, is_vague, is_company = how, True, False
+        is_vague = is_vague and (how is Agreement.PART or any(len(word) == 1 for word in {*one.core} ^ {*other.core}))
+        is_company = is_company or one.is_company or other.is_company
+    return _Named(best, is_vague and best is not Agreement.OTHER, is_company)
 
 
 def _share_all(parts: Parts) -> bool:
@@ -108,24 +127,22 @@ def _share_all(parts: Parts) -> bool:
     return {"phone", "address"} <= names and not names.isdisjoint(("mail", "mail_of_office"))
 
 
-def _parts(named: Agreement | None, one: Pooled, other: Pooled, shared: Shared, also: Sequence[str]) -> Parts:
+def _parts(named: _Named, one: Pooled, other: Pooled, shared: Shared, also: Sequence[str]) -> Parts:
     """What weighs how much."""
     parts: Parts = []
 
     def add(name: str) -> None:
         parts.append((name, WEIGHTS[name]))
 
-    if named is not None:
-        add(f"name_{named.name.lower()}")
-    most = MOST_FOR_ALIKE if named is Agreement.ALIKE else MOST_SHARING
-    known = shared
-    if named is Agreement.SAME:
-        shared = NOT_SHARED  # what many have does not speak against one name; a letter that differs may be another name
+    if named.how is not None:
+        add(f"name_{named.how.name.lower()}")
+    # what many have speaks against names that differ, if only by a letter: they may be two of the many
+    most = MOST_SHARING if named.how is None else _MOST.get(named.how, MOST_SHARING)
     if one.phones and other.phones:
-        _weigh_phones(add, one.phones, other.phones, shared, known, most)
+        _weigh_phones(add, one.phones, other.phones, shared, most)
     if one.mails and other.mails:
-        _weigh_mails(add, one, other, shared, known, most)
-    if {"phone_differs", "mail_differs"} <= {name for name, _ in parts} and not (one.is_company or other.is_company):
+        _weigh_mails(add, one, other, shared, most)
+    if {"phone_differs", "mail_differs"} <= {name for name, _ in parts} and not named.is_company:
         add("all_contacts_differ")
     if one.addresses and other.addresses:
         _weigh_addresses(add, named, one, other, shared, most)
@@ -156,7 +173,6 @@ def _weigh_phones(
     here: Collection[str],
     there: Collection[str],
     shared: Shared,
-    known: Shared,
     most: int,
 ) -> None:
     common = [a for a in here for b in there if same_phone(a, b)]
@@ -167,20 +183,18 @@ def _weigh_phones(
         near = any(OSA.distance(phone_tail(a), phone_tail(b), score_cutoff=1) <= 1 for a in here for b in there)
         if near:
             add("phone_near")
-        elif not any(_are_all_shared(map(phone_tail, phones), known.phones) for phones in (here, there)):
+        elif not any(_are_all_shared(map(phone_tail, phones), shared.phones) for phones in (here, there)):
             add("phone_differs")
 
 
-def _weigh_mails(
-    add: Callable[[str], None], one: Pooled, other: Pooled, shared: Shared, known: Shared, most: int
-) -> None:
+def _weigh_mails(add: Callable[[str], None], one: Pooled, other: Pooled, shared: Shared, most: int) -> None:
     common = [mail for mail in one.mails if mail in other.mails]
     if common:
         own = [mail for mail in common if shared.mails.get(mail, 0) <= most]
         add("mail_shared" if not own else "mail_of_office" if all(map(is_role, own)) else "mail")
     elif domains := one.domains & other.domains:
         add("domain_shared" if any(shared.domains.get(d, 0) > most for d in domains) else "domain")
-    elif not any(_are_all_shared(mails, known.mails) for mails in (one.mails, other.mails)):
+    elif not any(_are_all_shared(mails, shared.mails) for mails in (one.mails, other.mails)):
         add("mail_differs")
 
 
@@ -190,14 +204,14 @@ def _are_all_shared(values: Iterable[str], counts: Mapping[str, int]) -> bool:
 
 
 def _weigh_addresses(
-    add: Callable[[str], None], named: Agreement | None, one: Pooled, other: Pooled, shared: Shared, most: int
+    add: Callable[[str], None], named: _Named, one: Pooled, other: Pooled, shared: Shared, most: int
 ) -> None:
     """The two of their addresses that agree best."""
     found = (_weighed_address(a, b, shared, most) for a, b in product(one.addresses, other.addresses))
     best = max(found, key=lambda name: WEIGHTS[name] if name else 0.0)
     if best:
         add(best)
-    if best == "address" and named is Agreement.PART and not (one.is_company or other.is_company):
+    if best == "address" and named.how is Agreement.PART and not named.is_company:
         add("part_at_its_house")
 
 
@@ -217,8 +231,9 @@ def _weighed_address(here: Address, there: Address, shared: Shared, most: int) -
     if is_same_street_alone(here, there):
         return "street"
     if here.postcode and here.postcode == there.postcode:
-        # a Dutch or British one is a street, others are a town
-        return "postcode" if here.postcode.isdigit() else "postcode_of_street"
+        if not here.postcode.isdigit():
+            return "postcode_of_street"  # a Dutch or British one; others are a town, of which two streets say nothing
+        return "" if here.street and there.street else "postcode"
     if (
         (here.street and there.street)
         or (here.postcode and there.postcode and (here.city != there.city or not here.city))
