@@ -200,7 +200,7 @@ def _weigh_mails(add: Callable[[str], None], one: Pooled, other: Pooled, shared:
 
 def _are_all_shared(values: Iterable[str], counts: Mapping[str, int]) -> bool:
     """Whether none of some values is somebody's own: a marketplace's mailbox says nothing against another one."""
-    return all(counts.get(value, 0) > MOST_SHARING for value in values)
+    return all(counts.get(value, 0) > MOST_FOR_SAME for value in values)
 
 
 def _weigh_addresses(
