@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from customer_assets.domain.cache.mapping import content_hash
-from customer_assets.domain.cache.overlay import source_values
+from customer_assets.domain.cache.row import is_sealed
 from customer_assets.domain.cache.tables import CUSTOMERS, INVOICES
 from customer_assets.store.cache.rows import all_rows
 from customer_assets.store.database import Connection
@@ -20,8 +19,7 @@ def content_hashes(connection: Connection) -> Iterator[Violation]:
     count = 0
     for table in (CUSTOMERS, INVOICES):
         for row in all_rows(connection, table):
-            digest = content_hash(source_values(row, table.source_columns), table.blanks)
-            if row["content_hash"] and digest != row["content_hash"]:
+            if not is_sealed(table, row):
                 count += 1
                 examples += [f"{row['source']} {row[table.id_column]}"] if count <= EXAMPLES else []
     if count:

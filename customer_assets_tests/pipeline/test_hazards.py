@@ -17,6 +17,7 @@ from customer_assets.domain.cache.derived import rules_of
 from customer_assets.domain.cache.row import Batch
 from customer_assets.pipeline.edit import edit_customer
 from customer_assets.pipeline.invoices.import_invoices import import_invoices
+from customer_assets.pipeline.sync import load
 from customer_assets.pipeline.sync.load import Loading
 from customer_assets.pipeline.sync.pull import pull_one
 from customer_assets.pipeline.sync.run import PullOptions
@@ -455,3 +456,19 @@ def test_most_customers_do_not_become_vendors_at_once(company: Company) -> None:
     )
     assert company.value("select count(*) from customers_cache where deleted_at is null") == live
     assert "DELETE_SHARE" in (result.message or "")
+
+
+def test_how_many_may_be_marked_is_said_of_a_scan_not_of_a_batch_of_it(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "BATCH", 3)
+    company.pull("sumit")
+    live = company.value("select count(*) from customers_cache where deleted_at is null")
+    names = [row["name"] for row in company.rows("select distinct name from customers_cache order by name")]
+    options = PullOptions(full=True, page_size=3)
+    builtin = [*company.account("sumit").settings.builtin_names, *names[::4]]
+    result = company.pull("sumit", options=options, builtin_names=builtin)
+    assert company.value("select count(*) from customers_cache where deleted_at is null") == live
+    assert "DELETE_SHARE" in (result.message or "")
+    company.pull("sumit", options=PullOptions(full=True, allow_mass_delete=True), builtin_names=builtin)
+    assert company.value("select count(*) from customers_cache where deleted_at is null") < live

@@ -180,7 +180,13 @@ def new_row(table: CacheTable, batch: Batch, sighting: Sighting, digest: bytes) 
     return row
 
 
-def _said(table: CacheTable, record: MappedRecord) -> dict[str, Any]:
+def is_sealed(table: CacheTable, row: Mapping[str, Any]) -> bool:
+    """Whether a row's source values are those that were stored with their hash: nobody changed them by hand."""
+    digest = row["content_hash"]
+    return not digest or content_hash(source_values(row, table.source_columns), table.blanks) == bytes(digest)
+
+
+def said_of(table: CacheTable, record: MappedRecord) -> dict[str, Any]:
     """What a record says of its columns; one that is never null keeps what it has where nothing is said."""
     return {c: value for c, value in record.values.items() if value is not None or c not in table.blanks}
 
@@ -196,7 +202,7 @@ def merged_row(
     if not (_is_believed(batch, sighting, row) or _is_newer(batch, sighting, row)):
         return "stale", None
     source = source_values(row, table.source_columns)
-    source |= _said(table, record)
+    source |= said_of(table, record)
     metadata = row.get("metadata") or {}
     metadata = record.metadata if batch.whole_metadata else metadata | record.metadata
     digest = content_hash(source, table.blanks)

@@ -7,15 +7,16 @@ Records stored exactly as received are passed over unread; where nothing is new,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from customer_assets.domain.cache import tables
 from customer_assets.domain.cache.derived import rules_of
 from customer_assets.domain.cache.mapping import Mapper
-from customer_assets.domain.cache.row import Batch, Counts, Sighting
+from customer_assets.domain.cache.row import Batch, Counts, Sighting, is_sealed, said_of
 from customer_assets.pipeline.sync import outcomes
 from customer_assets.pipeline.sync.erased import erase_again
 from customer_assets.pipeline.sync.reader import Landed, Reader
@@ -25,7 +26,7 @@ from customer_assets.pipeline.sync.run import LoadResult, SyncRun
 from customer_assets.sources.system import Stream
 from customer_assets.store import rejects, watermarks
 from customer_assets.store.cache import absences, indexes, mappings, overlays, set_back, upsert
-from customer_assets.store.cache.rows import has_rows
+from customer_assets.store.cache.rows import all_rows, has_rows
 from customer_assets.store.raw import details, scans
 from customer_assets.store.raw import pages as raw_pages
 from customer_assets.store.raw.gate import Gate, settle, settled_records, writing_of_a_complete_scan
@@ -46,11 +47,14 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
         ended, answers = _everything(loading)
     if ended or answers:
         outcomes.begin_reading(loading)
+        by_hand = _changed_by_hand(loading) if loading.result.rebuilt else []
         _retry_rejects(loading)
         for scan, earlier in _in_order(ended, answers):
             loading.apply_details(earlier)
             if scan is not None:
                 loading.apply_scan(scan)
+        if by_hand:
+            _reset_silent(loading, by_hand)
         indexes.build_postponed_indexes(run.connection, loading.table.name)
         bring_in_line(run, loading)
         outcomes.note_learned(loading)
@@ -66,6 +70,22 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
     return loading.result
 
 
+def _changed_by_hand(loading: Loading) -> list[str]:
+    """Customers, by their source's id, whose values are not those that were stored with their hash."""
+    if not loading.table.has_changes:
+        return []
+    whose = {"account": loading.batch.account, "source": loading.batch.source}
+    rows = all_rows(loading.connection, loading.table, **whose)
+    return [row[loading.table.id_column] for row in rows if not is_sealed(loading.table, row)]
+
+
+def _reset_silent(loading: Loading, ids: Sequence[str]) -> None:
+    """What was written by hand where no answer says anything, is as in a new row."""
+    cells = silent_cells(loading.run, loading.stream, ids)
+    with loading.connection.transaction():
+        overlays.reset_cells(loading.connection, loading.batch, cells)
+
+
 def load_from_nothing(run: SyncRun, stream: Stream) -> None:
     """Load all that has landed into a table that is empty, and nothing besides: no links, no rows that follow from it."""
     loading = Loading(run, stream)
@@ -74,6 +94,26 @@ def load_from_nothing(run: SyncRun, stream: Stream) -> None:
         loading.apply_details(earlier)
         if scan is not None:
             loading.apply_scan(scan)
+
+
+def silent_cells(run: SyncRun, stream: Stream, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What no answer that landed speaks of: id -> column -> what a new row holds there. Ids that no answer has are left out."""
+    loading = Loading(run, stream)
+    wanted = frozenset(ids)
+    ended, answers = _everything(loading)
+    found: dict[str, dict[str, Any]] = {}
+    said: dict[str, set[str]] = {}
+
+    def note(records: Sequence[Landed]) -> None:
+        for record in (sighting.record for sighting in loading.reader.read(records).sightings):
+            found.setdefault(record.source_id, dict(loading.table.unsaid)).update(record.insert_values)
+            said.setdefault(record.source_id, set()).update(said_of(loading.table, record))
+
+    for scan in ended:
+        for records in _batches(run, stream, loading.reader.mapper, scan, opened_only=False):
+            note(records.landed(number for number, i in enumerate(records.ids) if i in wanted))
+    note(loading.landed_details([answer for answer in answers if answer.source_id in wanted]))
+    return {i: {c: value for c, value in cells.items() if c not in said[i]} for i, cells in found.items()}
 
 
 def _in_order(
@@ -155,6 +195,7 @@ class Loading:
         self.set_back: list[str] = []
         self.believed = 0
         self.left: list[str] = []  # ids of records that came and are not in the cache as they came
+        self.not_ours: dict[str, str] = {}  # ids of records that are none of ours any more, with the reason
         # what became of listed records, where details follow that must not be counted again
         self.listed: dict[str, str] = {}
         self.set_aside: dict[str, list[int]] = {}  # a list row and its detail may be set aside both
@@ -210,6 +251,7 @@ class Loading:
             for records in _batches(self.run, self.stream, self.reader.mapper, scan, opened_only=gate is not None):
                 seen = ids_seen if is_complete_full else None
                 settled += self._apply_records(batch, records, counts, seen, gate or Gate())
+        counts.deactivated += outcomes.no_longer_ours(self)
         if is_complete_full:
             outcomes.settle_absences(self, scan, batch, counts, ids_seen)
             outcomes.note_read_by(self, scan, ids_seen)
@@ -277,17 +319,10 @@ class Loading:
         if not answers:
             return
         batch = self.batch_now(touch=touch, incremental=True)
-        open_detail = self.stream.open_detail or self.stream.open
         for start in range(0, len(answers), BATCH):
             part = answers[start : start + BATCH]
-            records = [
-                (bytes(record), detail.requested_at)
-                for detail in part
-                if detail.body is not None
-                for record in open_detail(detail.body).records
-            ]
             counts = Counts()
-            sightings, _ = self._read(records, counts)
+            sightings, _ = self._read(self.landed_details(part), counts)
             applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
             if touch:
                 counts.add(applied.counts)
@@ -298,6 +333,17 @@ class Loading:
                 self._count_details(applied, counts)
             self.result.counts.add(counts)
             details.mark_details_loaded(self.connection, self.run.key(self.stream.detail), [d.source_id for d in part])
+        self.result.counts.deactivated += outcomes.no_longer_ours(self)
+
+    def landed_details(self, answers: Sequence[details.LandedDetail]) -> list[Landed]:
+        """The records of answers by id, each with the time that it was asked for."""
+        open_detail = self.stream.open_detail or self.stream.open
+        return [
+            (bytes(record), detail.requested_at)
+            for detail in answers
+            if detail.body is not None
+            for record in open_detail(detail.body).records
+        ]
 
     def _count_details(self, applied: upsert.Applied, counts: Counts) -> None:
         """The detail of a listed record is no record of its own: at most it turns an unchanged one into an updated one."""
@@ -317,8 +363,7 @@ class Loading:
         read = self.reader.read(records)
         counts.skipped += read.skipped
         counts.rejected += len(read.rejects)
-        if read.not_ours:
-            counts.deactivated += outcomes.no_longer_ours(self, read.not_ours)
+        self.not_ours |= read.not_ours
         if read.rejects:
             rejects.store_rejects(self.connection, **self.whose, sync_run_id=self.run.id, rejects=read.rejects)
         return read.sightings, {self.reader.mapper.source_id(reject.record) for reject in read.rejects}

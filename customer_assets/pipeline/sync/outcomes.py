@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from customer_assets.domain.cache.completeness import too_many
@@ -98,8 +97,14 @@ def pass_gated(loading: Loading, scan: scans.Scan, counts: Counts, ids_seen: See
     return gate
 
 
-def no_longer_ours(loading: Loading, reasons: Mapping[str, str]) -> int:
-    """Rows of records that turned into something that is none of ours (a customer into a vendor) are marked as gone."""
+def no_longer_ours(loading: Loading) -> int:
+    """Rows of records that turned into something that is none of ours (a customer into a vendor) are marked as gone.
+
+    All of a scan at once: how many one run may mark is said of all of them.
+    """
+    reasons, loading.not_ours = loading.not_ours, {}
+    if not reasons:
+        return 0
     batch = loading.batch_now()
     marked = 0
     for reason in dict.fromkeys(reasons.values()):

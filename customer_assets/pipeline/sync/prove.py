@@ -5,18 +5,20 @@ All that has landed is loaded once more, into tables that only one transaction s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from customer_assets.accounts import Account
 from customer_assets.domain.cache import tables
 from customer_assets.domain.cache.overlay import Overlays, source_values
+from customer_assets.domain.cache.row import is_sealed
 from customer_assets.domain.cache.tables import CacheTable
 from customer_assets.pipeline.context import Context
-from customer_assets.pipeline.sync.load import load_from_nothing
+from customer_assets.pipeline.sync.load import load_from_nothing, silent_cells
 from customer_assets.pipeline.sync.run import SyncRun, working_connection
 from customer_assets.pipeline.webhooks.apply import AppliedDeliveries, apply_deliveries, apply_waiting
+from customer_assets.sources.system import Stream
 from customer_assets.store.cache import shadow
 from customer_assets.store.cache.rows import count_live
 from customer_assets.store.database import connect, system_lock
@@ -80,8 +82,8 @@ def prove(context: Context, accounts: Sequence[Account]) -> Proof:
                 load_from_nothing(run, stream)
             deliveries.wait_again(connection, account=account.account, source=account.system)
             apply_waiting(connection, context, [account], AppliedDeliveries())
-            for table, waiting in zip(cached, awaited, strict=True):
-                _compare(run, table, overlays, waiting, proof)
+            for stream, table, waiting in zip(run.system.streams, cached, awaited, strict=True):
+                _compare(run, stream, table, overlays, waiting, proof)
     with connect(context.url, name="customer_assets verify") as connection:
         if unproved := shadow.count_unproved(connection):
             proof.awaited["made of old invoices, which have no raw page: migrate-invoices works them out anew"] = (
@@ -90,25 +92,42 @@ def prove(context: Context, accounts: Sequence[Account]) -> Proof:
     return proof
 
 
-def _compare(run: SyncRun, table: CacheTable, overlays: Overlays, awaited: Mapping[int, str], proof: Proof) -> None:
+def _compare(
+    run: SyncRun, stream: Stream, table: CacheTable, overlays: Overlays, awaited: Mapping[int, str], proof: Proof
+) -> None:
     account, source = run.account.account, run.system.name
+    differing: list[tuple[dict[str, Any] | None, dict[str, Any] | None]] = []
     for stored, raw in shadow.differing_rows(run.connection, table, account=account, source=source):
         if stored is not None and stored["id"] in awaited:
             reason = awaited[stored["id"]]
             proof.awaited[reason] = proof.awaited.get(reason, 0) + 1
-            continue
-        known = stored or raw or {}
-        for column, one, other in _cells(table, overlays, stored, raw):
-            proof.differences.append(Difference(account, source, known[table.id_column], column, one, other))
+        else:
+            differing.append((stored, raw))
+    # what an answer is silent about keeps what an earlier one said, unless somebody changed it by hand
+    kept = [stored[table.id_column] for stored, raw in differing if stored and raw and is_sealed(table, stored)]
+    silent = silent_cells(run, stream, kept) if kept else {}
+    keeps_metadata = run.mapping(stream).absent == "keep"
+    for stored, raw in differing:
+        source_id = (stored or raw or {})[table.id_column]
+        if stored and raw and source_id in silent and keeps_metadata and "metadata" in raw:
+            raw["metadata"] = stored["metadata"] | raw["metadata"]
+        for column, one, other in _cells(table, overlays, stored, raw, silent.get(source_id, ())):
+            proof.differences.append(Difference(account, source, source_id, column, one, other))
 
 
 def _cells(
-    table: CacheTable, overlays: Overlays, stored: dict[str, Any] | None, raw: dict[str, Any] | None
+    table: CacheTable,
+    overlays: Overlays,
+    stored: dict[str, Any] | None,
+    raw: dict[str, Any] | None,
+    silent: Iterable[str],
 ) -> list[tuple[str, Any, Any]]:
-    """The cells that differ: column, as stored, as it should be."""
+    """The cells that differ: column, as stored, as it should be; columns that no answer speaks of are as they are stored."""
     if stored is None or raw is None:
         return [("row", stored and "there", raw and "there")]
-    shown, covered = table.visible(source_values(raw, table.source_columns), overlays, stored["id"], False)
+    beneath = source_values(stored, table.source_columns)
+    values = source_values(raw, table.source_columns) | {column: beneath[column] for column in silent}
+    shown, covered = table.visible(values, overlays, stored["id"], False)
     expected = {**raw, **shown, "covered": covered}
     columns = (*table.source_columns, *table.worked_out)
     return [(c, stored[c], expected[c]) for c in columns if stored[c] != expected[c]]

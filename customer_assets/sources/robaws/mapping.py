@@ -47,7 +47,7 @@ ROBAWS_CLIENT = RecordMapping(
         Field("whatsapp_client", ("whatsappClient",), boolean, default=False),
         Field("accessible_via_peppol", ("accessibleViaPeppol",), boolean, default=False),
         Field("is_active", ("active", "isActive", "is_active"), boolean, default=True),
-        Field("extra_fields", ("extraFields",), _object),
+        Field("extra_fields", ("extraFields",), _object, default={}),
     ),
 )
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from customer_assets.domain.cache.columns import CUSTOMER_COLUMNS
+from customer_assets.domain.cache.mapping import content_hash
 from customer_assets.domain.cache.overlay import Overlays, source_values
 from customer_assets.domain.cache.row import Batch, changes_of
 from customer_assets.domain.cache.tables import CUSTOMERS
@@ -177,7 +179,24 @@ def blank_unmapped(connection: Connection, batch: Batch, mapped: Collection[str]
         },
     ).fetchall()
     blanks = {column.name: column.blank for column in unmapped}
-    return _shown_anew(connection, batch, rows, blanks)
+    return _shown_anew(connection, batch, rows, dict.fromkeys((row["source_customer_id"] for row in rows), blanks))
+
+
+def reset_cells(connection: Connection, batch: Batch, cells: Mapping[str, Mapping[str, Any]]) -> int:
+    """Give source columns of some rows, by their source's id, these values; returns how many rows had others."""
+    rows = connection.execute(
+        """
+        select *
+        from customer_rows
+        where account = %s
+            and source = %s
+            and source_customer_id = any(%s)
+        order by source_customer_id
+        for update
+        """,
+        [batch.account, batch.source, list(cells)],
+    ).fetchall()
+    return _shown_anew(connection, batch, rows, cells)
 
 
 def derive_anew(connection: Connection, batch: Batch, rules: str) -> int:
@@ -224,17 +243,23 @@ def derive_anew(connection: Connection, batch: Batch, rules: str) -> int:
 
 
 def _shown_anew(
-    connection: Connection, batch: Batch, rows: Sequence[dict[str, Any]], blanks: Mapping[str, Any] | None = None
+    connection: Connection,
+    batch: Batch,
+    rows: Sequence[dict[str, Any]],
+    anew: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> int:
+    """Work out rows once more, and write those that changed; of some, by their source's id, columns have other values now."""
     updates: list[dict[str, Any]] = []
     changes: list[tuple[Any, ...]] = []
     if rows:
         batch = with_edits_of(connection, batch, [row["id"] for row in rows])
     for row in rows:
-        source = {**source_values(row, CUSTOMERS.source_columns), **(blanks or {})}
+        cells = anew.get(row["source_customer_id"], {})
+        source = {**source_values(row, CUSTOMERS.source_columns), **cells}
         shown, covered = CUSTOMERS.visible(source, batch.overlays, row["id"], row["deleted_at"] is not None)
         if covered != row["covered"] or any(row[column] != value for column, value in shown.items()):
-            update = {**row, **shown, "covered": covered, "updated_at": None}
+            digest = content_hash(source, CUSTOMERS.blanks) if cells else row["content_hash"]
+            update = {**row, **shown, "covered": covered, "content_hash": digest, "updated_at": None}
             updates.append(update)
             changes.extend(changes_of(CUSTOMERS, batch, row["source_customer_id"], row, update))
     write_updates(connection, CUSTOMERS, updates)

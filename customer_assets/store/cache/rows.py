@@ -71,9 +71,20 @@ def has_rows(connection: Connection, table: CacheTable, *, account: str, source:
     return connection.execute(query, [account, source]).fetchone() is not None
 
 
-def all_rows(connection: Connection, table: CacheTable) -> Iterator[dict[str, Any]]:
-    """Every row that systems gave, some at a time."""
+def all_rows(
+    connection: Connection, table: CacheTable, *, account: str | None = None, source: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Every row that systems gave, or of one of them, some at a time."""
     with connection.transaction(), connection.cursor("all_rows") as cursor:
         cursor.itersize = 2000
-        cursor.execute(f"select * from {table.name} where source <> 'invoice'")
+        cursor.execute(
+            f"""
+            select *
+            from {table.name}
+            where source <> 'invoice'
+                and account = coalesce(%(account)s, account)
+                and source = coalesce(%(source)s, source)
+            """,
+            {"account": account, "source": source},
+        )
         yield from cursor

@@ -15,6 +15,7 @@ from customer_assets.pipeline.verify import content_hashes
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.pipeline.test_deliveries import client, land
+from customer_assets_tests.pipeline.test_pull import just_now
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +73,29 @@ def test_a_cell_changed_by_hand_is_named_with_both_values(company: Company, colu
     assert ("1003", column, changed, row[column]) in found
     company.pull("robaws", from_raw=True)
     assert cells(proved(company, "robaws")) == []
+
+
+def test_what_an_answer_is_silent_about_is_as_an_earlier_one_said_unless_somebody_changed_it(company: Company) -> None:
+    """SUMIT leaves out what is empty, Robaws says null of a name: both keep what was known."""
+    for system in ("robaws", "zoho", "sumit"):
+        company.pull(system)
+    sumit, zoho = next(iter(company.world.sumit.values())), next(iter(company.world.zoho_contacts.values()))
+    sumit.pop("Customers_City", None)
+    zoho.pop("vat_reg_no", None)
+    zoho |= {"last_modified_time": just_now(), "company_name": "Renamed"}
+    company.world.robaws["1003"] |= {"name": None, "updatedAt": just_now()}
+    before = company.rows("select city from customer_rows where source = 'sumit' order by id")
+    for system in ("robaws", "zoho", "sumit"):
+        company.pull(system, options=FULL)
+    assert company.rows("select city from customer_rows where source = 'sumit' order by id") == before
+    assert cells(proved(company, "robaws", "zoho", "sumit")) == []
+    company.do("update customer_rows set city = 'BY HAND', billing_email = 'by@hand.example' where source = 'sumit'")
+    found = {(column, value) for _, column, value, _ in cells(proved(company, "sumit"))}
+    assert {("city", "BY HAND"), ("billing_email", "by@hand.example")} <= found
+    company.pull("sumit", from_raw=True)
+    assert cells(proved(company, "sumit")) == []
+    assert company.value("select count(*) from customer_rows where 'BY HAND' in (city, billing_email)") == 0
+    assert list(content_hashes(company.connection)) == []
 
 
 def test_a_row_that_nothing_shows_and_one_that_is_missing_are_found(company: Company) -> None:
