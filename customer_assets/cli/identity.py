@@ -214,11 +214,9 @@ def dedupe(
 ) -> None:
     """Find the customers in any file, without the database."""
     from customer_assets.accounts import load_configuration
-    from customer_assets.pipeline.files import check_target
     from customer_assets.pipeline.identity import dedupe as deduping
 
-    for target in filter(None, (out, review)):
-        check_target(target)
+    deduping.check_targets(path, out, review, decisions)
     settings = _with_engine(load_configuration().settings, engine)
     options = deduping.Options(column_map(mapping), tuple(key or ()), settings, decisions)
     done = deduping.dedupe(path, options, progress=say)
@@ -241,7 +239,8 @@ def dedupe(
         counts = {"rows": rows, "customers": customers, "reviews": reviews}
         path_between = [{"from": a, "to": b, "rule": e.rule, "weight": e.weight} for a, b, e in steps]
         explained = {"explained": path_between} if explain_pair else {}
-        print_json({**counts, "rejected": len(done.problems), "out": str(out), **explained})
+        read = {"columns": {ours: list(theirs) for ours, theirs in done.columns.items()}, "ignored": list(done.ignored)}
+        print_json({**counts, "rejected": len(done.problems), **read, "out": str(out), **explained})
     if not rows or done.problems:
         finish(1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from customer_assets.domain.wordlists import entries
@@ -25,6 +25,12 @@ def _known() -> Mapping[str, str]:
         for name in (column, *names.split(",")):
             known.setdefault(folded(name), column.strip())
     return known
+
+
+def meanings(header: Iterable[str]) -> dict[str, str]:
+    """Heading -> column, for those of a file that mean one."""
+    known = _known()
+    return {heading: known[folded(heading)] for heading in header if folded(heading) in known}
 
 
 def columns_of(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int]:

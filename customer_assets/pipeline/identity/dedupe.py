@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from customer_assets.domain.files.columns import cell_text, identifier
+from customer_assets.domain.files.headings import meanings
 from customer_assets.domain.identity.engine import IN_PROCESS, Engine
 from customer_assets.domain.identity.evidence import (
     Evidence,
@@ -22,12 +23,12 @@ from customer_assets.domain.identity.resolution import Clusters, Decisions, reso
 from customer_assets.domain.identity.taking import profiles_of
 from customer_assets.domain.identity.weighing import weigh_profiles
 from customer_assets.errors import ConfigurationError
-from customer_assets.pipeline.files import CHUNK, open_sheet, write_sheet
+from customer_assets.pipeline.files import CHUNK, check_target, open_sheet, write_sheet
 from customer_assets.pipeline.identity.bulk import bulk
 from customer_assets.pipeline.identity.engines import engines_of
 from customer_assets.settings import Settings
 
-# What a column may be called, besides the names of legacy_invoices.
+# What a column is called here; where none is, as exports in many languages call it (`data/headings.txt`).
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "invoice_id", "contact_id", "source_invoice_id", "rec_id", "record_id"),
     "source_system": ("source_system", "source", "system"),
@@ -36,12 +37,13 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "phone": ("customer_phone", "phone", "phone_number", "tel", "mobile"),
     "email": ("customer_email", "email", "e_mail", "mail"),
     "vat": ("customer_vat_number", "customer_vat", "vat", "vat_number", "tax_id"),
-    "address": ("customer_address", "address", "street"),
-    "postcode": ("postcode", "zip", "zipcode", "zip_code"),
-    "city": ("city", "town", "suburb"),
+    "address": ("customer_address", "address", "street", "customer_street"),
+    "postcode": ("customer_postcode", "postcode", "zip", "zipcode", "zip_code"),
+    "city": ("customer_city", "city", "town", "suburb"),
     "country": ("customer_country", "country"),
     "date_of_birth": ("date_of_birth", "birth_date", "birthdate", "dob", "born"),
 }
+SEVERAL = ("phone", "email")  # columns of which a file may have more than one, as a phone and a mobile
 _KEY = "key "  # before the name of a column that holds an id of its own kind
 # What a spreadsheet may have taken for a number.
 NUMBERED = ("id", "source_customer_id", "phone", "vat", "postcode")
@@ -82,6 +84,8 @@ class Deduped:
         profiles: what each says.
         clusters: the customers.
         problems: lines that are no rows.
+        columns: our columns -> those of the file that they were read from.
+        ignored: columns of the file that were not looked at.
         said: what each row says, for people.
         seconds: it took.
     """
@@ -90,6 +94,8 @@ class Deduped:
     profiles: list[Profile]
     clusters: Clusters
     problems: list[str]
+    columns: Mapping[str, Sequence[str]]
+    ignored: Sequence[str]
     said: list[str]
     seconds: float
 
@@ -118,7 +124,10 @@ def dedupe(path: Path, options: Options | None = None, *, progress: Callable[[st
     options, tell = options or Options(), progress or (lambda _: None)
     started = time.monotonic()
     with bulk():
-        cells, problems = _read(path, options)
+        cells, problems, columns, ignored = _read(path, options)
+        tell("read: " + ", ".join(f"{ours} from {' and '.join(theirs)}" for ours, theirs in columns.items()))
+        if ignored:
+            tell(f"not looked at (--map COLUMN=... names one): {', '.join(ignored)}")
         tell(f"{len(cells['id']):,} rows read in {time.monotonic() - started:.1f} s")
         with engines_of(options.settings) as engine_for:
             engine = engine_for(len(cells["id"]))
@@ -134,7 +143,7 @@ def dedupe(path: Path, options: Options | None = None, *, progress: Callable[[st
                 engine=engine,
             )
     seconds = time.monotonic() - started
-    return Deduped(cells["id"], profiles, clusters, problems, _said(cells), seconds)
+    return Deduped(cells["id"], profiles, clusters, problems, columns, ignored, _said(cells), seconds)
 
 
 def read_profiles(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[list[str], list[Profile], list[str]]:
@@ -143,8 +152,35 @@ def read_profiles(path: Path, mapping: Mapping[str, str] | None = None) -> tuple
     Raises:
         ConfigurationError: as `dedupe`.
     """
-    cells, problems = _read(path, Options(mapping or {}))
+    cells, problems, _, _ = _read(path, Options(mapping or {}))
     return cells["id"], _profiles(cells, (), IN_PROCESS), problems
+
+
+def check_targets(path: Path, out: Path, review: Path | None, decisions: Path | None) -> None:
+    """Whether the files to write can be written, and none of them is a file that is read, or holds answers.
+
+    Raises:
+        ConfigurationError: one cannot, or is one.
+    """
+    read = [given for given in (path, decisions) if given is not None]
+    for target in filter(None, (out, review)):
+        check_target(target)
+        if any(target.exists() and given.exists() and target.samefile(given) for given in read):
+            raise ConfigurationError(f"{target} is read here and would be written over: name another file")
+    if review is not None and review.resolve() == out.resolve():
+        raise ConfigurationError(f"{out} would be written twice: --out and --review are two files")
+    if review is not None and review.exists() and _has_answers(review):
+        raise ConfigurationError(
+            f"{review} holds answers: read them with --decisions {review}, and write another --review"
+        )
+
+
+def _has_answers(path: Path) -> bool:
+    sheet = open_sheet(str(path))
+    if "decision" not in sheet.header:
+        return False
+    at = sheet.header.index("decision")
+    return any(line.problem is None and cell_text(line.cells[at]) for line in sheet.lines())
 
 
 def write_customers(found: Deduped, out: Path) -> None:
@@ -222,8 +258,8 @@ def _decisions(path: Path, ids: Sequence[str], profiles: Sequence[Profile]) -> D
 Cells = dict[str, list[str]]  # our name of a column -> its cells as text, blank where there is none
 
 
-def _read(path: Path, options: Options) -> tuple[Cells, list[str]]:
-    """The cells that say something, and the lines that are no rows."""
+def _read(path: Path, options: Options) -> tuple[Cells, list[str], dict[str, list[str]], list[str]]:
+    """The cells that say something, the lines that are no rows, what was read from which columns, and from which nothing."""
     sheet = open_sheet(str(path))
     of = _columns(sheet.header, options.mapping, options.keys)
     columns = [_Column(ours, [sheet.header.index(name) for name in theirs]) for ours, theirs in of.items()]
@@ -234,7 +270,9 @@ def _read(path: Path, options: Options) -> tuple[Cells, list[str]]:
         problems += [line.problem for line in some if line.problem is not None]
         for column in columns:
             column.take(rows)
-    return {column.ours: column.cells for column in columns}, problems
+    used = {name for theirs in of.values() for name in theirs}
+    ignored = [name for name in sheet.header if name and name not in used]
+    return {column.ours: column.cells for column in columns}, problems, of, ignored
 
 
 class _Column:
@@ -274,10 +312,16 @@ def _columns(columns: list[str], mapping: Mapping[str, str], keys: Sequence[str]
         raise ConfigurationError(f"--map {unknown[0]}=...: the file has {', '.join(columns)}")
     if unknown := [key for key in keys if key not in columns]:
         raise ConfigurationError(f"--key {unknown[0]}: the file has {', '.join(columns)}")
-    named = {column.strip().casefold(): column for column in columns}
-    of = {ours: [found] for ours, names in COLUMNS.items() if (found := _first_of(names, named))}
+    named = {column.strip().casefold(): column for column in reversed(columns)}
+    of = {ours: found for ours, names in COLUMNS.items() if (found := [named[name] for name in names if name in named])}
+    others = [name for name in columns if name not in mapping and name not in keys]
+    for heading, legacy in meanings(others).items():
+        meant = next((column for column, called in COLUMNS.items() if legacy in called), None)
+        if meant is not None and (meant not in of or meant in SEVERAL):
+            of.setdefault(meant, []).append(heading)
+    of = {ours: list(dict.fromkeys(found)) if ours in SEVERAL else found[:1] for ours, found in of.items()}
     for ours, parts in PARTS.items():
-        spread = [found for names in parts if (found := _first_of(names, named))]
+        spread = [name for names in parts if (name := _first_of(names, named))]
         if len(spread) > 1:
             of[ours] = spread
     mapped: dict[str, list[str]] = {}
