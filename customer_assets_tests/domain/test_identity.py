@@ -788,6 +788,65 @@ def test_an_owner_is_a_person_though_a_company_has_his_name_too() -> None:
     assert clusters.of["x",] != clusters.of["c",]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("7, avenue Louise, 1050 Ixelles", "Avenue Louise 7, 1050 Ixelles"),
+        ("Molenweg, 31 b, 9000 Gent", "Molenweg 31b, 9000 Gent"),
+        ("Flat 4, 12, Boulevard Anspach, 1000 Bruxelles", "Bd Anspach 12, 1000 Bruxelles"),
+        ("St-Pietersplein 3, 9000 Gent", "Sint Pietersplein 3, 9000 Gent"),
+        ("Burg. De Vosstraat 8, 2000 Antwerpen", "Burgemeester De Vosstraat 8, 2000 Antwerpen"),
+        ("Chée de Mons 20, 7000 Mons", "Chaussée de Mons 20, 7000 Mons"),
+    ],
+)
+def test_one_house_however_its_street_is_written(one: str, other: str) -> None:
+    here, there = parse_address(one), parse_address(other)
+    assert here is not None
+    assert there is not None
+    assert same_street(here, there)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "how"),
+    [
+        ("A.M.J. Visser", "Anna Visser", Agreement.PART),
+        ("A.M.J. Visser", "A. Visser", Agreement.PART),
+        ("A.M. Visser", "A.J. Visser", Agreement.FAMILY),
+        ("J.P. Lemmens", "J.M. Lemmens", Agreement.FAMILY),
+        ("F.C. Lommel", "FC Lommel", Agreement.ALIKE),
+        ("vd Heuvel Piet", "Piet van den Heuvel", Agreement.ALIKE),
+        ("Piet Heuvel", "Piet van der Heuvel", Agreement.ALIKE),
+        ("An van Dam", "Els van Dijk", Agreement.OTHER),
+        ("Pro Sport BV", "Pro Sport Holding BV", Agreement.FAMILY),
+    ],
+)
+def test_initials_particles_and_short_words_of_names(one: str, other: str, how: Agreement) -> None:
+    test_how_far_names_agree(one, other, how)
+
+
+def test_a_relayed_mailbox_speaks_neither_of_its_domain_nor_against_another() -> None:
+    rows = [
+        record(key, "Jan Maes", mail=f"{key}8x1@marketplace.amazon.de", address=f"{street} 5, {place}")
+        for key, street, place in (("g", "Veldstraat", "9000 Gent"), ("b", "Kerkstraat", "8000 Brugge"))
+    ]
+    own = record(
+        "own", "Jan Maes", mail="jan.maes@telenet.be", phone="0478 55 01 02", address="Veldstraat 5, 9000 Gent"
+    )
+    shop = record(
+        "shop", "Jan Maes", mail="q7@members.ebay.be", phone="09 555 01 03", address="Veldstraat 5, 9000 Gent"
+    )
+    of = resolve([*rows, own, shop]).of
+    assert of["g",] == of["own",] == of["shop",] != of["b",]
+
+
+def test_who_may_be_of_several_is_asked_of_the_likeliest_one() -> None:
+    shared = {"phone": "03 555 01 02", "mail": "info@antwerpen.example", "address": ADDRESS}
+    names = {"city": "Stad Antwerpen", "green": "Stad Antwerpen Groendienst", "youth": "Stad Antwerpen Jeugddienst"}
+    clusters = resolve([record(key, name, **shared) for key, name in names.items()])
+    assert len(clusters.members) == 3
+    assert any(("city",) in (one.one, one.other) for one in clusters.reviews)
+
+
 def test_a_spelling_that_disagrees_with_another_one_keeps_no_one_out() -> None:
     """One wrong spelling in a customer is no second customer; two persons behind an initial are."""
     shared = {"phone": "0478 55 01 02", "address": ADDRESS}

@@ -31,9 +31,13 @@ def contact_keys(phones: Collection[str], mails: Collection[str], domains: Colle
         yield "domain", domain
 
 
+def _length(word: str) -> tuple[int, str]:
+    return len(word), word
+
+
 def place_keys(names: Collection[Name], addresses: Collection[Address]) -> Iterator[BlockingKey]:
     """Names and addresses, and words of a name in a place; an address in another script by its number and place alone."""
-    words = [max([word for word in name.core if word not in name.remark] or name.core, key=len) for name in names]
+    words = [max([word for word in name.core if word not in name.remark] or name.core, key=_length) for name in names]
     for address in addresses:
         if address.key is not None:
             street, number, place = address.key

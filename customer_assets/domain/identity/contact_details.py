@@ -40,6 +40,7 @@ _MIXED = re.compile(r"[a-z][0-9]")
 _NUMBER = re.compile(r"\b(\d+)\s?([a-z])?\b")
 _CITIES = frozenset({"dubai", "luxembourg", "luxemburg", "singapore", "monaco"})  # that are also taken for a country
 _LETTERS = re.compile(r"[a-z]+")
+_HOUSE_NUMBER = re.compile(r"\s*\d{1,3}\s?[a-zA-Z]?(?:\s?(?:bis|ter))?\s*")
 # Letters that a scanner reads for digits: among digits, and at the end of a postcode. A house may have the letter l.
 _AMONG_DIGITS = re.compile(r"(?<=\d)[OoIl](?=[OoIl]{0,3}\d)|(?<=\d\d\d)O(?=\s[A-Z])")
 _DIGIT_OF = str.maketrans("OoIl", "0011")
@@ -137,7 +138,12 @@ def _spelled(domain: str) -> str:
 def mail_domain(mail: str) -> str | None:
     """The domain of an address, None where everybody can have one there."""
     domain = mail.rpartition("@")[2]
-    return None if domain in _free_mail() else domain
+    return None if domain in _free_mail() or domain in _relays() else domain
+
+
+def is_relay(mail: str) -> bool:
+    """Whether a marketplace made it, for one order or one buyer: it says nothing against another mailbox."""
+    return mail.rpartition("@")[2] in _relays()
 
 
 def is_role(mail: str) -> bool:
@@ -225,7 +231,7 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
     city_part, code = city or "", (postcode or "").replace(" ", "").upper()
     parts: list[str] = []
     text = _with_digits(unmangled(text[:MOST_CHARACTERS])) if text else ""
-    for part in text.split(","):
+    for part in _with_their_numbers(text.split(",")):
         clean = _BOX.sub(" ", part).strip()
         if not _LETTER_OR_DIGIT.search(clean) or (country_code(clean) and clean.casefold() not in _CITIES):
             continue  # "Suite 2" alone is no street
@@ -241,7 +247,7 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
     street_part = next((part for part in parts if any(map(str.isdigit, part))), parts[0] if parts else "")
     if street_part and not (city_part or code) and not any(map(str.isdigit, street_part)):
         street_part, city_part = "", street_part  # a place alone
-    street = _scanned_words(fold(street_part))
+    street = _LETTERS.sub(_whole_word, _scanned_words(fold(street_part)))
     # in the Gulf a building has a name, and its offices have numbers
     number = _NUMBER.search(street) or _UNIT.search(text) or _POST_OFFICE_BOX.search(text.casefold())
     words = [word for word in _LETTERS.findall(street) if word not in _street_types()]
@@ -255,7 +261,28 @@ def parse_address(text: str | None, postcode: str | None = None, city: str | Non
         code = ""
     if not (joined or code or place):
         return None
-    return Address(joined, number.group(1) if number else "", code, place, not is_latin(street_part))
+    return Address(joined, number.group(1) if number else "", code, place, not is_latin(street_part or city_part))
+
+
+def _with_their_numbers(parts: list[str]) -> list[str]:
+    """The parts of an address between commas; a house number that stands alone is of the street beside it (`15, rue Neuve`)."""
+    found: list[str] = []
+    for part in parts:
+        if found and _HOUSE_NUMBER.fullmatch(part) and not _has_digit(found[-1]):
+            found[-1] += part
+        elif found and _HOUSE_NUMBER.fullmatch(found[-1]) and not _has_digit(part):
+            found[-1] += part
+        else:
+            found.append(part)
+    return found
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
+
+
+def _whole_word(found: re.Match[str]) -> str:
+    return _street_words().get(found.group(), found.group())
 
 
 def _scanned_words(street: str) -> str:
@@ -320,6 +347,11 @@ def _is_one_street(one: str, other: str) -> bool:
 
 
 @cache
+def _relays() -> frozenset[str]:
+    return frozenset(entries("relays"))
+
+
+@cache
 def _free_mail() -> frozenset[str]:
     return frozenset(entries("free_mail"))
 
@@ -332,6 +364,12 @@ def _roles() -> frozenset[str]:
 @cache
 def _street_types() -> frozenset[str]:
     return frozenset(entries("street_types"))
+
+
+@cache
+def _street_words() -> dict[str, str]:
+    """Words of streets' names as they are abbreviated -> the first spelling of each in the list."""
+    return {word: words[0] for line in entries("street_words") for words in [line.split()] for word in words}
 
 
 def forget() -> None:

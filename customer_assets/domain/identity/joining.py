@@ -49,12 +49,14 @@ class Joining:
         settled: those that are customers that are known already: there is nothing new between two of them.
         union: which are one by now.
         joined: the evidence that was accepted, in order.
+        open: the best evidence of each that says less than several customers that it may be of.
     """
 
     def __init__(self, pooled: Sequence[Pooled], thresholds: Thresholds, settled: Collection[int] = ()) -> None:
         self.pooled, self.thresholds, self.settled = pooled, thresholds, frozenset(settled)
         self.union = UnionFind([one.vats for one in pooled], [one.names for one in pooled], settled)
         self.joined: list[Weighed] = []
+        self.open: list[Weighed] = []
 
     def open_pairs(self, pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         """Those of some pairs that may be one, may be joined, and have something new about them."""
@@ -70,10 +72,10 @@ class Joining:
     def doubtful(self, found: Iterable[Weighed]) -> list[Weighed]:
         """What is for a person to decide: pairs between the thresholds that did not become one by another way."""
         asked: dict[tuple[int, int], Weighed] = {}
-        for one in sorted(found, key=lambda w: w.order):
+        doubted = [w for w in found if self.thresholds.review <= w.evidence.weight < self.thresholds.accept]
+        for one in sorted((*doubted, *self.open), key=lambda w: w.order):
             low, high = sorted((self.union.root(one.one), self.union.root(one.other)))
-            is_open = low != high and self.thresholds.review <= one.evidence.weight < self.thresholds.accept
-            if is_open and self.union.may_join(low, high):
+            if low != high and self.union.may_join(low, high):
                 asked.setdefault((low, high), one)
         return list(asked.values())
 
@@ -100,10 +102,14 @@ class Joining:
             partners[union.root(one.one)].add(union.root(one.other))
             partners[union.root(one.other)].add(union.root(one.one))
         contradicted = {root: self._contradict_among(roots) for root, roots in partners.items()}
+        asked: set[int] = set()
         for one in vague:
             # "J. Peeters" at the address of Jan and of Joris is neither's, until a person says so
-            is_open = contradicted.get(union.root(one.one)) or contradicted.get(union.root(one.other))
-            if not is_open and not union.names_contradict(one.one, one.other):
+            between = {root for root in (union.root(one.one), union.root(one.other)) if contradicted.get(root)}
+            if between:
+                self.open += [one] if between.isdisjoint(asked) else []
+                asked |= between
+            elif not union.names_contradict(one.one, one.other):
                 self.join(one)
 
     def _contradict_among(self, roots: Collection[int]) -> bool:

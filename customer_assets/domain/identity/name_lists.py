@@ -10,7 +10,7 @@ from rapidfuzz.distance import OSA
 from customer_assets.domain.identity.scripts import OTHER_SCRIPT, SCANNED, fold, marked_words
 from customer_assets.domain.wordlists import entries
 
-_SHORTEST_ABBREVIATION = 3  # of a trade
+_SHORTEST_ABBREVIATION = 4  # of a trade
 _LETTERS = re.compile(r"[a-z]+")
 
 

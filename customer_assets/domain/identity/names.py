@@ -32,8 +32,11 @@ _NUMERALS = frozenset(word for word in _ROMAN if len(word) > 1)  # one letter ma
 _FEMININE = frozenset({"e", "a", "le", "ne", "te", "ine", "elle", "ette", "ina"})
 _GENERATIONS = {**dict.fromkeys(("jr", "jnr", "junior"), "jr"), **dict.fromkeys(("sr", "snr", "senior"), "sr")}
 _NO_REMARKS = _ROMAN.union(_GENERATIONS)
+_LONGEST_ACRONYM = 5
 MOST_LETTERS = 400  # of a name; what is longer is no name
 _LATIN_WORD = re.compile(r"[a-z]{3,}")
+_PARTICLES = frozenset({"de", "den", "der", "van", "von", "ten", "ter", "vd", "vdn", "vdr"})
+_INITIALS = re.compile(r"(?<![A-Za-z])(?:[A-Za-z]\.\s?){2,5}(?:[A-Za-z](?![A-Za-z]))?")
 _BEFORE_NAMES = frozenset({"de", "den", "der", "van", "von", "le", "la", "al", "el", "bin", "ben"})
 
 
@@ -54,6 +57,7 @@ class Name:
     Attributes:
         key: what equal names share.
         core: words that are nobody else's, sorted.
+        own: those without particles (`van den`), which are written in many ways, or left out.
         trades: what it does, as entries of the list of activities.
         forms: legal forms.
         joined: all its words in their order, without spaces: where a space slipped.
@@ -77,6 +81,7 @@ class Name:
     is_mixed: bool
     remark: frozenset[str]
     ends: frozenset[str]
+    own: tuple[str, ...] = field(init=False)
     number: int = field(init=False)
     spelling: int = field(init=False)
     rank: tuple[int, tuple[str, ...], str, bool, tuple[str, ...]] = field(init=False)
@@ -84,7 +89,11 @@ class Name:
     def __post_init__(self) -> None:
         spelled = (self.key, self.is_foreign, self.joined, self.is_mixed, self.remark)
         rank = -len(self.forms), tuple(sorted(self.forms)), self.joined, self.is_mixed, tuple(sorted(self.remark))
+        own = self.core
+        if not _PARTICLES.isdisjoint(own):
+            own = tuple(word for word in own if word not in _PARTICLES) or own
         number_this = object.__setattr__  # frozen for all others
+        number_this(self, "own", own)
         number_this(self, "number", _numbers.setdefault(spelled[:2], next(_next_number)))
         number_this(self, "spelling", _spellings.setdefault(spelled, next(_next_number)))
         number_this(self, "rank", rank)
@@ -133,6 +142,8 @@ def parse_name(text: str | None) -> Name | None:
             trades.add(trade)
     if not core:
         core, trades = kept, set()
+    if "." in text and not forms and not trades:
+        core = _with_initials_apart(core, text)
     core = sorted({_one_spelling(word) for word in core})
     is_foreign = not is_latin(text)
     key = " ".join([*core, *sorted(f"~{trade}" for trade in trades)])
@@ -148,6 +159,14 @@ def parse_name(text: str | None) -> Name | None:
         remark=frozenset(core).intersection(remarks) if remarks and (forms or trades) else _NOTHING,
         ends=_NOTHING if is_foreign else ends_of(core, joined),
     )
+
+
+def _with_initials_apart(core: list[str], text: str) -> list[str]:
+    """The words of a person's name; his initials (`S.W.H. Aertsz`) are a word each."""
+    initials = {"".join(filter(str.isalpha, found)).lower() for found in _INITIALS.findall(text)}
+    if not initials or all(word in initials or len(word) < 3 for word in core):
+        return core
+    return [part for word in core for part in (word if word in initials else (word,))]
 
 
 def _one_spelling(word: str) -> str:
@@ -203,9 +222,10 @@ def _agreement(one: Name, other: Name) -> Agreement | None:
         left, here = _with_misspelt_trades(left, here, other)
     if right and one.trades:
         right, there = _with_misspelt_trades(right, there, one)
-    if have_slipped(one.joined, other.joined):
+    is_initial = all(len(word) == 1 for word in (*left, *right))
+    if have_slipped(one.joined, other.joined) and not (left and right and is_initial):
         left, right = [], []
-    if len(left) == len(one.core):
+    if len(left) == len(one.own):
         incomparable = one.is_foreign != other.is_foreign and not (one.is_mixed or other.is_mixed)
         return None if incomparable else Agreement.OTHER
     if here & there:
@@ -257,15 +277,27 @@ def numbers_of(name: Name) -> frozenset[str]:
 def _unmatched(one: Name, other: Name) -> tuple[list[str], list[str]]:
     """Core words of either side that have no counterpart on the other."""
     foreign = one.is_foreign != other.is_foreign
-    left = [word for word in one.core if word not in other.core]
-    right = [word for word in other.core if word not in one.core]
+    left = [word for word in one.own if word not in other.core]
+    right = [word for word in other.own if word not in one.core]
     for word in tuple(left):
         for counterpart in right:
             if are_alike(word, counterpart, foreign=foreign):
                 left.remove(word)
                 right.remove(counterpart)
                 break
+    if left and right:
+        _match_acronyms(left, right, other)
+        _match_acronyms(right, left, one)
     return left, right
+
+
+def _match_acronyms(words: list[str], others: list[str], name: Name) -> None:
+    """Take out a short word whose letters are each a word of the other name: KVC, and K.V.C."""
+    letters = {word for word in name.core if len(word) == 1}
+    for word in tuple(words) if len(letters) > 1 else ():
+        if 2 <= len(word) <= _LONGEST_ACRONYM and letters.issuperset(word):
+            words.remove(word)
+            others[:] = [other for other in others if other not in word]
 
 
 def _with_misspelt_trades(words: list[str], trades: frozenset[str], other: Name) -> tuple[list[str], frozenset[str]]:

@@ -9,7 +9,8 @@ from anyascii import anyascii
 _WORD = re.compile(r"[a-z0-9]+")
 _INITIALS = re.compile(r"\b((?:[a-z]\.\s?){1,5}[a-z]?)(?=\W|$)")
 _BAAM = re.compile(r"[בע]{1,2}\W{0,2}[עבמ]{0,1}\W{0,2}מ(?!\w)")
-_ARTICLE = re.compile(r"\b\u0627\u0644(?=\w{3})")  # Arabic al-, written together with its word
+# Arabic al-, and lil- (for the), written together with their word
+_ARTICLE = re.compile(r"\b(?:\u0627\u0644|\u0644\u0644)(?=\w{3})")
 _MARKS = str.maketrans("", "", "'`\u2018\u2019\"")
 _MARK = re.compile("['`\u2018\u2019\"]")
 _LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")

@@ -14,6 +14,7 @@ from rapidfuzz.distance import OSA
 from customer_assets.domain.identity.contact_details import (
     Address,
     is_near,
+    is_relay,
     is_role,
     is_same_street_alone,
     phone_tail,
@@ -194,7 +195,9 @@ def _weigh_mails(add: Callable[[str], None], one: Pooled, other: Pooled, shared:
         add("mail_shared" if not own else "mail_of_office" if all(map(is_role, own)) else "mail")
     elif domains := one.domains & other.domains:
         add("domain_shared" if any(shared.domains.get(d, 0) > most for d in domains) else "domain")
-    elif not any(_are_all_shared(mails, shared.mails) for mails in (one.mails, other.mails)):
+    elif not any(
+        all(map(is_relay, mails)) or _are_all_shared(mails, shared.mails) for mails in (one.mails, other.mails)
+    ):
         add("mail_differs")
 
 
