@@ -407,6 +407,11 @@ class Settings(NightSettings, toml_table="general"):
         alias="LEGACY_INVOICES",
         description="File or SQLAlchemy URL that the legacy_invoices asset imports",
     )
+    legacy_invoices_account: str | None = Field(
+        None,
+        alias="LEGACY_INVOICES_ACCOUNT",
+        description="Whose these invoices are, where accounts.toml has several accounts",
+    )
     legacy_first_month: str = Field(
         "2000-01",
         alias="LEGACY_FIRST_MONTH",

@@ -34,7 +34,7 @@ def import_invoices(
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="old=new: a column of the file and what it is here.")
     ] = None,
-    account: Annotated[str, typer.Option(help="Whose invoices.")] = "default",
+    account: Annotated[str | None, typer.Option(help="Whose invoices, where there are several accounts.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of a text file; worked out where not said.")] = None,
     separator: Annotated[str | None, typer.Option(help="Of a text file: one character, or \\t.")] = None,
     decimal: Annotated[str | None, typer.Option(help="Decimal sign of its amounts: . or ,")] = None,

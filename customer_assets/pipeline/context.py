@@ -8,6 +8,7 @@ from typing import Any
 
 from customer_assets.accounts import Account
 from customer_assets.domain.phone import Regions
+from customer_assets.errors import ConfigurationError
 from customer_assets.settings import Settings
 from customer_assets.sources.registry import SYSTEMS
 
@@ -46,6 +47,29 @@ class Context:
     progress: Callable[[Progress], None] = lambda _progress: None
     lock_seconds: float = 0
     account_seconds: float | None = None
+
+    @property
+    def account_names(self) -> list[str]:
+        """The accounts that are configured."""
+        return sorted({one.account for one in self.accounts})
+
+    def account_of_invoices(self, given: str | None) -> str:
+        """Whose the old invoices of a file are: the account that was named, or the only one.
+
+        Raises:
+            ConfigurationError: it is not configured, or there are several and none was named.
+        """
+        names = self.account_names or ["default"]
+        if given is not None:
+            if self.accounts and given not in names:
+                raise ConfigurationError(f"no account {given} is configured; there are {', '.join(names)}")
+            return given
+        if len(names) > 1 and "default" not in names:
+            raise ConfigurationError(
+                f"whose are these invoices? There are accounts {', '.join(names)}: name one with --account "
+                "(LEGACY_INVOICES_ACCOUNT for the nightly import)"
+            )
+        return names[0] if len(names) == 1 else "default"
 
     def regions(self, account: str, source: str, settings: Any = None) -> Regions:
         """What tells the country of phone numbers of an account, besides its customers.

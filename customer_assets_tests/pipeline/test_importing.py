@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sqlite3
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,29 @@ def test_a_known_file_is_not_read_again_until_something_changed(company: Company
     assert import_if_changed(company.context, path).created == 1
     write_csv(tmp_path / "old.csv", ROW | {"total": "11"})
     assert import_if_changed(company.context, path).updated == 1
+
+
+def test_a_file_is_of_the_only_account_or_of_the_one_that_is_named(company: Company, tmp_path: Path) -> None:
+    """Whose an invoice is decides which customer its id means."""
+    path = write_csv(tmp_path / "old.csv", ROW)
+    robaws = company.account("robaws")
+
+    def imported(*names: str, account: str | None = None) -> None:
+        context = replace(company.context, accounts=tuple(replace(robaws, account=name) for name in names))
+        import_invoices(context, path, account=account)
+
+    imported("acme")
+    imported("acme", "default")
+    imported("north", "south", account="south")
+    assert [row["account"] for row in company.rows("select account from legacy_invoices order by 1")] == [
+        "acme",
+        "default",
+        "south",
+    ]
+    with pytest.raises(ConfigurationError, match="accounts north, south: name one with --account"):
+        imported("north", "south")
+    with pytest.raises(ConfigurationError, match="no account nosuch is configured; there are acme"):
+        imported("acme", account="nosuch")
 
 
 def test_parquet_and_database_give_the_same_rows_as_csv(company: Company, tmp_path: Path) -> None:

@@ -43,7 +43,14 @@ def legacy_invoices(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
     location = work.settings.legacy_invoices
     with permanent_errors_are_final():
         result = (
-            import_if_changed(work, location, table=work.settings.legacy_invoices_table) if location else ImportResult()
+            import_if_changed(
+                work,
+                location,
+                table=work.settings.legacy_invoices_table,
+                account=work.settings.legacy_invoices_account,
+            )
+            if location
+            else ImportResult()
         )
     with connect(work.url) as connection:
         months = known_months(connection)

@@ -99,7 +99,7 @@ def import_invoices(
     *,
     table: str | None = None,
     mapping: Mapping[str, str] | None = None,
-    account: str = "default",
+    account: str | None = None,
     options: FileOptions | None = None,
     dry_run: bool = False,
 ) -> ImportResult:
@@ -110,14 +110,14 @@ def import_invoices(
         location: path of a file, or an SQLAlchemy URL.
         table: the table, where `location` is a database.
         mapping: column of the file -> column of `legacy_invoices`.
-        account: whose invoices.
+        account: whose invoices; None: of the only account.
         options: how the file is written, as far as it is said.
         dry_run: everything is worked out and nothing stored.
 
     Raises:
-        ConfigurationError: the file cannot be read, can be read in two ways, or has no source_invoice_id.
+        ConfigurationError: the file cannot be read, can be read in two ways, has no source_invoice_id, or is nobody's.
     """
-    options = options or FileOptions()
+    options, whose = options or FileOptions(), context.account_of_invoices(account)
     sheet = open_sheet(
         location, table=table, query=options.query, encoding=options.encoding, separator=options.separator
     )
@@ -126,24 +126,26 @@ def import_invoices(
         connect(context.url, name="customer_assets import-invoices") as connection,
         connection.transaction(force_rollback=dry_run),
     ):
-        importing.store(connection, account)
+        importing.store(connection, whose)
     return importing.result
 
 
-def import_if_changed(context: Context, location: str, *, table: str | None = None) -> ImportResult:
+def import_if_changed(
+    context: Context, location: str, *, table: str | None = None, account: str | None = None
+) -> ImportResult:
     """Import, unless this very file was imported before: the nightly sync need not read it again.
 
     A database is always read; a file counts as known while its content and the table's rows are what they were.
     """
     path = Path(location)
     if "://" in location or not path.is_file():
-        return import_invoices(context, location, table=table)
+        return import_invoices(context, location, table=table, account=account)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     with connect(context.url, name="customer_assets import-invoices") as connection:
         rows = legacy.count(connection)
         if marks.find(connection, f"import {location}") == f"{digest} {rows}":
             return ImportResult(unchanged=rows)
-        result = import_invoices(context, location, table=table)
+        result = import_invoices(context, location, table=table, account=account)
         if not result.rejected:
             marks.keep(connection, f"import {location}", f"{digest} {legacy.count(connection)}")
     return result

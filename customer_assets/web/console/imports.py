@@ -83,9 +83,14 @@ class Imports(Screen):
             if name.startswith("map ") and value
         }
         try:
-            result = await run_in_threadpool(self._import, upload, said, mapping, session, dry_run=not is_import)
+            account = str(form.get("account", "")) or None
+            result = await run_in_threadpool(
+                self._import, upload, said, mapping, session, account, dry_run=not is_import
+            )
         except CustomerAssetsError as error:
-            return await self._page(request, session, failed=str(error), key=key, upload=upload, said=said, status=422)
+            return await self._page(
+                request, session, failed=str(error), key=key, upload=upload, said=said, account=account, status=422
+            )
         upload.problems = result.problems
         context = self._runtime.context(trigger="web")
         likely = [] if is_import else await run_in_threadpool(likely_customers, context, result.sample)
@@ -98,6 +103,7 @@ class Imports(Screen):
             likely=[(one, in_words(one.evidence.rule, one.evidence.parts) if one else "") for one in likely],
             counts={name: getattr(result, name) for name in COUNTED},
             said=said,
+            account=account,
             mapping=mapping,
             is_done=is_import,
         )
@@ -110,6 +116,7 @@ class Imports(Screen):
             "likely": [],
             "counts": {},
             "said": {},
+            "account": None,
             "mapping": {},
             "is_done": False,
         }
@@ -121,6 +128,7 @@ class Imports(Screen):
             choices=SAID,
             targets=legacy.COLUMNS,
             kinds=KINDS,
+            accounts=self._runtime.context(trigger="web").account_names,
             **{**usual, **values},
         )
 
@@ -164,11 +172,20 @@ class Imports(Screen):
         return key
 
     def _import(
-        self, upload: Upload, said: dict[str, str], mapping: dict[str, str], session: Session, *, dry_run: bool
+        self,
+        upload: Upload,
+        said: dict[str, str],
+        mapping: dict[str, str],
+        session: Session,
+        account: str | None,
+        *,
+        dry_run: bool,
     ) -> ImportResult:
         options = msgspec.convert(said, FileOptions)
         context = self._runtime.context(trigger="web")
-        result = import_invoices(context, str(upload.path), mapping=mapping, options=options, dry_run=dry_run)
+        result = import_invoices(
+            context, str(upload.path), mapping=mapping, account=account, options=options, dry_run=dry_run
+        )
         if not dry_run:
             counts = {name: getattr(result, name) for name in COUNTED}
             with self._connect() as connection:
