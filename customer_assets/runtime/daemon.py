@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import signal
@@ -12,17 +11,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 
 from customer_assets.errors import CustomerAssetsError
+from customer_assets.lifetimes import end_with
 from customer_assets.store import marks
 from customer_assets.store.database import Connection, connect, ping, take_lock
 from customer_assets.store.reads.metrics import DAEMON_SEEN
 
 LOCK = int.from_bytes(hashlib.blake2b(b"the daemon", digest_size=8).digest(), signed=True)
 LOOK_SECONDS = 2.0
-PR_SET_PDEATHSIG = 1
 SILENT_SECONDS = 180  # the daemon says each minute that it is there
 PORTS = {"web": 8080, "code": 4000}
 
@@ -51,19 +51,14 @@ def watch_daemon(url: str, workspace: str, *, say: Callable[[str], None]) -> int
                 return 0
             time.sleep(LOOK_SECONDS)
         command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", workspace]
-        process = subprocess.Popen(command, start_new_session=True, preexec_fn=_end_with_parent)  # noqa: S603, PLW1509
+        with_me = partial(end_with, os.getpid())  # the lock is gone then, too
+        process = subprocess.Popen(command, start_new_session=True, preexec_fn=with_me)  # noqa: S603, PLW1509
         try:
             return _watched(process, connection, stopped, say)
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait()
-
-
-def _end_with_parent() -> None:
-    """Linux ends this process when its parent is gone, however that died: the lock is gone then, too."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _watched(

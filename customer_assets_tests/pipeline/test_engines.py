@@ -10,11 +10,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
 import dagster as dg
+import psutil
 import pytest
 
 from customer_assets.definitions import own_defs
@@ -52,6 +54,26 @@ def test_several_processes_find_what_one_finds(invoices: Path) -> None:
     assert several.clusters == one.clusters
     assert 100 < len(one.clusters.members) < len(one.ids)
     assert one.clusters.reviews
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs prctl")
+def test_processes_of_a_pool_end_with_the_one_that_was_killed() -> None:
+    """They were born with its connection to the database: what it had locked would stay locked."""
+    code = (
+        "import time; from customer_assets.pipeline.identity.engines import pool; "
+        "list(pool(2)(lambda part: time.sleep(100), ['one', 'other']))"
+    )
+    parent = psutil.Popen([sys.executable, "-c", code])
+    try:
+        deadline = time.monotonic() + 30
+        while len(workers := parent.children()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(workers) == 2
+    finally:
+        parent.kill()
+        parent.wait()
+    _, left = psutil.wait_procs(workers, timeout=10)
+    assert left == []
 
 
 def test_the_order_of_the_rows_changes_nothing(invoices: Path, tmp_path: Path) -> None:

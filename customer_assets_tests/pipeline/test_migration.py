@@ -133,6 +133,38 @@ def test_a_customer_that_only_invoices_know_is_born_of_the_smallest_and_keeps_it
     assert company.value("select count(*) from legacy_invoices where customer_id = %s", born[0]["id"]) == 3
 
 
+def test_a_corrected_invoice_is_of_whom_it_says_now(company: Company, tmp_path: Path) -> None:
+    """The customer that was born of it says what its invoices say, not what they said once."""
+    zon = {"customer_name": "Zon BV", "customer_vat_number": "BE0403019261", "customer_phone": "03 555 01 02"}
+    appel = {"customer_name": "Appel NV", "customer_vat_number": "BE0428759497", "customer_phone": "02 222 33 44"}
+
+    def migrated(*rows: dict[str, str]) -> list[tuple[str, str, str]]:
+        import_invoices(company.context, write_csv(tmp_path / "old.csv", *rows))
+        migrate(company.context)
+        resolve_customers(company.context)
+        again = migrate(company.context)
+        assert (again.links_changed, again.customers.updated, again.customers.created) == (0, 0, 0)
+        found = company.rows(
+            """
+            select l.source_invoice_id as id, c.name, g.phone
+            from legacy_invoices l
+            join customer_rows c on c.id = l.customer_id
+            join customers g on g.id = c.golden_id
+            order by 1
+            """
+        )
+        return [(row["id"], row["name"], row["phone"]) for row in found]
+
+    one, other = {**ROW, "source_invoice_id": "A1", "invoice_number": "A1"}, {**ROW, "source_invoice_id": "A2"}
+    blank = {"source_system": "", "source_customer_id": "", "customer_email": "", "customer_address": ""}
+    first = migrated({**one, **blank, **zon}, {**other, **blank, **zon})
+    assert first == [("A1", "Zon BV", "03 555 01 02"), ("A2", "Zon BV", "03 555 01 02")]
+    corrected = migrated({**one, **blank, **appel}, {**other, **blank, **zon})
+    assert corrected == [("A1", "Appel NV", "02 222 33 44"), ("A2", "Zon BV", "03 555 01 02")]
+    another = {**zon, "customer_phone": "03 777 88 99"}
+    assert migrated({**one, **blank, **appel}, {**other, **blank, **another})[1] == ("A2", "Zon BV", "03 777 88 99")
+
+
 def test_invoices_move_to_the_systems_customer_when_it_arrives(company: Company, tmp_path: Path) -> None:
     client = company.world.robaws["1005"] | {
         "email": "info@noord.be",

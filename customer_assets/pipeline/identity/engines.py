@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 from customer_assets.domain.identity.engine import IN_PROCESS, Engine
 from customer_assets.errors import ConfigurationError
+from customer_assets.lifetimes import end_with
 from customer_assets.settings import Settings
 
 Part = TypeVar("Part")
@@ -42,7 +44,9 @@ def _forked(do: Callable[[Part], Found], parts: Sequence[Part], processes: int) 
     ticket = next(_tickets)
     _work[ticket] = do, parts
     try:
-        with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as executor:
+        # without us they would hold our connection to the database, and what is locked there
+        ours = os.getpid(), signal.SIGKILL
+        with ProcessPoolExecutor(processes, get_context("fork"), initializer=end_with, initargs=ours) as executor:
             yield from executor.map(_do, repeat(ticket), range(len(parts)))
     except BrokenProcessPool:
         raise ConfigurationError(

@@ -108,8 +108,9 @@ def migrate_customers(context: Context, connection: Connection, months: Sequence
         born: dict[str, MappedRecord] = {}
         for invoice in _chosen(plan, months, result):
             cluster = plan.cluster(invoice)
-            if cluster.row is None and cluster.name is not None and cluster.has_evidence:
-                born.setdefault(cluster.origin, cluster.record())
+            is_of_invoices = cluster.row is None or cluster.row["source"] == INVOICE
+            if is_of_invoices and cluster.name is not None and cluster.has_evidence:
+                born.setdefault(cluster.origin, cluster.record())  # one that is there may say what invoices said before
         if born:
             regions = context.regions(plan.account, INVOICE)
             overlay = overlays.load_overlays(connection, account=plan.account, source=INVOICE, regions=regions)
