@@ -41,6 +41,12 @@ def import_invoices(
     date_order: Annotated[str | None, typer.Option(help="Of its dates: dmy or mdy.")] = None,
     lines: Annotated[str | None, typer.Option(help="sum: rows of one invoice are its lines.")] = None,
     id_with: Annotated[str | None, typer.Option(help="Numbers start again each year, or date.")] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            help="Replace invoices that are stored under the same id, though they are of another day, customer and amount."
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option(help="Show how it is understood, and store nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,7 +59,8 @@ def import_invoices(
         if value is not None and value not in CHOICES[option]:
             known = " or ".join(CHOICES[option])
             raise ConfigurationError(f"--{option.replace('_', '-')} {value}: {known}")
-    options = msgspec.convert({"query": query, "encoding": encoding, "separator": separator, **given}, FileOptions)
+    said = {"query": query, "encoding": encoding, "separator": separator, "overwrite": "yes" if overwrite else None}
+    options = msgspec.convert(said | given, FileOptions)
     pairs = column_map(mapping)
     runtime = opened_runtime()
     result = import_from(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -55,6 +56,38 @@ def test_a_known_file_is_not_read_again_until_something_changed(company: Company
     assert import_if_changed(company.context, path).created == 1
     write_csv(tmp_path / "old.csv", ROW | {"total": "11"})
     assert import_if_changed(company.context, path).updated == 1
+
+
+def test_numbers_that_start_again_in_another_file_write_over_nothing(company: Company, tmp_path: Path) -> None:
+    """Another day, another customer and another amount under a known number is another invoice, not a correction."""
+    first = ROW | {"source_invoice_id": "1", "invoice_number": "1"}
+    again = first | {"customer_name": "Zuid NV", "invoice_date": "2025-01-02", "total": "99.00"}
+    corrected = first | {"customer_name": "Zuid NV", "total": "99.00"}
+    import_invoices(company.context, write_csv(tmp_path / "2024.csv", first))
+    path = write_csv(tmp_path / "2025.csv", again, ROW | {"source_invoice_id": "2", "invoice_number": "2"})
+    result = import_invoices(company.context, path)
+    assert (result.created, result.updated, result.rejected) == (1, 0, 1)
+    assert "1 is stored as another invoice (2024-03-31, Noord Handel BV, 10.50)" in result.problems[0]
+    assert company.value("select customer_name from legacy_invoices where source_invoice_id = '1'") == "Noord Handel BV"
+    apart = import_invoices(company.context, path, options=FileOptions(id_with="year"))
+    assert (apart.created, apart.rejected) == (2, 0)
+    assert import_invoices(company.context, write_csv(tmp_path / "right.csv", corrected)).updated == 1
+    assert import_invoices(company.context, write_csv(tmp_path / "2024.csv", first)).updated == 1
+    assert import_invoices(company.context, path, options=FileOptions(overwrite="yes")).updated == 1
+
+
+def test_two_imports_at_once_come_one_after_the_other(company: Company, tmp_path: Path) -> None:
+    files = [
+        write_csv(
+            tmp_path / f"{name}.csv",
+            *(ROW | {"source_invoice_id": f"A-{n}", "customer_name": name} for n in range(9000)),
+        )
+        for name in ("One BV", "Other BV")
+    ]
+    with ThreadPoolExecutor(2) as several:
+        done = list(several.map(lambda path: import_invoices(company.context, path), files))
+    assert sorted((result.created, result.updated) for result in done) == [(0, 9000), (9000, 0)]
+    assert company.value("select count(distinct customer_name) from legacy_invoices") == 1
 
 
 def test_a_file_is_of_the_only_account_or_of_the_one_that_is_named(company: Company, tmp_path: Path) -> None:

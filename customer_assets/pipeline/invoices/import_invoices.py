@@ -55,6 +55,7 @@ class FileOptions:
         date_order: day or month first.
         lines: `sum`: rows of one invoice are its lines, and are added up.
         id_with: what a number that starts again each year, or each day, is told apart by.
+        overwrite: an invoice replaces the one that is stored under its id, though all of it is another.
     """
 
     query: str | None = None
@@ -64,6 +65,7 @@ class FileOptions:
     date_order: Literal["dmy", "mdy"] | None = None
     lines: Literal["sum"] | None = None
     id_with: Literal["year", "date"] | None = None
+    overwrite: Literal["yes"] | None = None
 
 
 @dataclass
@@ -288,27 +290,49 @@ class _Import:
         given = [column for column in legacy.COLUMNS if column in self.at]
         given += ["customer_address"] if {*ADDRESS_PARTS} & {*self.at} and "customer_address" not in given else []
         given += ["month"] if "invoice_date" in given else []
+        legacy.lock(connection, account)
         bad: list[rejects.Reject] = []
         chunk: list[dict[str, Any]] = []
         for row in self._rows(bad):
             chunk.append(row)
             if len(chunk) == CHUNK:
-                self._store(connection, account, chunk, given)
+                self._store(connection, account, chunk, given, bad)
                 chunk = []
-        self._store(connection, account, chunk, given)
+        self._store(connection, account, chunk, given, bad)
         self.result.rejected = len(bad)
         self.result.problems = [reject.reason for reject in bad]
         rejects.store_rejects(
             connection, account=account, source="invoice", entity="legacy_invoices", sync_run_id=None, rejects=bad
         )
 
-    def _store(self, connection: Connection, account: str, rows: list[dict[str, Any]], given: list[str]) -> None:
+    def _store(
+        self,
+        connection: Connection,
+        account: str,
+        rows: list[dict[str, Any]],
+        given: list[str],
+        bad: list[rejects.Reject],
+    ) -> None:
+        others = {} if self.options.overwrite else legacy.other_invoices(connection, account=account, rows=rows)
+        for row in rows if others else ():
+            if (known := others.get(row["source_invoice_id"])) is not None:
+                bad.append(_another_invoice(row, known))
+        rows = [row for row in rows if row["source_invoice_id"] not in others]
         imported = legacy.upsert(connection, account=account, rows=rows, columns=given)
         self.result.created += imported.created
         self.result.updated += imported.updated
         self.result.unchanged += imported.unchanged
         self.result.months |= {row["month"] for row in rows}
         self.result.sample += [{c: row.get(c) for c in given} for row in rows[: SHOWN - len(self.result.sample)]]
+
+
+def _another_invoice(row: Mapping[str, Any], known: Mapping[str, Any]) -> rejects.Reject:
+    source_id = row["source_invoice_id"]
+    said = (
+        f"{source_id} is stored as another invoice ({known['invoice_date']}, {known['customer_name']}, {known['total']}): "
+        "say --id-with year or date where numbers start again, --overwrite where this one is the right one"
+    )
+    return rejects.Reject(source_id, msgspec.json.encode(row), said, now_utc())
 
 
 def _plain(text: str | None, column: str, blanked: Counter[str]) -> str | None:

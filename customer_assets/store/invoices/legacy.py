@@ -93,6 +93,43 @@ def upsert(
     return Imported(created, updated, len(rows) - created - updated)
 
 
+def lock(connection: Connection, account: str) -> None:
+    """Until the transaction ends nobody else imports invoices of this account: who comes second sees what the first stored."""
+    connection.execute("select pg_advisory_xact_lock(hashtext('legacy_invoices ' || %s))", [account])
+
+
+def other_invoices(
+    connection: Connection, *, account: str, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """What is stored under the ids of some rows and is another invoice: of another day, another customer and another amount.
+
+    Returns:
+        source_invoice_id -> invoice_date, customer_name, total as stored.
+    """
+    found = connection.execute(
+        """
+        select source_invoice_id, invoice_date, customer_name, total
+        from legacy_invoices
+        where account = %s
+            and source_invoice_id = any(%s)
+            and invoice_date is not null
+            and customer_name is not null
+            and total is not null
+        """,
+        [account, [row["source_invoice_id"] for row in rows]],
+    ).fetchall()
+    stored = {row["source_invoice_id"]: row for row in found}
+    others: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        known = stored.get(row["source_invoice_id"])
+        if known is not None and all(
+            row.get(column) is not None and row[column] != known[column]
+            for column in ("invoice_date", "customer_name", "total")
+        ):
+            others[row["source_invoice_id"]] = known
+    return others
+
+
 def count(connection: Connection) -> int:
     """How many old invoices there are."""
     return int(scalar(connection, "select count(*) from legacy_invoices"))

@@ -38,6 +38,7 @@ SAID = {
     "date_order": ("dmy", "mdy"),
     "lines": ("sum",),
     "id_with": ("year", "date"),
+    "overwrite": ("yes",),
 }
 COUNTED = ("created", "updated", "unchanged", "duplicate", "rejected")
 
