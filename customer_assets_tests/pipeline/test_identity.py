@@ -21,7 +21,7 @@ from customer_assets.pipeline.identity.dedupe import (
     write_reviews,
 )
 from customer_assets.pipeline.identity.explain import explain
-from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.pipeline.identity.resolve import disagreeing_rows, resolve_customers
 from customer_assets.pipeline.invoices.import_invoices import import_invoices
 from customer_assets.pipeline.invoices.migrate import migrate
 from customer_assets.store.identity import reviews
@@ -306,6 +306,23 @@ def test_what_somebody_typed_is_no_formula_in_a_workbook(tmp_path: Path) -> None
 # --- found by a review -----------------------------------------------------------------------------------------------
 
 
+def test_an_answer_that_another_one_kept_from_holding_holds_when_that_is_mended(company: Company) -> None:
+    names = ("Noord Bouw BV", "Zuid Handel BV", "Oost Transport BV")
+    rows = [add(company, "robaws", str(number), name=name) for number, name in enumerate(names)]
+    for number in range(10, 30):  # of a few everything is looked at
+        add(company, "robaws", str(number), name=f"{'abcdefghijklmnopqrst'[number - 10] * 5} BV")
+    pairs = [("robaws:0", "robaws:1"), ("robaws:1", "robaws:2"), ("robaws:0", "robaws:2")]
+    for (one, other), decision in zip(pairs, ("same", "same", "different"), strict=True):
+        decide_pair(company.context, one, other, decision=decision, by="test")
+        resolve_customers(company.context)
+    resolve_customers(company.context)  # it has seen all of them
+    decide_pair(company.context, *pairs[0], decision="different", by="test")
+    resolve_customers(company.context)
+    of = [customer_of(company, row) for row in rows]
+    assert of[0] != of[1] == of[2]
+    assert disagreeing_rows(company.context)[0] == 0
+
+
 def test_aliases_follow_a_chain_of_merges_and_are_given_back(company: Company) -> None:
     rows = [add(company, "robaws", f"{n}", name=f"Customer {'ABC'[n]}") for n in range(3)]
     resolve_customers(company.context)
@@ -322,7 +339,7 @@ def test_aliases_follow_a_chain_of_merges_and_are_given_back(company: Company) -
 
 
 def test_telling_two_apart_leaves_third_parties_together(company: Company) -> None:
-    rows = [add(company, "robaws", f"{n}", name=f"Customer {'ABC'[n]}", vat_number=VAT) for n in range(3)]
+    rows = [add(company, "robaws", f"{n}", name="Noord BV", vat_number=VAT) for n in range(3)]
     for other in ("robaws:1", "robaws:2"):
         decide_pair(company.context, "robaws:0", other, decision="different", by="test")
     resolve_customers(company.context)

@@ -72,7 +72,9 @@ def find_affected(connection: Connection, changes: index.Changes, *, engine: str
     for one in changes.removed:
         touched |= _touched((one.keys, one.name_hash), None)
     near, _ = index.found_by(connection, touched, at_most=LARGEST_BLOCK)
-    near |= changes.rows | index.rows_of_customers(connection, {one.golden_id for one in changes.removed})
+    near |= index.decided_with(connection, changes.rows) | index.rows_of_customers(
+        connection, {one.golden_id for one in changes.removed}
+    )
     looked_at = index.with_their_customers(connection, near)
     around: set[Search] = set()
     for keys, _ in (*keys_now.values(), *index.keys_of(connection, looked_at - changes.rows).values()):

@@ -314,9 +314,7 @@ class _Import:
         bad: list[rejects.Reject],
     ) -> None:
         others = {} if self.options.overwrite else legacy.other_invoices(connection, account=account, rows=rows)
-        for row in rows if others else ():
-            if (known := others.get(row["source_invoice_id"])) is not None:
-                bad.append(_another_invoice(row, known))
+        bad += [_another_invoice(row, others[i]) for row in rows if (i := row["source_invoice_id"]) in others]
         rows = [row for row in rows if row["source_invoice_id"] not in others]
         imported = legacy.upsert(connection, account=account, rows=rows, columns=given)
         self.result.created += imported.created

@@ -133,6 +133,31 @@ def _decided_since(connection: Connection, age: int | None) -> set[int]:
     return {row["id"] for row in rows}
 
 
+def decided_with(connection: Connection, row_ids: Collection[int]) -> set[int]:
+    """Cache rows that decisions tie to these, over any number of steps: one answer may have kept another from holding."""
+    rows = connection.execute(
+        f"""
+        with recursive pairs as materialized (
+            select a.id as one, b.id as other
+            from match_reviews m
+            join customer_rows a on a.account = m.account and {is_named("a", "m.one_ref")}
+            join customer_rows b on b.account = m.account and {is_named("b", "m.other_ref")}
+            where m.decision is not null
+        ), tied (id) as (
+            select unnest(%s::bigint[])
+            union
+            select case when p.one = t.id then p.other else p.one end
+            from tied t
+            join pairs p on t.id in (p.one, p.other)
+        )
+        select id
+        from tied
+        """,
+        [list(row_ids)],
+    )
+    return {row["id"] for row in rows}
+
+
 def _age_of_the_last(connection: Connection, engine: str) -> int | None:
     """Transactions since the oldest one that the last resolution may not have seen; None: look at every row.
 
