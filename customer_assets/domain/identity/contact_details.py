@@ -45,6 +45,8 @@ _HOUSE_NUMBER = re.compile(r"\s*\d{1,3}\s?[a-zA-Z]?(?:\s?(?:bis|ter))?\s*")
 _AMONG_DIGITS = re.compile(r"(?<=\d)[OoIl](?=[OoIl]{0,3}\d)|(?<=\d\d\d)O(?=\s[A-Z])")
 _DIGIT_OF = str.maketrans("OoIl", "0011")
 MOST_CHARACTERS = 400  # of a phone or an id; what is longer is none; of an address, what is behind them is none
+_SHORTEST_FILLER = 4  # characters of an id that is one of them all along: 9999
+_NO_IDS = frozenset({"X", "XX", "XXX", "NA", "NONE", "NULL", "GEEN", "ONBEKEND"})
 _MOST_SLIPS_IN_A_TOWN = 2  # letters
 
 
@@ -212,9 +214,10 @@ def birth_date(text: str | None) -> str | None:
 
 
 def own_key(text: str | None) -> str | None:
-    """An id of any kind in one spelling; None for a blank or what is one character all along."""
+    """An id of any kind in one spelling; None for a blank, a zero, or what is one character all along."""
     found = _NOISE.sub("", text.upper()) if text else ""
-    return found if len(found) >= 4 and len(set(found)) > 1 else None
+    is_filler = len(found) >= _SHORTEST_FILLER and len(set(found)) == 1
+    return None if is_filler or not found.strip("0") or found in _NO_IDS else found
 
 
 def _register_number(country: str, number: str) -> str:

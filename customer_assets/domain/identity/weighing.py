@@ -101,6 +101,8 @@ def _weighed(named: _Named, one: Pooled, other: Pooled, shared: Shared, also: Se
         # whatever else they share, an accountant, a spouse or a sister company shares it, too: never without a person
         is_asked = _share_all(parts) and min(one.rows, other.rows) == 1  # a mistake, perhaps
         weight = min(weight, ACCEPT - 0.5 if is_asked else REVIEW - 0.5)
+    if any(name == "born_differs" for name, _ in parts):
+        weight = min(weight, ACCEPT - 0.5)  # twins of a name and a house, perhaps, never without a person
     rule = "+".join(name for name, value in parts if value > 0) or "nothing"
     return Evidence(rule, round(weight, 2), tuple(parts))
 
