@@ -279,7 +279,9 @@ def _is_present(connection: Connection, key: int, *, besides: int) -> bool:
 
 
 @contextmanager
-def system_lock(url: str, *, account: str, system: str, what: str, wait_seconds: float = 0) -> Iterator[None]:
+def system_lock(
+    url: str, *, account: str, system: str, what: str, wait_seconds: float = 0, run: str | None = None
+) -> Iterator[None]:
     """Hold the lock of one (account, system): one pull or push at a time, from wherever it starts.
 
     A session advisory lock: it ends with its process, however that dies.
@@ -289,18 +291,22 @@ def system_lock(url: str, *, account: str, system: str, what: str, wait_seconds:
         account, system: whose.
         what: what is done, for whoever finds it taken.
         wait_seconds: how long to wait for somebody who holds it.
+        run: of Dagster: its other steps, which may run at the same time in processes of their own, are waited for.
 
     Raises:
         BusyError: somebody else holds it; the message says who and since when.
     """
     key = int.from_bytes(hashlib.blake2b(f"{account}/{system}".encode(), digest_size=8).digest(), signed=True)
-    with connect(url, name=f"customer_assets {what} {system}/{account}") as connection:
+    of_run = f" of run {run[:8]}" if run is not None else ""
+    with connect(url, name=f"customer_assets {what}{of_run} {system}/{account}") as connection:
         ending, until = GONE_TRIES, time.monotonic() + wait_seconds
         while not scalar(connection, "select pg_try_advisory_lock(%s)", [key]):
             holder = _holder(connection, key)
             if holder is None and ending:
                 ending -= 1
                 time.sleep(0.1)  # its session is ending: the server frees the lock in a moment
+            elif of_run and of_run in (holder or ""):
+                time.sleep(0.2)
             elif time.monotonic() < until:
                 time.sleep(1)
             else:

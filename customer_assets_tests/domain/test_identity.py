@@ -818,6 +818,11 @@ def test_one_house_however_its_street_is_written(one: str, other: str) -> None:
         ("Piet Heuvel", "Piet van der Heuvel", Agreement.ALIKE),
         ("An van Dam", "Els van Dijk", Agreement.OTHER),
         ("Pro Sport BV", "Pro Sport Holding BV", Agreement.FAMILY),
+        ("Kim Aerts", "Tim Aerts", Agreement.FAMILY),
+        ("Jan Aerts", "An Aerts", Agreement.FAMILY),
+        ("Jan Aerts", "Jna Aerts", Agreement.ALIKE),
+        ("Jan Aerts", "Jn Aerts", Agreement.ALIKE),
+        ("Antonio Rossi", "Antonia Rossi", Agreement.FAMILY),
     ],
 )
 def test_initials_particles_and_short_words_of_names(one: str, other: str, how: Agreement) -> None:
@@ -837,6 +842,22 @@ def test_a_relayed_mailbox_speaks_neither_of_its_domain_nor_against_another() ->
     )
     of = resolve([*rows, own, shop]).of
     assert of["g",] == of["own",] == of["shop",] != of["b",]
+
+
+def test_two_birth_dates_are_two_persons_until_somebody_says_otherwise() -> None:
+    shared = {"phone": "03 555 01 02", "mail": "thuis@aerts.example", "address": ADDRESS}
+    for other, is_one in (("1963-03-12", True), ("1963-03-13", True), ("1991-11-25", False)):
+        rows = [record("a", "Jan Aerts", **shared, born="1963-03-12"), record("b", "Jan Aerts", **shared, born=other)]
+        clusters = resolve(rows)
+        assert (clusters.of["a",] == clusters.of["b",]) == is_one
+        assert len(clusters.reviews) == (not is_one)
+
+
+@pytest.mark.parametrize(("one", "other"), [("L1", "L2"), ("7", "8"), ("AB1", "CD2")])
+def test_a_short_id_is_an_id(one: str, other: str) -> None:
+    rows = [record("a", "Jan Aerts", keys={"licence": one}), record("b", "J. Aerts", keys={"licence": one})]
+    clusters = resolve([*rows, record("c", "Jan Aerts", keys={"licence": other}), record("d", keys={"licence": "000"})])
+    assert clusters.of["a",] == clusters.of["b",] != clusters.of["c",]
 
 
 def test_who_may_be_of_several_is_asked_of_the_likeliest_one() -> None:

@@ -116,6 +116,25 @@ def test_a_lock_says_who_holds_it_and_ends_with_its_process(url: str) -> None:
     raise AssertionError("the lock outlived its process")
 
 
+def test_steps_of_one_run_wait_for_each_other_and_for_nobody_else(url: str) -> None:
+    """Dagster runs two streams of one system at once, each in a process of its own."""
+    whose = {"account": "a", "system": "zoho", "what": "sync"}
+    entered = threading.Event()
+
+    def second() -> None:
+        with database.system_lock(url, **whose, run="0123456789"):
+            entered.set()
+
+    with database.system_lock(url, **whose, run="0123456789"):
+        step = threading.Thread(target=second)
+        step.start()
+        assert not entered.wait(0.5)
+        with pytest.raises(BusyError, match="of run 01234567"), database.system_lock(url, **whose, run="another run"):
+            pass
+    assert entered.wait(10)
+    step.join()
+
+
 def test_a_lock_of_another_role_is_said_to_be_taken(connection: database.Connection, url: str) -> None:
     connection.execute("create role plain_locker login")
     try:

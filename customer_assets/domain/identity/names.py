@@ -222,8 +222,7 @@ def _agreement(one: Name, other: Name) -> Agreement | None:
         left, here = _with_misspelt_trades(left, here, other)
     if right and one.trades:
         right, there = _with_misspelt_trades(right, there, one)
-    is_initial = all(len(word) == 1 for word in (*left, *right))
-    if have_slipped(one.joined, other.joined) and not (left and right and is_initial):
+    if not _are_two_given_names(left, right, one, other) and have_slipped(one.joined, other.joined):
         left, right = [], []
     if len(left) == len(one.own):
         incomparable = one.is_foreign != other.is_foreign and not (one.is_mixed or other.is_mixed)
@@ -255,8 +254,19 @@ def _are_told_apart_by_numbers(one: Name, other: Name) -> bool:
     return len(_NUMERALS.intersection(one.core) ^ _NUMERALS.intersection(other.core)) == 1
 
 
+def _are_two_given_names(left: list[str], right: list[str], one: Name, other: Name) -> bool:
+    """Whether persons' names differ by initials, or by one word that is no slip of the other's: Tim and Tom, Jan and An."""
+    if not (left and right) or one.is_company or other.is_company:
+        return False
+    if all(len(word) == 1 for word in (*left, *right)):
+        return True
+    if len(left) != 1 or len(right) != 1 or sorted(left[0]) == sorted(right[0]):
+        return False
+    return len(left[0]) == len(right[0]) or left[0][0] != right[0][0]  # a letter that was left out is a slip: Tm
+
+
 def _is_pair(one: Name, other: Name) -> bool:
-    """Whether two persons' names differ by an ending that tells a man from a woman: Louis and Louise, Jan and Jana."""
+    """Whether two persons' names differ by an ending that tells a man from a woman: Louis and Louise, Mario and Maria."""
     if one.trades or other.trades or len(one.core) != len(other.core):
         return False
     left = [word for word in one.core if word not in other.core]
@@ -264,6 +274,8 @@ def _is_pair(one: Name, other: Name) -> bool:
     if len(left) != 1 or len(right) != 1:
         return False
     shorter, longer = sorted((left[0], right[0]), key=len)
+    if shorter[:-1] == longer[:-1] and {shorter[-1], longer[-1]} == {"a", "o"}:
+        return True
     return len(shorter) >= 3 and longer.startswith(shorter) and longer[len(shorter) :] in _FEMININE
 
 

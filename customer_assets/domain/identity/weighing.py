@@ -35,6 +35,7 @@ from customer_assets.domain.identity.names import Agreement, agreement, may_agre
 from customer_assets.domain.identity.pooled import Pooled
 from customer_assets.domain.identity.shared import NOT_SHARED, Shared
 
+_LONG_ID = 6  # characters
 MOST_NAMES_WEIGHED = 6  # names of a cluster, those that most of its rows say
 _MOST = {
     Agreement.SAME: MOST_FOR_SAME,
@@ -251,7 +252,8 @@ def _weighed_address(here: Address, there: Address, shared: Shared, most: int) -
 def _weigh_keys(add: Callable[[str], None], here: frozenset[str], there: frozenset[str]) -> None:
     """Ids that are not equal; what equal ones say is certain (`certain`)."""
     if here.isdisjoint(there):
-        near = any(_is_near(a, b) for a, b in product(here, there))
+        # of a short one, each slip is somebody else's
+        near = any(_is_near(a, b) for a, b in product(here, there) if min(len(a), len(b)) >= _LONG_ID)
         add("key_near" if near else "key_differs")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 
 import psycopg
@@ -48,9 +49,7 @@ def pull(
     """
     _check_page_size(account, options)
     with (
-        system_lock(
-            context.url, account=account.account, system=account.system, what="sync", wait_seconds=context.lock_seconds
-        ),
+        _locked(context, account, "sync"),
         working_connection(context.url, undone=dry_run) as connection,
     ):
         result = pull_locked(context, connection, account, options, from_raw=from_raw)
@@ -83,6 +82,17 @@ def pull_locked(
     return result
 
 
+def _locked(context: Context, account: Account, what: str) -> AbstractContextManager[None]:
+    return system_lock(
+        context.url,
+        account=account.account,
+        system=account.system,
+        what=what,
+        wait_seconds=context.lock_seconds,
+        run=context.dagster_run_id,
+    )
+
+
 def land_account(context: Context, account: Account, stream: Stream, options: PullOptions) -> SyncResult:
     """Land one stream of one account, as a step of its own; what landed is loaded by another.
 
@@ -90,13 +100,7 @@ def land_account(context: Context, account: Account, stream: Stream, options: Pu
     """
     try:
         with (
-            system_lock(
-                context.url,
-                account=account.account,
-                system=account.system,
-                what="sync",
-                wait_seconds=context.lock_seconds,
-            ),
+            _locked(context, account, "sync"),
             connect(context.url, name="customer_assets sync") as connection,
         ):
             run = SyncRun.begin(context, connection, account, "full" if options.full else "incremental", options)
@@ -221,9 +225,7 @@ def load_account(context: Context, account: Account, stream: Stream, *, may_rebu
         BusyError: another process syncs this account and system.
     """
     with (
-        system_lock(
-            context.url, account=account.account, system=account.system, what="load", wait_seconds=context.lock_seconds
-        ),
+        _locked(context, account, "load"),
         connect(context.url, name="customer_assets load") as connection,
     ):
         run = SyncRun.begin(context, connection, account, "rebuild")
