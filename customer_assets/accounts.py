@@ -74,6 +74,7 @@ def load_configuration() -> Configuration:
     Raises:
         ConfigurationError: a value does not parse, or a system is configured by half; the message names the setting.
     """
+    _check_settings_file(project_root() / "settings.toml")
     settings = build(Settings, {})
     accounts_file = project_root() / "accounts.toml"
     if accounts_file.exists():
@@ -85,6 +86,25 @@ def load_configuration() -> Configuration:
             if _is_configured(system, built := build_settings(system), where="")
         ]
     return Configuration(settings, tuple(accounts))
+
+
+def _check_settings_file(path: Path) -> None:
+    """Nothing in it is passed over in silence.
+
+    Raises:
+        ConfigurationError: a table or a key of it is no setting.
+    """
+    classes: list[type[SystemSettings]] = [Settings, *(system.settings for system in SYSTEMS.values())]
+    tables = {cls.toml_table: cls for cls in classes}
+    for name, table in read_toml(path).items():
+        if name not in tables or not isinstance(table, dict):
+            raise ConfigurationError(
+                f"{path.name}: {name} is none of the tables {', '.join(map('[{}]'.format, tables))}"
+            )
+        fields = tables[name].model_fields
+        known = {(info.alias or name).lower() for name, info in fields.items()}
+        if unknown := [key for key in table if key.lower() not in known]:
+            raise ConfigurationError(f"{path.name}: [{name}] has no {unknown[0]} (docs/settings.md)")
 
 
 def build_settings(system: str) -> Any:

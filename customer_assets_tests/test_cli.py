@@ -147,6 +147,15 @@ def test_an_error_is_json_too(command: Command) -> None:
     assert "ROBAWS_API_SECRET" in done.json["error"]
 
 
+@pytest.mark.parametrize(
+    "arguments", [("sync", "foo"), ("sync", "robaws", "--limit", "0"), ("backup", "/dev/null"), ("backup", "/proc/x/y")]
+)
+def test_wrong_use_and_files_that_cannot_be_written_are_json_too(command: Command, arguments: tuple[str, ...]) -> None:
+    done = command(*arguments, "--json")
+    assert (done.status, done.json["status"]) == (2, "failed")
+    assert "Traceback" not in done.stderr
+
+
 def test_row_errors_end_in_1(command: Command, company: Company) -> None:
     company.world.robaws["1003"]["website"] = [1]
     done = command("sync", "robaws", "--json")

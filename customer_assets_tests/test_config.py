@@ -53,6 +53,28 @@ def test_environment_beats_env_file_beats_settings_toml(root: Path, monkeypatch:
     )
 
 
+def test_general_settings_stand_in_settings_toml_by_their_names(root: Path) -> None:
+    (root / "settings.toml").write_text('[general]\ndelete_share = 0.2\nsync_timezone = "Europe/Paris"\n')
+    settings = load_configuration().settings
+    assert (settings.delete_share, settings.timezone) == (0.2, "Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[robawz]\nburst = 3", r"robawz is none of the tables \[general\], \[robaws\]"),
+        ("delete_share = 0.2", "delete_share is none of the tables"),
+        ("[zoho]\nbursts = 3", r"\[zoho\] has no bursts"),
+        ("[general]\ntimezone = 'UTC'", r"\[general\] has no timezone"),
+        ("[general]\ndelete_shares = 0.2", r"\[general\] has no delete_shares"),
+    ],
+)
+def test_what_is_no_setting_is_not_passed_over_in_silence(root: Path, text: str, said: str) -> None:
+    (root / "settings.toml").write_text(text + "\n")
+    with pytest.raises(ConfigurationError, match=said):
+        load_configuration()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

@@ -35,8 +35,8 @@ from customer_assets.cli import (
     webhooks,
     why,
 )
-from customer_assets.cli.output import print_json, say
-from customer_assets.errors import CustomerAssetsError
+from customer_assets.cli.output import objects_printed, print_json, say
+from customer_assets.errors import ConfigurationError, CustomerAssetsError
 
 app = typer.Typer(
     name="customer-assets",
@@ -117,8 +117,13 @@ for name, group in GROUPS.items():
 
 def main() -> None:
     """Entry point: known errors become one line on stderr and an exit status."""
+    before = objects_printed()
     try:
         app()
+    except SystemExit as error:
+        if error.code and "--json" in sys.argv and objects_printed() == before:
+            print_json({"status": "failed", "error": "wrong use: what is wrong stands on stderr"})
+        raise
     except CustomerAssetsError as error:
         _end(error)
     except KeyboardInterrupt:
@@ -129,7 +134,9 @@ def main() -> None:
         # imported here: a command that is only asked for help needs no database
         from customer_assets.store.database import fault_of
 
-        fault = fault_of(error)
+        fault: CustomerAssetsError | None = fault_of(error)
+        if fault is None and isinstance(error, OSError) and error.filename is not None:
+            fault = ConfigurationError(f"{error.filename}: {error.strerror}")
         if fault is None:
             raise
         _end(fault)

@@ -209,6 +209,9 @@ def dedupe(
     explain_pair: Annotated[
         tuple[str, str] | None, typer.Option("--explain", metavar="ID ID", help="Two rows: why they are one customer.")
     ] = None,
+    table: Annotated[str | None, typer.Option(help="The sheet of a workbook, where it has several.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a text file; worked out where not said.")] = None,
+    separator: Annotated[str | None, typer.Option(help="Of a text file: one character, or \\t.")] = None,
     engine: EngineOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -218,11 +221,21 @@ def dedupe(
 
     deduping.check_targets(path, out, review, decisions)
     settings = _with_engine(load_configuration().settings, engine)
-    options = deduping.Options(column_map(mapping), tuple(key or ()), settings, decisions)
+    written = {"table": table, "encoding": encoding, "separator": separator}
+    options = deduping.Options(column_map(mapping), tuple(key or ()), settings, decisions, written)
     done = deduping.dedupe(path, options, progress=say)
     deduping.write_customers(done, out)
     if review is not None:
         deduping.write_reviews(done, review)
+    _tell(done, out, explain_pair, as_json=as_json)
+    if not done.ids or done.problems:
+        finish(1)
+
+
+def _tell(done: Deduped, out: Path, explain_pair: tuple[str, str] | None, *, as_json: bool) -> None:
+    """What was found, and of two rows why."""
+    from customer_assets.pipeline.identity import dedupe as deduping
+
     rows, customers, reviews = len(done.ids), len(done.clusters.members), len(done.clusters.reviews)
     say(f"{rows} rows, {customers} customers, {reviews} pairs in doubt, {done.seconds:.1f} s: {out}")
     steps = deduping.explain_rows(done, *explain_pair) if explain_pair else []
@@ -241,8 +254,6 @@ def dedupe(
         explained = {"explained": path_between} if explain_pair else {}
         read = {"columns": {ours: list(theirs) for ours, theirs in done.columns.items()}, "ignored": list(done.ignored)}
         print_json({**counts, "rejected": len(done.problems), **read, "out": str(out), **explained})
-    if not rows or done.problems:
-        finish(1)
 
 
 def _customers_of(done: Deduped, pair: tuple[str, str]) -> list[str]:

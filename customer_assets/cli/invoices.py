@@ -72,20 +72,24 @@ def import_invoices(
     if not dry_run:
         runtime.tell_dagster({"legacy_invoices": counts}, "customer-assets import-invoices")
     if as_json:
-        print_json(
-            {
-                "status": "partial" if result.rejected else "ok",
-                "dry_run": dry_run,
-                **counts,
-                "ignored_columns": result.ignored_columns,
-                "understood": result.understood,
-                "blanked": dict(result.blanked),
-                "problems": result.problems,
-                **({"rows": result.sample} if dry_run else {}),
-            }
-        )
+        _print_import(result, counts, dry_run=dry_run)
     if result.rejected:
         finish(1)
+
+
+def _print_import(result: ImportResult, counts: dict[str, int], *, dry_run: bool) -> None:
+    print_json(
+        {
+            "status": "partial" if result.rejected else "ok",
+            "dry_run": dry_run,
+            **counts,
+            "ignored_columns": result.ignored_columns,
+            "understood": result.understood,
+            "blanked": dict(result.blanked),
+            "problems": result.problems,
+            **({"rows": result.sample} if dry_run else {}),
+        }
+    )
 
 
 def _show_import(result: ImportResult, counts: dict[str, int], *, dry_run: bool, as_json: bool) -> None:

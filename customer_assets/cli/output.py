@@ -27,8 +27,17 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201 (talking is what a command line does)
 
 
+_printed: list[bool] = []  # one for each object that was printed
+
+
+def objects_printed() -> int:
+    """How many JSON objects this process has printed."""
+    return len(_printed)
+
+
 def print_json(value: Any) -> None:
     """One JSON object as the last line of stdout."""
+    _printed.append(True)
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
     sys.stdout.flush()
 

@@ -67,12 +67,14 @@ class Options:
         keys: columns that hold ids of customers of any kind: who shares one is one customer.
         settings: thresholds, and the engine.
         decisions: file of answered pairs, as `write_reviews` writes it.
+        written: how the file is written, where that is not to be worked out: table, encoding, separator.
     """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     keys: Sequence[str] = ()
     settings: Settings = field(default_factory=Settings)
     decisions: Path | None = None
+    written: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -260,7 +262,7 @@ Cells = dict[str, list[str]]  # our name of a column -> its cells as text, blank
 
 def _read(path: Path, options: Options) -> tuple[Cells, list[str], dict[str, list[str]], list[str]]:
     """The cells that say something, the lines that are no rows, what was read from which columns, and from which nothing."""
-    sheet = open_sheet(str(path))
+    sheet = open_sheet(str(path), **options.written)
     of = _columns(sheet.header, options.mapping, options.keys)
     columns = [_Column(ours, [sheet.header.index(name) for name in theirs]) for ours, theirs in of.items()]
     problems: list[str] = []
