@@ -219,6 +219,21 @@ def incomplete_accounts(connection: Connection, *, dagster_run_id: str, source: 
     return {row["account"]: row["reason"] for row in rows}
 
 
+def recent_calls(connection: Connection, *, account: str, source: str, seconds: float) -> tuple[int, float]:
+    """Calls of an account's runs that ended within the last seconds, and how many seconds ago the last of them did."""
+    row = connection.execute(
+        """
+        select coalesce(sum(calls), 0) as calls, coalesce(extract(epoch from now() - max(finished_at)), 0)::float as ago
+        from sync_runs
+        where account = %s
+            and source = %s
+            and finished_at > now() - make_interval(secs => %s)
+        """,
+        [account, source, seconds],
+    ).fetchone()
+    return (int(row["calls"]), max(0.0, row["ago"])) if row else (0, 0.0)
+
+
 def calls_of(connection: Connection, *, dagster_run_id: str, account: str, source: str) -> int:
     """Calls that a Dagster run has spent so far on an account."""
     return int(

@@ -30,6 +30,8 @@ from customer_assets.store.tokens import StoredTokens
 
 log = logging.getLogger(__name__)
 
+RECENT_SECONDS = 60.0  # the longest time over which a system counts calls
+
 
 @dataclass(frozen=True)
 class PullOptions:
@@ -278,6 +280,12 @@ async def opened(context: Context, account: Account, options: PullOptions) -> As
     client = SYSTEMS[account.system].client(
         account.settings, StoredTokens(context.url, account.account, account.system), options.page_size
     )
+    with connect(context.url, name="customer_assets pace") as connection:
+        # its limit counts them, whoever made them
+        whose = {"account": account.account, "source": account.system}
+        calls, ago = runs.recent_calls(connection, **whose, seconds=RECENT_SECONDS)
+    if calls:
+        client.pacer.note_spent(calls, ago)
     if options.delay_ms:
         client.pacer.slow_down(1000 / options.delay_ms)
     async with client:

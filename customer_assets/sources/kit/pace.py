@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -79,6 +80,10 @@ class Pacer:
         self._refill()
         self._level = min(self._level, remaining)
 
+    def note_spent(self, calls: int, seconds_ago: float) -> None:
+        """Others made so many calls, the last of them so long ago: they count as ours."""
+        self._level = min(self._level, max(0.0, self.burst - calls) + seconds_ago * self.rate)
+
     def slow_down(self, rate: float) -> None:
         """From now on at most `rate` calls a second, and no burst."""
         self.rate, self.burst = min(self.rate, rate), 1
@@ -88,3 +93,37 @@ class Pacer:
         now = time.monotonic()
         self._level = min(float(self.burst), self._level + (now - self._at) * self.rate)
         self._at = now
+
+
+@dataclass
+class Window(Pacer):
+    """At most `burst` calls in any `burst / rate` seconds: for a system that counts the calls of the last minute.
+
+    A bucket would let go another `rate` a second while the burst is still counted.
+    """
+
+    _times: deque[float] = field(init=False, default_factory=deque)
+
+    async def turn(self) -> None:
+        """Wait for this call's turn."""
+        async with self._lock:
+            if len(self._times) >= self.burst:
+                wait = self._times[-self.burst] + self.burst / self.rate - time.monotonic()
+                if wait > 0:
+                    await asyncio.sleep(wait)
+            self._note(time.monotonic(), 1)
+
+    def correct(self, remaining: float) -> None:
+        """The system says how many calls it still takes right now: never believe in more than that."""
+        now = time.monotonic()
+        counted = sum(at > now - self.burst / self.rate for at in self._times)
+        self._note(now, max(0, int(self.burst - counted - remaining)))
+
+    def note_spent(self, calls: int, seconds_ago: float) -> None:
+        """Others made so many calls, the last of them so long ago: they count as ours."""
+        self._note(time.monotonic() - seconds_ago, min(calls, self.burst))
+
+    def _note(self, at: float, calls: int) -> None:
+        self._times.extend([at] * calls)
+        while len(self._times) > self.burst:
+            self._times.popleft()

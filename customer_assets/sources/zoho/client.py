@@ -26,7 +26,7 @@ from customer_assets.errors import (
 )
 from customer_assets.sources.kit.client import Client, TokenStore
 from customer_assets.sources.kit.http import Answer, Http, Response, header_number, snippet
-from customer_assets.sources.kit.pace import Meter, Pacer
+from customer_assets.sources.kit.pace import Meter, Window
 from customer_assets.sources.kit.pages import Envelope, Page, decode
 from customer_assets.sources.zoho.settings import ZohoSettings
 from customer_assets.sources.zoho.tokens import AccessToken
@@ -107,7 +107,7 @@ class Zoho(Client):
                     settings.api_url.rstrip("/"): "ZOHO_API_URL",
                     settings.accounts_url.rstrip("/"): "ZOHO_ACCOUNTS_URL",
                 },
-                pacer=Pacer(settings.calls_per_minute / 60, settings.burst),
+                pacer=Window(settings.calls_per_minute / 60, settings.burst),
                 meter=Meter(SYSTEM, budget=settings.call_budget),
                 connect_timeout=settings.connect_timeout,
                 read_timeout=settings.read_timeout,
