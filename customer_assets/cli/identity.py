@@ -12,6 +12,7 @@ import typer
 
 from customer_assets.cli.output import (
     SHOWN_PROBLEMS,
+    AccountOption,
     JsonOption,
     column_map,
     finish,
@@ -63,6 +64,7 @@ def explain(
         typer.Argument(metavar="A", help="A customers_cache id, system:id, or legacy:invoice-id; invoice:ID alone."),
     ],
     other: Annotated[str | None, typer.Argument(metavar="B", help="The other record.")] = None,
+    account: AccountOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Why two records are, or are not, the same customer; of `invoice:ID`, why it is reminded of, or is not."""
@@ -73,7 +75,7 @@ def explain(
         raise ConfigurationError(f"explain {one}: name the other record, too")
     from customer_assets.pipeline.identity.explain import explain as explain_records
 
-    found = explain_records(opened_runtime().context(), one, other)
+    found = explain_records(opened_runtime().context(), one, other, account)
     say(f"{found.one} and {found.other} are {'the same customer' if found.same else 'not the same customer'}")
     rows: list[list[Any]] = [
         [step["from"], step["to"], step["rule"], f"{step['weight']:.1f}", _parts(step["parts"])] for step in found.path
@@ -169,6 +171,7 @@ def list_reviews(
 def decide(
     which: Annotated[list[str], typer.Argument(metavar="ID | A B", help="A review's id, or two records.")],
     decision: Annotated[Decision, typer.Option("--as", help="What they are.")],
+    account: AccountOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say that two records are the same customer, or are not; every later resolution replays it."""
@@ -176,7 +179,7 @@ def decide(
 
     context, by = opened_runtime().context(), getpass.getuser()
     if len(which) == 2:
-        pair = decide_pair(context, which[0], which[1], decision=decision.value, by=by)
+        pair = decide_pair(context, which[0], which[1], decision=decision.value, by=by, account=account)
     elif len(which) == 1 and which[0].isdigit():
         pair = decide_review(context, int(which[0]), decision=decision.value, by=by)
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from customer_assets.errors import ConfigurationError, NotFoundError
+from customer_assets.errors import ConfigurationError, NotFoundError, RecordError
 from customer_assets.pipeline.files import open_sheet
 from customer_assets.pipeline.identity.decide import decide_pair, decide_review
 from customer_assets.pipeline.identity.dedupe import (
@@ -304,6 +304,23 @@ def test_what_somebody_typed_is_no_formula_in_a_workbook(tmp_path: Path) -> None
 
 
 # --- found by a review -----------------------------------------------------------------------------------------------
+
+
+def test_a_pair_that_two_accounts_have_is_asked_whose(company: Company) -> None:
+    for account in ("north", "south"):
+        for number in "12":
+            add(company, "robaws", number, account=account, name=f"Customer {number} of {account}")
+    with pytest.raises(RecordError, match="are in accounts north, south: name one with --account"):
+        decide_pair(company.context, "robaws:1", "robaws:2", decision="same", by="test")
+    with pytest.raises(RecordError, match="name one with --account"):
+        explain(company.context, "robaws:1", "robaws:2")
+    with pytest.raises(NotFoundError, match="no record robaws:1 in account west"):
+        decide_pair(company.context, "robaws:1", "robaws:2", decision="same", by="test", account="west")
+    decide_pair(company.context, "robaws:1", "robaws:2", decision="same", by="test", account="south")
+    assert company.value("select string_agg(account, ',') from match_reviews where decision = 'same'") == "south"
+    resolve_customers(company.context)
+    assert explain(company.context, "robaws:1", "robaws:2", "south").same
+    assert not explain(company.context, "robaws:1", "robaws:2", "north").same
 
 
 def test_an_answer_that_another_one_kept_from_holding_holds_when_that_is_mended(company: Company) -> None:

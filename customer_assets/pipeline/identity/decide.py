@@ -20,15 +20,17 @@ from customer_assets.store.reads import golden_pages
 MOST_UNRESOLVED = 2_000  # rows, for an outcome that is shown while somebody waits
 
 
-def decide_pair(context: Context, one: str, other: str, *, decision: str, by: str) -> tuple[str, str]:
+def decide_pair(
+    context: Context, one: str, other: str, *, decision: str, by: str, account: str | None = None
+) -> tuple[str, str]:
     """Keep that two records are the same customer, or are not; every later resolution replays it.
 
     Raises:
         NotFoundError: there is no such record.
-        RecordError: the two are one record, or of different accounts.
+        RecordError: the two are one record, of different accounts, or of several and none was named.
     """
     with connect(context.url, name="customer_assets review") as connection, connection.transaction():
-        return _decide(connection, one, other, decision=decision, by=by)
+        return _decide(connection, one, other, decision=decision, by=by, account=account)
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,10 @@ def outcome_of(context: Context, one: int, other: int, *, decision: str) -> Outc
     return Outcome(before, after, (then[one] == then[other]) == (decision == "same"))
 
 
-def _decide(connection: Connection, one: str, other: str, *, decision: str, by: str) -> tuple[str, str]:
-    (account, first), (other_account, second) = find_pair(connection, one, other)
+def _decide(
+    connection: Connection, one: str, other: str, *, decision: str, by: str, account: str | None = None
+) -> tuple[str, str]:
+    (account, first), (other_account, second) = find_pair(connection, one, other, account)
     if first == second or account != other_account:
         raise RecordError(f"{one} and {other}: name two records of one account")
     pair = ref_of(first), ref_of(second)

@@ -8,7 +8,7 @@ from typing import Any
 from customer_assets.domain.identity.evidence import Key, Profile, differ
 from customer_assets.domain.identity.resolution import Clusters, resolve
 from customer_assets.domain.identity.weighing import weigh_profiles
-from customer_assets.errors import NotFoundError
+from customer_assets.errors import NotFoundError, RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.bulk import bulk
 from customer_assets.pipeline.identity.profiles import (
@@ -45,19 +45,21 @@ class Explanation:
     veto: str | None = None
 
 
-def explain(context: Context, one: str, other: str) -> Explanation:
+def explain(context: Context, one: str, other: str, account: str | None = None) -> Explanation:
     """Explain two records.
 
     Args:
         context: database and settings.
         one, other: a cache row by its id or as `system:id`, an old invoice as `legacy:id`.
+        account: whose, where several have both.
 
     Raises:
         NotFoundError: there is no such record.
+        RecordError: several accounts have both, and none was named.
     """
     with bulk():
         with connect(context.url, name="customer_assets explain") as connection:
-            (account, first), (other_account, second) = find_pair(connection, one, other)
+            (account, first), (other_account, second) = find_pair(connection, one, other, account)
             if account != other_account:
                 return Explanation(ref_of(first), ref_of(second), False, veto="they are of different accounts")
             with_invoices = INVOICE in (first[0], second[0])
@@ -85,16 +87,25 @@ def explain(context: Context, one: str, other: str) -> Explanation:
 Record = tuple[str, Key]  # account and key
 
 
-def find_pair(connection: Connection, one: str, other: str) -> tuple[Record, Record]:
+def find_pair(connection: Connection, one: str, other: str, account: str | None = None) -> tuple[Record, Record]:
     """Two records by any of their names, of one account where both are in one.
 
     Raises:
         NotFoundError: there is no such record.
+        RecordError: two accounts have both, and none was named.
     """
-    first, second = find_records(connection, one), find_records(connection, other)
-    accounts = {account for account, _ in second}
-    chosen = next((record for record in first if record[0] in accounts), first[0])
-    return chosen, next((record for record in second if record[0] == chosen[0]), second[0])
+    found = [
+        {of: record for of, record in reversed(find_records(connection, name)) if account in (None, of)}
+        for name in (one, other)
+    ]
+    if missing := [name for name, records in zip((one, other), found, strict=True) if not records]:
+        raise NotFoundError(f"no record {missing[0]} in account {account}")
+    first, second = found
+    both = sorted(first.keys() & second.keys())
+    if len(both) > 1:
+        raise RecordError(f"{one} and {other} are in accounts {', '.join(both)}: name one with --account")
+    ours, theirs = (both[0], both[0]) if both else (min(first), min(second))
+    return (ours, first[ours]), (theirs, second[theirs])
 
 
 def find_records(connection: Connection, name: str) -> list[Record]:
