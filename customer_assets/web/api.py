@@ -52,9 +52,13 @@ def api_routes(runtime: Runtime, guard: Guard) -> list[Route]:
 
         return endpoint
 
-    async def due(request: Request) -> Response:  # noqa: ARG001
+    async def due(request: Request) -> Response:
         from customer_assets.pipeline.invoices.remind import due_reminders
 
+        if request.query_params:
+            return JSONResponse(
+                {"error": f"no filter {next(iter(request.query_params))}: all are given"}, status_code=400
+            )
         rows = await run_in_threadpool(due_reminders, runtime.context(trigger="web"))
         return as_json({"items": rows, "next": None, "items_are": "reminders to send now, of each invoice the latest"})
 

@@ -472,3 +472,14 @@ def test_how_many_may_be_marked_is_said_of_a_scan_not_of_a_batch_of_it(
     assert "DELETE_SHARE" in (result.message or "")
     company.pull("sumit", options=PullOptions(full=True, allow_mass_delete=True), builtin_names=builtin)
     assert company.value("select count(*) from customers_cache where deleted_at is null") < live
+
+
+def test_a_record_that_is_skipped_or_set_aside_with_its_detail_is_counted_once(company: Company) -> None:
+    """Its detail is no record of its own."""
+    contacts = list(company.world.zoho_contacts.values())
+    contacts[3]["contact_type"] = "vendor"
+    contacts[4]["contact_name"] = ["no", "name"]
+    result = company.pull("zoho", options=FULL)
+    counts = result.entities["customers"]
+    assert (counts.skipped, counts.rejected) == (1, 1)
+    assert counts.fetched == counts.created + 2

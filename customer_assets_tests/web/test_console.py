@@ -454,6 +454,7 @@ def test_a_sender_asks_what_is_due_and_says_what_became_of_it(company: Company, 
         from invoice_rows, generate_series(0, 1) n
         """
     )
+    assert site.client.get("/api/reminders/due?limit=1").status_code == 400
     due = site.client.get("/api/reminders/due").json()["items"]
     assert len(due) == 1
     address = f"/api/reminders/{due[0]['id']}"

@@ -321,8 +321,11 @@ class Loading:
         batch = self.batch_now(touch=touch, incremental=True)
         for start in range(0, len(answers), BATCH):
             part = answers[start : start + BATCH]
-            counts = Counts()
-            sightings, _ = self._read(self.landed_details(part), counts)
+            counts, known = Counts(), set(self.not_ours)
+            sightings, bad = self._read(self.landed_details(part), counts)
+            if not touch:  # what was listed is counted
+                counts.rejected = sum(i not in self.listed for i in bad)
+                counts.skipped = sum(i not in self.listed for i in self.not_ours.keys() - known)
             applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
             if touch:
                 counts.add(applied.counts)
