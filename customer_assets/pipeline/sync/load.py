@@ -198,6 +198,7 @@ class Loading:
         self.not_ours: dict[str, str] = {}  # ids of records that are none of ours any more, with the reason
         # what became of listed records, where details follow that must not be counted again
         self.listed: dict[str, str] = {}
+        self.left_listed: set[str | None] = set()
         self.set_aside: dict[str, list[int]] = {}  # a list row and its detail may be set aside both
         for row in rejects.open_rejects(self.connection, **self.whose):
             self.set_aside.setdefault(row["source_id"], []).append(row["id"])
@@ -292,6 +293,7 @@ class Loading:
         self.believed += sum(applied.outcomes.get(i) == "updated" for i in batch.believes)
         if self.stream.wants_details:
             self.listed |= dict.fromkeys(filter(None, ids), "unchanged") | applied.outcomes
+            self.left_listed |= bad | (self.not_ours.keys() & set(ids))
         self._settle_rejects([i for i in ids if i is not None and i not in bad])
         kept = set(ids) - {ids[number] for number in unread} | {
             i for i, outcome in applied.outcomes.items() if outcome != "stale"
@@ -323,9 +325,9 @@ class Loading:
             part = answers[start : start + BATCH]
             counts, known = Counts(), set(self.not_ours)
             sightings, bad = self._read(self.landed_details(part), counts)
-            if not touch:  # what was listed is counted
-                counts.rejected = sum(i not in self.listed for i in bad)
-                counts.skipped = sum(i not in self.listed for i in self.not_ours.keys() - known)
+            if not touch:  # what was set aside, or passed over, as it was listed is counted
+                counts.rejected = sum(i not in self.left_listed for i in bad)
+                counts.skipped = sum(i not in self.left_listed for i in self.not_ours.keys() - known)
             applied = upsert.apply_batch(self.connection, self.table, batch, sightings)
             if touch:
                 counts.add(applied.counts)
