@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -154,6 +155,15 @@ def test_wrong_use_and_files_that_cannot_be_written_are_json_too(command: Comman
     done = command(*arguments, "--json")
     assert (done.status, done.json["status"]) == (2, "failed")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("serve", "--port", "{}"), ("dev",)])
+def test_a_port_that_is_taken_is_said_before_anything_starts(command: Command, arguments: tuple[str, ...]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = command(*(one.format(port) for one in arguments), WEB_PORT=port, DAGSTER_PORT=port)
+    assert done.status == 2
+    assert f"127.0.0.1:{port} cannot be listened on" in done.stderr
 
 
 def test_row_errors_end_in_1(command: Command, company: Company) -> None:

@@ -26,8 +26,10 @@ def serve(
     import uvicorn
 
     from customer_assets.runtime.logs import set_up_logging
+    from customer_assets.runtime.processes import require_free
     from customer_assets.web.app import build_app
 
+    require_free(host, port, setting="--port")
     runtime = opened_runtime()
     set_up_logging(runtime.configuration.settings)
     uvicorn.run(

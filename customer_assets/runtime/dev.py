@@ -14,7 +14,7 @@ from customer_assets.errors import ConfigurationError
 from customer_assets.runtime.dagster_home import dagster_home, packaged
 from customer_assets.runtime.dagster_reports import dagster_instance
 from customer_assets.runtime.dagster_runs import reap_runs
-from customer_assets.runtime.processes import end_family
+from customer_assets.runtime.processes import end_family, require_free
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.runtime.sandbox import running_sandbox
 from customer_assets.settings import Settings, project_root
@@ -33,6 +33,8 @@ def run_dev(runtime: Runtime, *, say: Say) -> None:
     """
     require_systems(runtime)
     settings = runtime.configuration.settings
+    require_free("127.0.0.1", settings.dagster_port, setting="DAGSTER_PORT")
+    require_free("127.0.0.1", settings.web_port, setting="WEB_PORT")
     was_up = running_sandbox(runtime.home) is not None
     working = runtime.working  # starts the sandbox where that is meant
     with dagster_instance() as instance:
