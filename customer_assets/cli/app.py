@@ -115,13 +115,16 @@ for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 
 
+WRONG_USE = 2  # exit status
+
+
 def main() -> None:
     """Entry point: known errors become one line on stderr and an exit status."""
     before = objects_printed()
     try:
         app()
     except SystemExit as error:
-        if error.code and "--json" in sys.argv and objects_printed() == before:
+        if error.code == WRONG_USE and "--json" in sys.argv and objects_printed() == before:
             print_json({"status": "failed", "error": "wrong use: what is wrong stands on stderr"})
         raise
     except CustomerAssetsError as error:

@@ -61,7 +61,7 @@ class Context:
         """
         names = self.account_names or ["default"]
         if given is not None:
-            if self.accounts and given not in names:
+            if self.accounts and given not in (*names, "default"):
                 raise ConfigurationError(f"no account {given} is configured; there are {', '.join(names)}")
             return given
         if len(names) > 1 and "default" not in names:

@@ -278,6 +278,9 @@ def _is_present(connection: Connection, key: int, *, besides: int) -> bool:
     )
 
 
+MOST_WAITED_FOR_A_STEP = 3600.0  # seconds
+
+
 @contextmanager
 def system_lock(
     url: str, *, account: str, system: str, what: str, wait_seconds: float = 0, run: str | None = None
@@ -291,7 +294,8 @@ def system_lock(
         account, system: whose.
         what: what is done, for whoever finds it taken.
         wait_seconds: how long to wait for somebody who holds it.
-        run: of Dagster: its other steps, which may run at the same time in processes of their own, are waited for.
+        run: of Dagster: its other steps, which may run at the same time in processes of their own, are waited for,
+            for an hour at most.
 
     Raises:
         BusyError: somebody else holds it; the message says who and since when.
@@ -300,12 +304,13 @@ def system_lock(
     of_run = f" of run {run[:8]}" if run is not None else ""
     with connect(url, name=f"customer_assets {what}{of_run} {system}/{account}") as connection:
         ending, until = GONE_TRIES, time.monotonic() + wait_seconds
+        until_step_ends = time.monotonic() + MOST_WAITED_FOR_A_STEP
         while not scalar(connection, "select pg_try_advisory_lock(%s)", [key]):
             holder = _holder(connection, key)
             if holder is None and ending:
                 ending -= 1
                 time.sleep(0.1)  # its session is ending: the server frees the lock in a moment
-            elif of_run and of_run in (holder or ""):
+            elif of_run and of_run in (holder or "") and time.monotonic() < until_step_ends:
                 time.sleep(0.2)
             elif time.monotonic() < until:
                 time.sleep(1)

@@ -14,6 +14,7 @@ from customer_assets.pipeline.identity.decide import decide_pair, decide_review
 from customer_assets.pipeline.identity.dedupe import (
     Deduped,
     Options,
+    check_targets,
     dedupe,
     explain_rows,
     read_profiles,
@@ -304,6 +305,30 @@ def test_what_somebody_typed_is_no_formula_in_a_workbook(tmp_path: Path) -> None
 
 
 # --- found by a review -----------------------------------------------------------------------------------------------
+
+
+def test_a_column_is_read_as_what_it_was_said_to_be_alone(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("id,klantnaam,phone,mobile,note\n1,Noord BV,03 555 01 02,L1,x\n")
+    assert dict(dedupe(path).columns) == {"id": ["id"], "name": ["klantnaam"], "phone": ["phone", "mobile"]}
+    found = dedupe(path, Options(keys=("mobile",)))
+    assert (found.columns["phone"], list(found.ignored)) == (["phone"], ["note"])
+
+
+def test_no_file_that_is_read_or_holds_answers_is_written_over(tmp_path: Path) -> None:
+    path, out, review = (tmp_path / name for name in ("people.csv", "out.csv", "review.csv"))
+    path.write_text("id,name\n1,Noord BV\n")
+    review.touch()
+    check_targets(path, out, review, None)
+    with pytest.raises(ConfigurationError, match="is read here and would be written over"):
+        check_targets(path, path, None, None)
+    with pytest.raises(ConfigurationError, match="would be written twice"):
+        check_targets(path, out, out, None)
+    review.write_text("one,other,decision\n1,2,same\n")
+    with pytest.raises(ConfigurationError, match="holds answers"):
+        check_targets(path, out, review, None)
+    with pytest.raises(ConfigurationError, match="is read here"):
+        check_targets(path, out, review, review)
 
 
 def test_a_pair_that_two_accounts_have_is_asked_whose(company: Company) -> None:

@@ -109,6 +109,9 @@ def test_a_file_is_of_the_only_account_or_of_the_one_that_is_named(company: Comp
     ]
     with pytest.raises(ConfigurationError, match="accounts north, south: name one with --account"):
         imported("north", "south")
+    with pytest.raises(ConfigurationError, match="stored under the account default, and acme is the one"):
+        imported("acme")
+    imported("acme", account="default")
     with pytest.raises(ConfigurationError, match="no account nosuch is configured; there are acme"):
         imported("acme", account="nosuch")
 

@@ -171,14 +171,19 @@ def check_targets(path: Path, out: Path, review: Path | None, decisions: Path | 
             raise ConfigurationError(f"{target} is read here and would be written over: name another file")
     if review is not None and review.resolve() == out.resolve():
         raise ConfigurationError(f"{out} would be written twice: --out and --review are two files")
-    if review is not None and review.exists() and _has_answers(review):
+    if review is not None and review.exists() and review.stat().st_size and _has_answers(review):
         raise ConfigurationError(
             f"{review} holds answers: read them with --decisions {review}, and write another --review"
         )
 
 
 def _has_answers(path: Path) -> bool:
-    sheet = open_sheet(str(path))
+    try:
+        sheet = open_sheet(str(path))
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"--review {path} is there, and may hold answers: name another file ({error})"
+        ) from None
     if "decision" not in sheet.header:
         return False
     at = sheet.header.index("decision")
@@ -314,9 +319,9 @@ def _columns(columns: list[str], mapping: Mapping[str, str], keys: Sequence[str]
         raise ConfigurationError(f"--map {unknown[0]}=...: the file has {', '.join(columns)}")
     if unknown := [key for key in keys if key not in columns]:
         raise ConfigurationError(f"--key {unknown[0]}: the file has {', '.join(columns)}")
-    named = {column.strip().casefold(): column for column in reversed(columns)}
-    of = {ours: found for ours, names in COLUMNS.items() if (found := [named[name] for name in names if name in named])}
     others = [name for name in columns if name not in mapping and name not in keys]
+    named = {column.strip().casefold(): column for column in reversed(others)}
+    of = {ours: found for ours, names in COLUMNS.items() if (found := [named[name] for name in names if name in named])}
     for heading, legacy in meanings(others).items():
         meant = next((column for column, called in COLUMNS.items() if legacy in called), None)
         if meant is not None and (meant not in of or meant in SEVERAL):

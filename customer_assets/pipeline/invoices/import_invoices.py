@@ -128,6 +128,11 @@ def import_invoices(
         connect(context.url, name="customer_assets import-invoices") as connection,
         connection.transaction(force_rollback=dry_run),
     ):
+        if account is None and whose != "default" and "default" in legacy.accounts(connection):
+            raise ConfigurationError(
+                f"old invoices are stored under the account default, and {whose} is the one that is configured: "
+                f"--account default goes on with them, --account {whose} begins anew (LEGACY_INVOICES_ACCOUNT)"
+            )
         importing.store(connection, whose)
     return importing.result
 
@@ -145,11 +150,11 @@ def import_if_changed(
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     with connect(context.url, name="customer_assets import-invoices") as connection:
         rows = legacy.count(connection)
-        if marks.find(connection, f"import {location}") == f"{digest} {rows}":
+        if marks.find(connection, f"import {location}") == f"{digest} {rows} {account}":
             return ImportResult(unchanged=rows)
         result = import_invoices(context, location, table=table, account=account)
         if not result.rejected:
-            marks.keep(connection, f"import {location}", f"{digest} {legacy.count(connection)}")
+            marks.keep(connection, f"import {location}", f"{digest} {legacy.count(connection)} {account}")
     return result
 
 

@@ -48,6 +48,8 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
     if ended or answers:
         outcomes.begin_reading(loading)
         by_hand = _changed_by_hand(loading) if loading.result.rebuilt else []
+        if by_hand:
+            overlays.forget_times(run.connection, loading.batch, by_hand)
         _retry_rejects(loading)
         for scan, earlier in _in_order(ended, answers):
             loading.apply_details(earlier)
@@ -198,7 +200,7 @@ class Loading:
         self.not_ours: dict[str, str] = {}  # ids of records that are none of ours any more, with the reason
         # what became of listed records, where details follow that must not be counted again
         self.listed: dict[str, str] = {}
-        self.left_listed: set[str | None] = set()
+        self.left_listed: set[str | None] = set()  # ids of listed records that were set aside or passed over
         self.set_aside: dict[str, list[int]] = {}  # a list row and its detail may be set aside both
         for row in rejects.open_rejects(self.connection, **self.whose):
             self.set_aside.setdefault(row["source_id"], []).append(row["id"])

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from customer_assets.domain.cache.columns import CUSTOMER_COLUMNS
 from customer_assets.domain.cache.mapping import content_hash
 from customer_assets.domain.cache.overlay import Overlays, source_values
-from customer_assets.domain.cache.row import Batch, changes_of
+from customer_assets.domain.cache.row import Batch, changes_of, is_sealed
 from customer_assets.domain.cache.tables import CUSTOMERS
 from customer_assets.domain.phone import Regions
 from customer_assets.store.cache.upsert import edited_value, with_edits_of, write_changes, write_updates
@@ -199,6 +199,21 @@ def reset_cells(connection: Connection, batch: Batch, cells: Mapping[str, Mappin
     return _shown_anew(connection, batch, rows, cells)
 
 
+def forget_times(connection: Connection, batch: Batch, ids: Sequence[str]) -> None:
+    """Rows that somebody changed by hand, by their source's id, give way to all that landed, a page older than they are, too."""
+    connection.execute(
+        """
+        update customer_rows
+        set source_modified_at = '1970-01-01 00:00:00+00',
+            source_time_given = false
+        where account = %s
+            and source = %s
+            and source_customer_id = any(%s)
+        """,
+        [batch.account, batch.source, list(ids)],
+    )
+
+
 def derive_anew(connection: Connection, batch: Batch, rules: str) -> int:
     """Bring the rows of an account and source in line with the rules that columns are derived by; returns how many changed.
 
@@ -258,7 +273,9 @@ def _shown_anew(
         source = {**source_values(row, CUSTOMERS.source_columns), **cells}
         shown, covered = CUSTOMERS.visible(source, batch.overlays, row["id"], row["deleted_at"] is not None)
         if covered != row["covered"] or any(row[column] != value for column, value in shown.items()):
-            digest = content_hash(source, CUSTOMERS.blanks) if cells else row["content_hash"]
+            # a row that nothing that landed could set right keeps the hash that says so
+            is_right = cells and is_sealed(CUSTOMERS, row)
+            digest = content_hash(source, CUSTOMERS.blanks) if is_right else row["content_hash"]
             update = {**row, **shown, "covered": covered, "content_hash": digest, "updated_at": None}
             updates.append(update)
             changes.extend(changes_of(CUSTOMERS, batch, row["source_customer_id"], row, update))

@@ -137,18 +137,22 @@ def decided_with(connection: Connection, row_ids: Collection[int]) -> set[int]:
     """Cache rows that decisions tie to these, over any number of steps: one answer may have kept another from holding."""
     rows = connection.execute(
         f"""
-        with recursive pairs as materialized (
+        with recursive decided as materialized (
             select a.id as one, b.id as other
             from match_reviews m
             join customer_rows a on a.account = m.account and {is_named("a", "m.one_ref")}
             join customer_rows b on b.account = m.account and {is_named("b", "m.other_ref")}
             where m.decision is not null
+        ), pairs as materialized (
+            select one, other from decided
+            union all
+            select other, one from decided
         ), tied (id) as (
             select unnest(%s::bigint[])
             union
-            select case when p.one = t.id then p.other else p.one end
+            select p.other
             from tied t
-            join pairs p on t.id in (p.one, p.other)
+            join pairs p on p.one = t.id
         )
         select id
         from tied

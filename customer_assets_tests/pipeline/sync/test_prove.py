@@ -98,6 +98,22 @@ def test_what_an_answer_is_silent_about_is_as_an_earlier_one_said_unless_somebod
     assert list(content_hashes(company.connection)) == []
 
 
+def test_a_row_changed_by_hand_gives_way_to_a_page_that_is_older_than_it(company: Company) -> None:
+    """A delivery has made it newer than the page that knows the city."""
+    company.pull("robaws")
+    land(company, "d1", {"id": "1003", "email": "new@here.example"}, signed_at=datetime.now(UTC) + timedelta(seconds=1))
+    apply_deliveries(company.context, [company.account("robaws")])
+    company.do("update customer_rows set city = 'CORRUPT', company_name = 'HAND' where source_customer_id = '1003'")
+    assert len(list(content_hashes(company.connection))) == 1
+    company.pull("robaws", from_raw=True)
+    row = company.rows("select city, company_name, general_email from customer_rows where source_customer_id = '1003'")[
+        0
+    ]
+    assert (row["city"] != "CORRUPT", row["company_name"], row["general_email"]) == (True, None, "new@here.example")
+    assert list(content_hashes(company.connection)) == []
+    assert cells(proved(company, "robaws")) == []
+
+
 def test_a_row_that_nothing_shows_and_one_that_is_missing_are_found(company: Company) -> None:
     company.pull("robaws")
     company.do("insert into customer_rows (source, source_customer_id, name) values ('robaws', 'made-up', 'Nobody')")
