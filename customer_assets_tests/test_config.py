@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from customer_assets import accounts, settings
-from customer_assets.accounts import load_configuration
+from customer_assets.accounts import build_settings, load_configuration
 from customer_assets.errors import ConfigurationError
 from customer_assets.sources.robaws.settings import RobawsSettings
 
@@ -51,6 +51,29 @@ def test_environment_beats_env_file_beats_settings_toml(root: Path, monkeypatch:
         1.0,
         {"role": ["Rol"]},
     )
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [
+        ("robaws", {"base_url": "https://app.robaws.com", "requests_per_second": 14.5, "burst": 19}),
+        (
+            "zoho",
+            {
+                "api_url": "https://www.zohoapis.eu",
+                "accounts_url": "https://accounts.zoho.eu",
+                "calls_per_minute": 40.0,
+                "burst": 40,
+            },
+        ),
+        ("sumit", {"base_url": "https://api.sumit.co.il", "dialect": "real", "conflict_policy": "newest"}),
+    ],
+)
+def test_nothing_set_is_what_the_contract_promises(system: str, expected: dict[str, object]) -> None:
+    found = build_settings(system)
+    assert {name: getattr(found, name) for name in expected} == expected
+    assert load_configuration().settings.timezone == "Europe/Brussels"
+    assert load_configuration().settings.delete_share == 0.1
 
 
 def test_general_settings_stand_in_settings_toml_by_their_names(root: Path) -> None:

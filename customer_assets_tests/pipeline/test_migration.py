@@ -58,6 +58,21 @@ def test_every_old_invoice_is_linked_or_says_why_not(filled: Company) -> None:
     assert filled.value("select count(*) from customers_cache where source = 'invoice'") == result.customers.created
 
 
+def test_all_invoices_are_in_one_view_each_with_its_customer(filled: Company) -> None:
+    migrate(filled.context)
+    resolve_customers(filled.context)
+    counts = filled.rows("select count(*) filter (where golden_id is null) as lone, count(*) as n from invoices_all")[0]
+    cached = filled.value("select count(*) from invoices_cache where deleted_at is null")
+    assert counts["n"] == cached + 400
+    assert counts["lone"] == filled.value(
+        """
+        select
+            (select count(*) from legacy_invoices where customer_id is null)
+            + (select count(*) from invoices_cache where customer_id is null and deleted_at is null)
+        """
+    )
+
+
 def test_migration_again_writes_nothing(filled: Company) -> None:
     migrate(filled.context)
     before = filled.rows(
@@ -161,6 +176,7 @@ def test_a_corrected_invoice_is_of_whom_it_says_now(company: Company, tmp_path: 
     assert first == [("A1", "Zon BV", "03 555 01 02"), ("A2", "Zon BV", "03 555 01 02")]
     corrected = migrated({**one, **blank, **appel}, {**other, **blank, **zon})
     assert corrected == [("A1", "Appel NV", "02 222 33 44"), ("A2", "Zon BV", "03 555 01 02")]
+    assert company.value("select count(*) from customer_changes where origin = 'migration' and field = 'name'") == 1
     another = {**zon, "customer_phone": "03 777 88 99"}
     assert migrated({**one, **blank, **appel}, {**other, **blank, **another})[1] == ("A2", "Zon BV", "03 777 88 99")
 

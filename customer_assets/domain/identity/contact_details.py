@@ -271,9 +271,8 @@ def _with_their_numbers(parts: list[str]) -> list[str]:
     """The parts of an address between commas; a house number that stands alone is of the street beside it (`15, rue Neuve`)."""
     found: list[str] = []
     for part in parts:
-        if (found and _HOUSE_NUMBER.fullmatch(part) and not _has_digit(found[-1])) or (
-            found and _HOUSE_NUMBER.fullmatch(found[-1]) and not _has_digit(part)
-        ):
+        pair = (found[-1], part) if found else ()
+        if any(map(_HOUSE_NUMBER.fullmatch, pair)) and not all(map(_has_digit, pair)):
             found[-1] += part
         else:
             found.append(part)

@@ -58,6 +58,7 @@ _TORN = (("rn", "m"), ("cl", "d"), ("vv", "w"))  # letters that a scanner reads 
 
 
 def ends_of(core: Iterable[str], joined: str) -> frozenset[str]:
+    """How words begin and end, as they are heard, and how all of a name does; empty with an initial (`Name.ends`)."""
     found: set[str] = set()
     for word in core:
         if len(word) == 1:
@@ -71,6 +72,7 @@ def ends_of(core: Iterable[str], joined: str) -> frozenset[str]:
 
 
 def have_slipped(one: str, other: str) -> bool:
+    """Whether two names without their spaces are one but for a slip, a scanner, or a field that was too short."""
     if len(one) >= _CUT and len(other) >= _CUT and (one.startswith(other) or other.startswith(one)):
         return True  # cut off by a field that was too short
     if one == other:

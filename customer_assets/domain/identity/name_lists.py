@@ -77,6 +77,7 @@ def city(word: str) -> str:
 
 @cache
 def cities() -> dict[str, str]:
+    """A folded word of a city's name -> the first of its spellings."""
     known: dict[str, str] = {}
     for line in entries("places"):
         words = ["".join(_LETTERS.findall(fold(word))) for word in line.split()]
@@ -116,16 +117,19 @@ def care_of() -> re.Pattern[str]:
 
 @cache
 def noise() -> frozenset[str]:
+    """Words around a name that are no part of it."""
     return frozenset("".join(marked_words(entry)) for entry in entries("name_noise"))
 
 
 @cache
 def placeholders() -> frozenset[str]:
+    """What is typed where there is no name."""
     return frozenset("".join(marked_words(entry)) for entry in entries("placeholders"))
 
 
 @cache
 def trades_by_word() -> dict[str, str]:
+    """A word for a trade, in any language -> the trade."""
     known: dict[str, str] = {}
     for line in entries("activities"):
         words = line.split()
@@ -137,6 +141,7 @@ def trades_by_word() -> dict[str, str]:
 
 @cache
 def words_by_trade() -> dict[str, list[str]]:
+    """A trade -> the words for it, in all languages."""
     words: dict[str, list[str]] = {}
     for word, trade in trades_by_word().items():
         words.setdefault(trade, []).append(word.lstrip(OTHER_SCRIPT))

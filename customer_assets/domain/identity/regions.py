@@ -277,14 +277,14 @@ def _stars(said: Sequence[Traits], crowded: Crowded) -> Iterator[tuple[Evidence,
 
 
 def _everybodys(said: Sequence[Traits], crowded: Crowded) -> set[tuple[str, BlockingKey]]:
+    """Contacts that more names share than somebody's own has: they tie nobody by a name alone."""
     names: dict[tuple[str, BlockingKey], set[Name]] = defaultdict(set)
     for traits in said:
         if traits.name is not None:
             for contact in _contacts(traits, crowded):
                 names[contact].add(traits.name)
-    several = (
-        contact for contact, found in names.items() if len(found) > MOST_FOR_SAME
-    )  # many spellings may be few names
+    # many spellings may be few names
+    several = (contact for contact, found in names.items() if len(found) > MOST_FOR_SAME)
     return {contact for contact in several if len(name_groups(names[contact])) > MOST_FOR_SAME}
 
 
@@ -328,7 +328,7 @@ def _persons(group: list[int], said: Sequence[Traits]) -> list[list[int]]:
 
 def _may_be_two_persons(one: Traits, other: Traits) -> bool:
     """Whether two persons of one name at one address have another phone or mailbox each: their clusters are compared."""
-    if any(traits.name and (traits.name.forms or traits.name.trades) for traits in (one, other)):
+    if any(traits.name and traits.name.is_company for traits in (one, other)):
         return False
     if one.mails and other.mails and set(one.mails).isdisjoint(other.mails):
         return True

@@ -37,10 +37,8 @@ from customer_assets.domain.identity.shared import NOT_SHARED, Shared
 
 _LONG_ID = 6  # characters
 MOST_NAMES_WEIGHED = 6  # names of a cluster, those that most of its rows say
-_MOST = {
-    Agreement.SAME: MOST_FOR_SAME,
-    Agreement.ALIKE: MOST_FOR_ALIKE,
-}  # names behind a value that still says something
+# names behind a value that still says something
+_MOST = {Agreement.SAME: MOST_FOR_SAME, Agreement.ALIKE: MOST_FOR_ALIKE}
 
 Parts = list[tuple[str, float]]
 

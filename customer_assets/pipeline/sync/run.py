@@ -30,7 +30,7 @@ from customer_assets.store.tokens import StoredTokens
 
 log = logging.getLogger(__name__)
 
-RECENT_SECONDS = 60.0  # the longest time over which a system counts calls
+RECENT_SECONDS = 60.0  # systems count the calls of a minute at most
 
 
 @dataclass(frozen=True)
@@ -216,8 +216,11 @@ class SyncRun:
 
     @asynccontextmanager
     async def source(self) -> AsyncIterator[Source]:
-        """The account's client, open; what it spent is noted when it is closed."""
+        """The account's client, open; what it spent is noted when it is closed, and what the last runs spent counts."""
+        whose = {"account": self.account.account, "source": self.account.system}
+        calls, ago = runs.recent_calls(self.connection, **whose, seconds=RECENT_SECONDS)
         async with opened(self.context, self.account, self.options) as client:
+            client.pacer.note_spent(calls, ago)
             try:
                 yield client
             finally:
@@ -280,12 +283,6 @@ async def opened(context: Context, account: Account, options: PullOptions) -> As
     client = SYSTEMS[account.system].client(
         account.settings, StoredTokens(context.url, account.account, account.system), options.page_size
     )
-    with connect(context.url, name="customer_assets pace") as connection:
-        # its limit counts them, whoever made them
-        whose = {"account": account.account, "source": account.system}
-        calls, ago = runs.recent_calls(connection, **whose, seconds=RECENT_SECONDS)
-    if calls:
-        client.pacer.note_spent(calls, ago)
     if options.delay_ms:
         client.pacer.slow_down(1000 / options.delay_ms)
     async with client:
