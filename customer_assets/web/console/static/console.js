@@ -5,7 +5,8 @@ if (side) { const fold = () => { side.open = !narrow.matches; }; fold(); narrow.
 const GO = { o: "/overview", c: "/golden", i: "/invoices", r: "/reminders", d: "/reviews" };
 let waitsForGo = 0;
 document.addEventListener("keydown", (event) => {
-  const find = document.getElementById("find"), typing = event.target.closest("input, textarea, select, dialog");
+  // a dialog that was just closed has the focus until the page is drawn again
+  const find = document.getElementById("find"), typing = event.target.closest("input, textarea, select, dialog[open]");
   if (!find) return;
   if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); find.focus(); find.select(); return; }
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
