@@ -345,7 +345,7 @@ class Settings(NightSettings, toml_table="general"):
         ge=0,
         le=1,
         alias="DELETE_SHARE",
-        description="Largest share of a source one run may mark deleted, in whole rows rounded up",
+        description="Largest share of a source one run may mark deleted; one row always may be, unless it is 0",
     )
     identity_accept: float = Field(
         9.0, alias="IDENTITY_ACCEPT", description="Weight of evidence from which two records are one customer"

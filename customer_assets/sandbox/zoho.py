@@ -28,6 +28,7 @@ def routes(world: World) -> list[Route]:
         Route("/books/v3/contacts", view.guarded(view.contacts), methods=["GET"]),
         Route("/books/v3/contacts/{contact_id}", view.guarded(view.contact), methods=["GET"]),
         Route("/books/v3/invoices", view.guarded(view.invoices), methods=["GET"]),
+        Route("/books/v3/invoices/{invoice_id}", view.guarded(view.invoice), methods=["GET"]),
         Route("/{rest:path}", view.nothing, methods=["GET", "POST"]),
     ]
 
@@ -141,6 +142,10 @@ class _Zoho:
         self.world.showing("zoho invoices", int(request.query_params.get("page", 1)))
         return self._listed(request, "invoices", list(self.world.zoho_invoices.values()), filters=True)
 
+    async def invoice(self, request: Request) -> Response:
+        wanted = request.path_params["invoice_id"]
+        return self._single("invoice", self.world.zoho_invoices.get(wanted) or self.world.zoho_hidden.get(wanted))
+
     def _listed(self, request: Request, name: str, rows: list[dict[str, Any]], *, filters: bool) -> Response:
         query = request.query_params
         page, size = int(query.get("page", 1)), min(int(query.get("per_page", 200)), 200)
@@ -166,10 +171,13 @@ class _Zoho:
 
     async def contact(self, request: Request) -> Response:
         world, wanted = self.world, request.path_params["contact_id"]
-        row = world.zoho_contacts.get(wanted) or world.zoho_hidden.get(wanted)
+        return self._single("contact", world.zoho_contacts.get(wanted) or world.zoho_hidden.get(wanted))
+
+    @staticmethod
+    def _single(name: str, row: dict[str, Any] | None) -> Response:
         if row is None:
-            return error(404, 1002, "Contact does not exist.")
+            return error(404, 1002, f"{name.capitalize()} does not exist.")
         return Response(
-            json.dumps({"code": 0, "message": "success", "contact": row}, ensure_ascii=False),
+            json.dumps({"code": 0, "message": "success", name: row}, ensure_ascii=False),
             media_type="application/json",
         )

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ def shrunk(distinct: int, *, before: int | None, share: float) -> str | None:
     Args:
         distinct: different ids it saw.
         before: how many the last complete scan saw; None where there was none.
-        share: by how much of that a scan may be smaller, in whole records rounded up.
+        share: by how much of that a scan may be smaller, as `part_of` counts it.
     """
-    if not before or distinct >= before - math.ceil(before * share):
+    if not before or distinct >= before - part_of(before, share):
         return None
     return (
         f"incomplete scan: {distinct} records, the last complete scan had {before} "
@@ -89,7 +90,7 @@ def to_confirm(missing: Sequence[str], *, live: int, share: float, most: int) ->
     Args:
         missing: ids that a complete scan did not see, oldest first.
         live: rows that are not deleted.
-        share: the largest share of them that one run may mark, in whole rows rounded up.
+        share: the largest share of them that one run may mark, as `part_of` counts it.
         most: how many one run asks for.
     """
     return [] if too_many(len(missing), live=live, share=share) else list(missing[:most])
@@ -97,4 +98,9 @@ def to_confirm(missing: Sequence[str], *, live: int, share: float, most: int) ->
 
 def too_many(missing: int, *, live: int, share: float) -> bool:
     """Whether so many are missing that none may be marked without the operator's word."""
-    return missing > math.ceil(live * share)
+    return missing > part_of(live, share)
+
+
+def part_of(total: int, share: float) -> int:
+    """How many a share of some is: whole ones, and no more than it says; but one at least, so that few can become fewer."""
+    return max(1, math.floor(total * Fraction(str(share)))) if share else 0

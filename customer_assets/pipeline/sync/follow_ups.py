@@ -30,14 +30,14 @@ MOST_WAITING = 50  # answers that land in one transaction
 async def follow_up(run: SyncRun, source: Source, landed: LandResult, seen: SeenIds) -> None:
     """Ask for what the scan made necessary, and land the answers."""
     stream, scan = landed.stream, landed.scan
-    key = _detail_key(run, stream)
+    key = _wanted_key(run, stream)
     if stream.wants_details and scan is not None:
         details.want_details(run.connection, key)
     if stream.refers_to:
         details.want_ids(run.connection, key, seen.unknown_references(key))
     if landed.status == "complete" and scan is not None and scan.kind == "full" and stream.detail:
         missing = _missing(run, stream, seen, before=scan.started_at)
-        await _ask_for(run, source, key, [(source_id, None) for source_id in missing], landed)
+        await _ask_for(run, source, run.key(stream.detail), [(source_id, None) for source_id in missing], landed)
     if stream.wants_details or stream.refers_to:
         budget = stream.policy(run.account.settings).detail_budget
         await _ask_for(run, source, key, details.wanted_details(run.connection, key, limit=budget), landed)
@@ -46,9 +46,9 @@ async def follow_up(run: SyncRun, source: Source, landed: LandResult, seen: Seen
             landed.messages.append(f"{left} details are left for the next run ({setting})")
 
 
-def _detail_key(run: SyncRun, stream: Stream) -> StreamKey:
-    """Single records that follow from this stream: its own, or the customers that its invoices name."""
-    return run.key(stream.detail or run.system.stream("customers").detail)
+def _wanted_key(run: SyncRun, stream: Stream) -> StreamKey:
+    """Single records that a scan of this stream makes wanted: its own, or the customers that its invoices name."""
+    return run.key((run.system.stream("customers") if stream.refers_to else stream).detail)
 
 
 def _missing(run: SyncRun, stream: Stream, seen: SeenIds, *, before: datetime) -> list[str]:

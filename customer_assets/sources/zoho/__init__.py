@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import partial
 
 from customer_assets.sources.system import ScanPolicy, Stream, System
-from customer_assets.sources.zoho.client import PAGE_SIZE, Zoho, open_contact, open_list
+from customer_assets.sources.zoho.client import PAGE_SIZE, Zoho, open_detail, open_list
 from customer_assets.sources.zoho.mapping import ZOHO_CONTACT, ZOHO_INVOICE
 from customer_assets.sources.zoho.settings import ZohoSettings
 
@@ -34,7 +34,7 @@ SYSTEM = System(
             mapping=lambda _settings: ZOHO_CONTACT,
             policy=partial(_policy, always=False),
             detail="contact",
-            open_detail=open_contact,
+            open_detail=partial(open_detail, "contact"),
             wants_details=True,
         ),
         Stream(
@@ -45,6 +45,8 @@ SYSTEM = System(
             open=partial(open_list, "invoices"),
             mapping=lambda _settings: ZOHO_INVOICE,
             policy=partial(_policy, always=True),
+            detail="invoice",
+            open_detail=partial(open_detail, "invoice"),
             refers_to="customer_id",
         ),
     ),

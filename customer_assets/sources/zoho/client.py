@@ -53,7 +53,8 @@ class _PageContext(msgspec.Struct):
 
 
 class _Detail(msgspec.Struct):
-    contact: msgspec.Raw
+    contact: msgspec.Raw = msgspec.Raw(b"")
+    invoice: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Code(msgspec.Struct):
@@ -81,13 +82,16 @@ def _has_more(context: bytes) -> bool | None:
         return None
 
 
-def open_contact(body: bytes) -> Envelope:
-    """The answer of `GET /contacts/{id}`."""
-    return Envelope([decode(body, _Detail, system=SYSTEM, what="contact").contact])
+def open_detail(stream: str, body: bytes) -> Envelope:
+    """The answer of `GET /contacts/{id}` or `GET /invoices/{id}`."""
+    record: msgspec.Raw = getattr(decode(body, _Detail, system=SYSTEM, what=stream), stream)
+    if not bytes(record):
+        raise ContractError(f"zoho {stream}: the answer has no record of that name", system=SYSTEM)
+    return Envelope([record])
 
 
 class Zoho(Client):
-    """The client. Streams: `contacts`, `invoices` (lists) and `contact` (by id)."""
+    """The client. Streams: `contacts`, `invoices` (lists), `contact`, `invoice` (by id)."""
 
     def __init__(
         self,
@@ -152,7 +156,7 @@ class Zoho(Client):
         return await self._get(f"/{stream}", read, params)
 
     async def fetch(self, stream: str, source_id: str) -> Page:
-        """One contact by id, with its persons.
+        """One contact by id, with its persons, or one invoice.
 
         Raises:
             GoneError: 404 or code 1002.
@@ -160,10 +164,10 @@ class Zoho(Client):
         requested_at = now_utc()
 
         def read(response: Response) -> Page:
-            self._raise_for(response, f"contact {source_id}")
-            return Page(0, response.content, requested_at, open_contact(response.content))
+            self._raise_for(response, f"{stream} {source_id}")
+            return Page(0, response.content, requested_at, open_detail(stream, response.content))
 
-        return await self._get(f"/contacts/{quote(source_id, safe='')}", read, {})
+        return await self._get(f"/{stream}s/{quote(source_id, safe='')}", read, {})
 
     async def check(self) -> str:
         """One list call of one contact."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,10 +54,20 @@ def test_a_larger_scan_is_never_more_doubtful_than_a_smaller_one(before: int, sh
 
 
 @given(before=st.integers(1, 100_000))
-def test_by_a_tenth_rounded_up_a_scan_may_shrink(before: int) -> None:
-    allowed = -(-before // 10)
-    assert shrunk(before - allowed, before=before, share=0.10) is None or before * 0.10 < allowed - 1
-    assert before - allowed - 1 < 0 or shrunk(before - allowed - 1, before=before, share=0.10) is not None
+def test_by_a_tenth_and_no_more_a_scan_may_shrink_but_by_one_always(before: int) -> None:
+    allowed = max(1, before // 10)
+    assert shrunk(before - allowed, before=before, share=0.10) is None
+    assert shrunk(before - allowed - 1, before=before, share=0.10) is not None
+    assert not too_many(allowed, live=before, share=0.10)
+    assert too_many(allowed + 1, live=before, share=0.10)
+
+
+@pytest.mark.parametrize(
+    ("live", "share", "most"), [(100, 0.29, 29), (10, 0.3, 3), (7, 1.0, 7), (25, 0.1, 2), (3, 0.0, 0)]
+)
+def test_a_share_is_counted_as_it_is_written(live: int, share: float, most: int) -> None:
+    assert not too_many(most, live=live, share=share)
+    assert too_many(most + 1, live=live, share=share)
 
 
 @given(missing=st.lists(st.text(min_size=1), max_size=80), live=COUNTS, share=SHARES, most=st.integers(0, 60))
