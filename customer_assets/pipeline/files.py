@@ -12,6 +12,7 @@ from typing import Any
 
 from customer_assets.domain.files.delimited import SEPARATORS, Line, delimited
 from customer_assets.errors import ConfigurationError
+from customer_assets.pipeline.workbooks import shown_in
 
 CHUNK = 20_000
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -109,7 +110,8 @@ def _of_workbook(path: Path, name: str | None) -> Sheet:
 
     try:
         workbook = CalamineWorkbook.from_path(path)
-        filled = {sheet: workbook.get_sheet_by_name(sheet).to_python() for sheet in workbook.sheet_names}
+        sheets = {sheet: workbook.get_sheet_by_name(sheet) for sheet in workbook.sheet_names}
+        filled = {name: sheet.to_python() for name, sheet in sheets.items()}
     except CalamineError as error:
         raise ConfigurationError(f"cannot be read: {error}") from None
     filled = {sheet: rows for sheet, rows in filled.items() if rows}
@@ -118,11 +120,26 @@ def _of_workbook(path: Path, name: str | None) -> Sheet:
     if not filled or (name is not None and name not in filled):
         raise ConfigurationError(f"cannot be read: it has no sheet {name}" if name else "cannot be read: it is empty")
     found = name or next(iter(filled))
-    header, *rows = filled[found]
+    header, *rows = _as_shown(path, found, filled[found], sheets[found].start or (0, 0))
     lines = [
         _line(number, row) for number, row in enumerate(rows, start=2) if any(cell not in ("", None) for cell in row)
     ]
     return Sheet([str(cell).strip() for cell in header], lambda: iter(lines), {"format": f"sheet {found}"})
+
+
+def _as_shown(path: Path, name: str, rows: list[list[Any]], start: tuple[int, int]) -> list[list[Any]]:
+    """The cells of a sheet, numbers with the leading zeros that they are shown with."""
+    shown = shown_in(path, name)
+    if shown.unworked:
+        raise ConfigurationError(
+            f"sheet {name}: {len(shown.unworked)} cells ({', '.join(shown.unworked[:3])}) hold formulas without a value; "
+            "open it in a spreadsheet program, and save it"
+        )
+    for (row, column), digits in shown.digits.items():
+        at, to = row - start[0], column - start[1]
+        if 0 <= at < len(rows) and 0 <= to < len(rows[at]) and isinstance(value := rows[at][to], float | int):
+            rows[at][to] = f"{int(value):0{digits}d}" if value == int(value) else value
+    return rows
 
 
 def _of_table(url: str, table: str | None) -> Sheet:

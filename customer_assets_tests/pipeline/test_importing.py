@@ -10,11 +10,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pandas as pd
 import pytest
+import xlsxwriter
 from sqlalchemy import create_engine
 
 from customer_assets.errors import ConfigurationError
+from customer_assets.pipeline.files import open_sheet
 from customer_assets.pipeline.invoices.import_invoices import FileOptions, import_if_changed, import_invoices
 from customer_assets_tests.conftest import Company
 
@@ -193,6 +196,35 @@ def test_a_workbook_gives_the_same_rows_as_csv(company: Company, tmp_path: Path)
     with pytest.raises(ConfigurationError, match=r"2 sheets.*--table: One, Two"):
         import_invoices(company.context, str(tmp_path / "two.xlsx"))
     assert import_invoices(company.context, str(tmp_path / "two.xlsx"), table="Two").created == 1
+
+
+def test_numbers_in_a_workbook_are_read_as_it_shows_them(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "old.xlsx") as book:
+        other, sheet = book.add_worksheet("Cover & more"), book.add_worksheet("Old invoices")
+        other.write("A1", 1)
+        padded, money = book.add_format({"num_format": "00000"}), book.add_format({"num_format": "0.00"})
+        sheet.write_row("C4", ["nr", "customer_id", "total"])
+        for row, number in enumerate((7, 12345, 123456), start=4):
+            sheet.write_number(row, 2, number, padded)
+            sheet.write_string(row, 3, "00019")
+            sheet.write_number(row, 4, number, money)
+    cells = [line.cells for line in open_sheet(str(tmp_path / "old.xlsx"), table="Old invoices").lines()]
+    assert cells == [["00007", "00019", "7"], ["12345", "00019", "12345"], ["123456", "00019", "123456"]]
+
+
+def test_formulas_that_nobody_worked_out_are_refused_with_their_cells(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (["nr", "total"], [1, 5], [2, "=B2*2"]):
+        book.active.append(row)
+    book.save(tmp_path / "made.xlsx")
+    with pytest.raises(ConfigurationError, match=r"sheet Sheet: 1 cells \(B3\) hold formulas without a value"):
+        open_sheet(str(tmp_path / "made.xlsx"))
+    with xlsxwriter.Workbook(tmp_path / "saved.xlsx") as saved:
+        sheet = saved.add_worksheet("Old")
+        sheet.write_row("A1", ["nr", "total"])
+        sheet.write_formula("A2", '="A"&7', value="A7")
+        sheet.write_formula("B2", "=5*2", value=10)
+    assert [line.cells for line in open_sheet(str(tmp_path / "saved.xlsx")).lines()] == [["A7", "10"]]
 
 
 def stored(company: Company, *columns: str) -> list[tuple[Any, ...]]:

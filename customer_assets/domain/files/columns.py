@@ -182,13 +182,17 @@ def _signs_of(name: str, cells: Sequence[tuple[int, str]]) -> tuple[set[str], tu
 
 def _bare(text: str) -> str:
     """A number without currency, sign and signs of thousands that are no points or commas; as it is where it is none."""
-    bare = _CURRENCY.sub("", _CURRENCY.sub("", text.strip())).strip()
+    bare = _without_currency(text)
     if bare.startswith("(") and bare.endswith(")"):
         bare = bare[1:-1]
-    bare = bare.strip("+-\u2212").strip()
+    bare = _without_currency(bare.strip("+-\u2212"))
     if _GROUPED.fullmatch(bare):
         bare = bare.translate(_GROUP_SIGNS)
     return bare.replace(",", "") if _INDIAN.fullmatch(bare) else bare
+
+
+def _without_currency(text: str) -> str:
+    return _CURRENCY.sub("", _CURRENCY.sub("", text.strip())).strip()
 
 
 def _number_reader(name: str, sign: str) -> Callable[[str], Decimal | None]:
@@ -197,7 +201,7 @@ def _number_reader(name: str, sign: str) -> Callable[[str], Decimal | None]:
             raise RecordError(f"{name}: not an amount")
         bare = _bare(text)
         grouped = bare.replace("," if sign == "." else ".", "").replace(sign, ".")
-        shown = _CURRENCY.sub("", _CURRENCY.sub("", text.strip())).strip()
+        shown = _without_currency(text)
         negative = shown.startswith(("-", "\u2212", "(")) or shown.endswith("-")
         return Decimal(f"-{grouped}" if negative else grouped)
 

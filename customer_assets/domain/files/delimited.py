@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from customer_assets.domain.files.encodings import one_byte_encoding
 from customer_assets.errors import ConfigurationError
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -87,7 +88,7 @@ def delimited(data: bytes, *, encoding: str | None = None, separator: str | None
 
     Args:
         data: the file.
-        encoding: a codec's name; None: by its mark, else UTF-8 where all of it is, else Windows-1252.
+        encoding: a codec's name; None: by its mark, else UTF-8 where all of it is, else by `one_byte_encoding`.
         separator: one character; None: by a `sep=` line, else the one that splits header and rows alike.
 
     Raises:
@@ -117,15 +118,22 @@ def _decoded(data: bytes, encoding: str | None) -> tuple[str, str]:
             return data.decode(found).lstrip("\ufeff"), found
         try:
             return data.decode("utf-8"), "utf-8"
-        except UnicodeDecodeError:
-            return data.decode("cp1252"), "cp1252"
+        except UnicodeDecodeError as error:
+            return _decoded(data, _one_byte(data, error.start))
     except LookupError:
         raise ConfigurationError(f"--encoding {encoding}: there is no such encoding") from None
     except UnicodeDecodeError as error:
-        tried = found or "UTF-8 or Windows-1252"
         raise ConfigurationError(
-            f"cannot be read: byte {error.start} is not {tried}; name the encoding with --encoding"
+            f"cannot be read: byte {error.start} is not {found}; name the encoding with --encoding"
         ) from None
+
+
+def _one_byte(data: bytes, at: int) -> str:
+    """The encoding of what is not UTF-8 at some byte."""
+    try:
+        return one_byte_encoding(data)
+    except ValueError as error:
+        raise ConfigurationError(f"cannot be read: byte {at} is not UTF-8, {error}") from None
 
 
 def _separator(text: str) -> str:

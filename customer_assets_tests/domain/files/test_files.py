@@ -45,6 +45,36 @@ def test_an_encoding_that_was_said_holds() -> None:
         list(delimited(b"a;b\n1;\x81\x8d\xff\n").lines())
 
 
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp1252", "Hôtel Élysée;Bäckerei Weiß;¿Qué? S.L.;50 m³ beton;Col·legi;L’Hôtel;João Conceição"),
+        ("cp1250", "Spółka Łódź;Kąty;Usługi Żółw"),
+        ("iso8859_2", "Spółka Łódź;Kąty;Usługi Żółw"),
+        ("cp850", "Müller;Société Générale;Bäckerei"),
+        ("cp1255", "משה כהן;מכולת השכונה;Dana Levi"),
+        ("cp862", "משה כהן;מכולת השכונה;Dana Levi"),
+    ],
+)
+def test_an_old_encoding_is_the_one_that_makes_words(encoding: str, names: str) -> None:
+    lines = [[str(number), name] for number, name in enumerate(names.split(";"))]
+    assert rows("nr;naam\n" + "\n".join(map(";".join, lines)), encoding) == lines
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("cp1251", "ООО Ромашка"), ("cp1253", "Παπαδόπουλος"), ("cp1256", "شركة النور")]
+)
+def test_a_script_that_several_encodings_write_is_asked_about(encoding: str, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"--encoding.*{encoding}"):
+        rows(f"nr;naam\n1;{name}\n", encoding)
+    assert rows(f"nr;naam\n1;{name}\n", encoding, encoding=encoding) == [["1", name]]
+
+
+def test_a_stray_byte_in_utf_8_is_named_and_nothing_is_read_as_something_else() -> None:
+    with pytest.raises(ConfigurationError, match="byte 20 is not UTF-8, and most of the rest is"):
+        delimited("nr;naam\n1;Café\n2;Zo".encode() + b"\xeb\n" + "3;Café Élan\n".encode())
+
+
 def test_decimal_commas_do_not_pass_for_separators() -> None:
     text = "nr;naam;totaal;open\n1;Aeon, Boreas;1,50;0,00\n2;Ceres;2,75;2,75\n"
     assert rows(text) == [["1", "Aeon, Boreas", "1,50", "0,00"], ["2", "Ceres", "2,75", "2,75"]]
@@ -197,6 +227,7 @@ def numbers(*texts: str, decimal: str | None = None) -> list[Decimal | None]:
         (["0.125", "1250"], ["0.125", "1250"]),
         (["1,23,456.00", "5.50"], ["123456.00", "5.50"]),
         (["12,-", "EUR (5,00)", "₹ 7"], ["12", "-5.00", "7"]),
+        (["-€12,00", "(€ 3,50)", "€ 4,25-", "-EUR 1"], ["-12.00", "-3.50", "-4.25", "-1"]),
     ],
 )
 def test_one_cell_tells_how_the_whole_column_is_written(texts: list[str], values: list[str]) -> None:
