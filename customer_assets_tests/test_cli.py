@@ -122,6 +122,7 @@ def test_one_system_failing_leaves_the_others_synced(command: Command, company: 
         (("sync", "robaws", "--batch-size", "500"), {}, 2, "takes 1 to 100"),
         (("sync", "sap"), {}, 2, "sap"),
         (("sync", "all", "--account", "west"), {}, 2, "no such account"),
+        (("sync", "robaws", "--from-raw", "--limit", "3"), {}, 2, "--limit"),
         (("sync-customer", "robaws", "424242"), {}, 1, "does not exist"),
         (("sync", "robaws"), {"ROBAWS_API_SECRET": ""}, 2, "configured by half"),
         (("sync", "robaws"), NO_SYSTEMS, 0, "not configured"),
@@ -188,6 +189,28 @@ def test_options_have_their_effect(command: Command, company: Company) -> None:
     command("sync", "zoho", "--json")
     command("sync", "zoho", "--full", "--json")
     assert company.value("select count(*) from ops.raw_scans where stream = 'contacts' and kind = 'full'") == 2
+
+
+def test_the_state_of_an_account_is_that_of_its_lists(command: Command, company: Company) -> None:
+    assert command("accounts", "check", "robaws", "--json").json["accounts"][0]["why"] == "never synced"
+    command("sync", "robaws", "--json")
+    done = command("accounts", "check", "robaws", "--json")
+    assert (done.status, done.json["ok"]) == (0, True)
+    assert command("sync-customer", "robaws", "424242").status == 1  # there is none: that says nothing of the account
+    done = command("accounts", "check", "robaws", "--json")
+    assert (done.status, done.json["ok"], done.json["accounts"][0]["status"]) == (0, True, "ok")
+    company.fault("robaws", "500", times=999)
+    command("sync", "robaws")
+    done = command("accounts", "check", "robaws", "--json")
+    assert done.status == 1
+    assert done.json["accounts"][0]["why"].startswith("the last sync failed: ")
+
+
+def test_a_delay_lies_between_calls(command: Command, company: Company) -> None:
+    command("sync", "robaws", "--batch-size", "50", "--delay", "80", "--json")
+    took = company.value("select extract(epoch from finished_at - started_at)::float from sync_runs")
+    assert company.value("select count(*) from ops.raw_scan_pages") == 5
+    assert took >= 4 * 0.08
 
 
 @pytest.mark.slow

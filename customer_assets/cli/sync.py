@@ -60,6 +60,8 @@ def sync(
     from customer_assets.pipeline.sync.run import PullOptions
     from customer_assets.sources.registry import SYSTEMS
 
+    if from_raw and limit is not None:
+        raise ConfigurationError("--limit is of what a system is asked for; --from-raw takes all that has landed")
     runtime = opened_runtime()
     options = PullOptions(
         full=full, limit=limit, allow_mass_delete=allow_mass_delete, page_size=batch_size, delay_ms=delay

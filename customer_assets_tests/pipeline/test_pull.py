@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -474,3 +474,26 @@ def test_a_cell_changed_by_hand_is_mended_from_what_landed(
     assert result.counts.updated == 1
     assert shown() == before
     assert company.pull(system, from_raw=True).counts.updated == 0
+
+
+def test_the_watermark_lies_before_the_scan_by_the_overlap(company: Company) -> None:
+    company.pull("zoho", overlap_seconds=600)
+    apart = company.rows(
+        """
+        select s.stream, extract(epoch from s.started_at - m.watermark)::int as seconds
+        from ops.raw_scans s
+        join sync_metadata m on m.entity = case s.stream when 'contacts' then 'customers' else s.stream end
+        where s.source = 'zoho' and m.source = 'zoho'
+        order by 1
+        """
+    )
+    assert apart == [{"stream": "contacts", "seconds": 600}, {"stream": "invoices", "seconds": 600}]
+    # what changed within it is asked for again
+    contact, invoice = (
+        next(iter(found.values())) for found in (company.world.zoho_contacts, company.world.zoho_invoices)
+    )
+    for record in (contact, invoice):
+        record["last_modified_time"] = (datetime.now(UTC) - timedelta(seconds=300)).strftime("%Y-%m-%dT%H:%M:%S%z")
+    contact["contact_name"], invoice["status"] = "Renamed a while ago", "void"
+    updated = {entity: counts.updated for entity, counts in company.pull("zoho", overlap_seconds=600).entities.items()}
+    assert updated == {"customers": 1, "invoices": 1}

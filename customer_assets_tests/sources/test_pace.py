@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import pytest
 
+from customer_assets.pipeline.sync.pull import pull_one
 from customer_assets.pipeline.sync.run import PullOptions
-from customer_assets.sources.kit.pace import Pacer, Window
+from customer_assets.sources.kit.pace import Pacer, Resting, Window
 from customer_assets_tests.conftest import Company
 
 RATE, BURST = 40.0, 4
@@ -52,6 +53,18 @@ def test_what_others_spent_counts(kind: type[Pacer]) -> None:
     assert turns(rested, BURST)[-1] - began < SPAN
 
 
+def test_after_a_stretch_of_calls_there_is_a_rest_whoever_made_them() -> None:
+    found = turns(Resting(1000, 1, stretch=3, rest=0.1), 7)
+    rests = [later - earlier >= 0.069 for earlier, later in pairwise(found)]
+    assert rests == [False, False, True, False, False, True]
+    pacer = Resting(1000, 1, stretch=3, rest=0.1)
+    pacer.note_spent(2, seconds_ago=0)
+    assert pacer.wait() < 0.05
+    found = turns(pacer, 2)
+    assert found[1] - found[0] >= 0.069
+    assert Resting(1000, 1, stretch=3, rest=0.1).wait() == 0
+
+
 def test_what_the_system_says_is_left_is_believed() -> None:
     pacer, began = Window(RATE, BURST), time.monotonic()
     pacer.correct(1)
@@ -66,3 +79,12 @@ def test_a_sync_right_after_another_one_goes_on_at_the_pace_where_that_left_off(
     company.pull("robaws", options=PullOptions(full=True, page_size=20), **quick)
     pages = 250 // 20
     assert time.monotonic() - began >= (pages - 2) / 50  # not a burst once more
+
+
+@pytest.mark.slow
+def test_a_first_call_that_has_to_wait_says_so(company: Company) -> None:
+    paced = {"calls_per_minute": 8.0, "burst": 1}
+    first = next(iter(company.world.zoho_contacts))
+    said = [pull_one(company.context, company.account("zoho", **paced), first).message for _ in range(2)]
+    assert "waited" not in said[0]
+    assert "the first call waited" in said[1]

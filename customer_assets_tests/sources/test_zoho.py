@@ -159,6 +159,14 @@ def test_the_call_budget_of_a_run_is_kept(company: Company) -> None:
     assert company.world.calls["zoho"] == 2
 
 
+def test_bulk_work_leaves_the_reserve_of_the_day_to_others(company: Company) -> None:
+    company.world.zoho_left = 202
+    with pytest.raises(QuotaError, match="ZOHO_DAILY_RESERVE"):
+        scan(company, daily_reserve=200)
+    assert company.world.zoho_left == 200
+    assert len(scan(company, daily_reserve=100)) == 3
+
+
 def test_a_contact_that_is_gone(company: Company) -> None:
     with pytest.raises(GoneError):
         fetch(company, "1")

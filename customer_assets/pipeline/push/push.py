@@ -102,6 +102,7 @@ async def _work_through(sync: SyncRun, result: PushResult, calls_spent: int) -> 
     """Push plan by plan; what concerns every row stops it, and leaves the rest pending."""
     async with pushes_of(sync.account).client(sync.account.settings) as client:
         run = PushRun(sync, client)
+        sync.count_recent_calls(client)
         if client.meter.budget is not None:
             client.meter.budget -= calls_spent
         try:

@@ -16,7 +16,7 @@ from customer_assets.domain.cache.overlay import Overlays
 from customer_assets.domain.cache.row import Counts
 from customer_assets.domain.phone import Regions
 from customer_assets.errors import CustomerAssetsError, SourceError
-from customer_assets.pipeline.context import Context
+from customer_assets.pipeline.context import Context, Progress
 from customer_assets.sources.kit.client import Source
 from customer_assets.sources.kit.pace import Meter
 from customer_assets.sources.registry import SYSTEMS
@@ -31,6 +31,7 @@ from customer_assets.store.tokens import StoredTokens
 log = logging.getLogger(__name__)
 
 RECENT_SECONDS = 60.0  # systems count the calls of a minute at most
+NOTICED_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -216,15 +217,23 @@ class SyncRun:
 
     @asynccontextmanager
     async def source(self) -> AsyncIterator[Source]:
-        """The account's client, open; what it spent is noted when it is closed, and what the last runs spent counts."""
-        whose = {"account": self.account.account, "source": self.account.system}
-        calls, ago = runs.recent_calls(self.connection, **whose, seconds=RECENT_SECONDS)
+        """The account's client, open; what it spent is noted when it is closed."""
         async with opened(self.context, self.account, self.options) as client:
-            client.pacer.note_spent(calls, ago)
+            self.count_recent_calls(client)
             try:
                 yield client
             finally:
                 self._note_traffic(client.meter)
+
+    def count_recent_calls(self, client: Source) -> None:
+        """What the last runs spent counts for the client's pace; a wait that somebody would notice is said."""
+        account, system = self.account.account, self.account.system
+        calls, ago = runs.recent_calls(self.connection, account=account, source=system, seconds=RECENT_SECONDS)
+        client.pacer.note_spent(calls, ago)
+        if (wait := client.pacer.wait()) > NOTICED_SECONDS:
+            what = f"waits {wait:.0f} s: earlier runs made {calls} calls within a minute"
+            self.context.progress(Progress(account, system, what, 0, None))
+            self.result.messages.append(f"the first call {what}".replace("waits", "waited"))
 
     def _note_traffic(self, meter: Meter) -> None:
         self.result.calls += meter.calls

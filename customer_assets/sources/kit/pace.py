@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import deque
 from collections.abc import Callable
@@ -66,12 +67,16 @@ class Pacer:
         self._level = float(self.burst)
         self._at = time.monotonic()
 
+    def wait(self) -> float:
+        """Seconds until a call may go."""
+        self._refill()
+        return max(0.0, 1 - self._level) / self.rate
+
     async def turn(self) -> None:
         """Wait for this call's turn."""
         async with self._lock:
-            self._refill()
-            if self._level < 1:
-                await asyncio.sleep((1 - self._level) / self.rate)
+            if wait := self.wait():
+                await asyncio.sleep(wait)
                 self._refill()
             self._level -= 1
 
@@ -96,6 +101,32 @@ class Pacer:
 
 
 @dataclass
+class Resting(Pacer):
+    """A bucket that rests for `rest` seconds, a third more or less, after each `stretch` calls."""
+
+    stretch: int
+    rest: float
+    _made: int = field(init=False, default=0)
+
+    def wait(self) -> float:
+        """Seconds until a call may go, about."""
+        return super().wait() + (self.rest if self._made >= self.stretch else 0)
+
+    async def turn(self) -> None:
+        """Wait for this call's turn."""
+        if self._made >= self.stretch:
+            self._made = 0
+            await asyncio.sleep(self.rest * random.uniform(0.7, 1.3))  # noqa: S311 (no secret)
+        await super().turn()
+        self._made += 1
+
+    def note_spent(self, calls: int, seconds_ago: float) -> None:
+        """Others made so many calls, the last of them so long ago: they count as ours."""
+        super().note_spent(calls, seconds_ago)
+        self._made += calls
+
+
+@dataclass
 class Window(Pacer):
     """At most `burst` calls in any `burst / rate` seconds: for a system that counts the calls of the last minute.
 
@@ -104,13 +135,17 @@ class Window(Pacer):
 
     _times: deque[float] = field(init=False, default_factory=deque)
 
+    def wait(self) -> float:
+        """Seconds until a call may go."""
+        if len(self._times) < self.burst:
+            return 0.0
+        return max(0.0, self._times[-self.burst] + self.burst / self.rate - time.monotonic())
+
     async def turn(self) -> None:
         """Wait for this call's turn."""
         async with self._lock:
-            if len(self._times) >= self.burst:
-                wait = self._times[-self.burst] + self.burst / self.rate - time.monotonic()
-                if wait > 0:
-                    await asyncio.sleep(wait)
+            if wait := self.wait():
+                await asyncio.sleep(wait)
             self._note(time.monotonic(), 1)
 
     def correct(self, remaining: float) -> None:

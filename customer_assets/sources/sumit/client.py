@@ -6,8 +6,6 @@ Status in the answer does, in any of its shapes.
 
 from __future__ import annotations
 
-import asyncio
-import random
 import re
 from collections.abc import AsyncGenerator
 from datetime import datetime
@@ -28,7 +26,7 @@ from customer_assets.errors import (
 )
 from customer_assets.sources.kit.client import Client
 from customer_assets.sources.kit.http import Http, Response
-from customer_assets.sources.kit.pace import Meter, Pacer
+from customer_assets.sources.kit.pace import Meter, Resting
 from customer_assets.sources.kit.pages import Envelope, Page, decode
 from customer_assets.sources.sumit.settings import SumitSettings
 
@@ -137,7 +135,7 @@ class Sumit(Client):
                 system=SYSTEM,
                 base_url=settings.base_url,
                 settings={settings.base_url.rstrip("/"): "SUMIT_BASE_URL"},
-                pacer=Pacer(rate, 1),
+                pacer=Resting(rate, 1, settings.pause_after_calls, settings.pause_seconds),
                 meter=Meter(SYSTEM, budget=settings.call_budget),
                 connect_timeout=settings.connect_timeout,
                 read_timeout=settings.read_timeout,
@@ -256,8 +254,6 @@ class Sumit(Client):
 
     async def _post(self, path: str, request: dict[str, Any], what: str, *, retry: bool = True) -> bytes:
         """One call; `retry=False` for writes, which must not be repeated blindly."""
-        if self.meter.calls and self.meter.calls % self._settings.pause_after_calls == 0:
-            await asyncio.sleep(self._settings.pause_seconds * random.uniform(0.7, 1.3))  # noqa: S311
         return await self._http.call(
             "POST",
             path,

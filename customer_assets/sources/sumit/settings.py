@@ -29,7 +29,7 @@ class SumitSettings(SystemSettings, toml_table="sumit"):
     page_size: int = Field(1000, ge=10, le=1000, description="Rows per page")
     seconds_between_calls: float = Field(0.5, ge=0, description="Pace")
     pause_after_calls: int = Field(60, ge=1, description="After so many calls a longer pause is made")
-    pause_seconds: float = Field(50.0, ge=0, description="That pause, jittered by 30 %")
+    pause_seconds: float = Field(50.0, ge=0, description="That pause, 30 % more or less")
     block_wait_seconds: float = Field(
         57.0, ge=0, description="First wait after an empty 403, jittered by 20 %, doubling"
     )

@@ -22,6 +22,7 @@ def account_states(connection: Connection) -> dict[tuple[str, str], dict[str, An
             select distinct on (account, source) account, source, status, error, message
             from sync_runs
             where finished_at is not null
+                and kind in ('full', 'incremental')  -- one customer says nothing of its account
             order by account, source, id desc
         ),
         quota as (
