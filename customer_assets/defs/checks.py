@@ -8,6 +8,7 @@ from customer_assets.pipeline.identity.resolve import disagreeing_rows
 from customer_assets.pipeline.sync.prove import prove
 from customer_assets.runtime.alerts import send_alert
 from customer_assets.runtime.runtime import Runtime
+from customer_assets.sources.registry import streams_of
 from customer_assets.store.database import connect
 from customer_assets.store.reads import integrity
 from customer_assets.store.reads.integrity import RULES, Rule
@@ -19,6 +20,7 @@ KEYS = {
     "payment_reminders": ("payment_reminders", "invoice_id, scheduled_date"),
     "customers": ("customers", "id"),
 }
+MANY_BLANKED = 0.1  # of a source's rows
 
 
 def _rules_of(asset: str) -> list[Rule]:
@@ -47,14 +49,23 @@ def _integrity_checks(asset: str) -> dg.AssetChecksDefinition:
 
 
 @dg.asset_check(
-    asset="customers_cache", description="Share of blanks per column and source; fails when a name is blank."
+    asset="customers_cache",
+    description="Share of blanks per mapped column and source; warns of columns that syncs blanked in more than a tenth of a "
+    "source's rows within a day.",
 )
 def null_rates(runtime: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
-    """Blank shares as metadata, for a look at what a source stopped giving."""
-    columns = ("name", "vat_number", "primary_phone", "general_email", "city", "country", "role")
+    """A path that a system renamed looks like customers who all lost their phone."""
+    mapped: dict[str, dict[str, None]] = {}
+    for system, stream in streams_of("customers"):
+        for account in runtime.working.of(system.name):
+            fields = stream.mapping(account.settings).fields
+            mapped.setdefault(system.name, {}).update(dict.fromkeys(field.column for field in fields))
     with connect(runtime.url) as connection:
-        rates = integrity.null_rates(connection, columns)
-    return dg.AssetCheckResult(passed=all(rate["name"] == 0 for rate in rates.values()), metadata=dict(rates))
+        rates = integrity.null_rates(connection, {source: list(columns) for source, columns in mapped.items()})
+        blanked = integrity.blanked(connection, hours=24, share=MANY_BLANKED)
+    return dg.AssetCheckResult(
+        passed=not blanked, severity=dg.AssetCheckSeverity.WARN, metadata={**rates, "blanked": blanked}
+    )
 
 
 @dg.asset_check(

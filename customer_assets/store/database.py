@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -381,7 +382,22 @@ MENDS = {
 
 
 def fault_of(error: BaseException) -> DatabaseError | None:
-    """What a database's error means to whoever runs a command; None for one that is a fault of ours."""
+    """What a database's error, or one that it led to, means to whoever runs a command; None for a fault of ours."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if fault := _fault_of(cause):
+            return fault
+        cause = cause.__cause__
+    return None
+
+
+def _fault_of(error: BaseException) -> DatabaseError | None:
+    # Dagster's own storage speaks to its database by another driver, which is loaded where it is in use
+    if (dagsters := sys.modules.get("psycopg2")) and isinstance(error, dagsters.OperationalError):
+        return DatabaseError(
+            f"Dagster's database failed: {_first_line(error)} "
+            f"({MENDS.get(error.pgcode or '') or 'check DAGSTER_DATABASE_URL, else DATABASE_URL, and the server'})"
+        )
     if not isinstance(error, psycopg.Error):
         return None
     mend = MENDS.get(error.sqlstate or "")

@@ -11,10 +11,12 @@ import dagster as dg
 import pytest
 
 from customer_assets.definitions import own_defs
+from customer_assets.defs.assets.cache import Loaded
 from customer_assets.defs.partitions import invoice_months
 from customer_assets.defs.resources import RuntimeResource
 from customer_assets.defs.sensors import batch_to_request, report_sensor, run_failure_alerts, webhook_sensor
 from customer_assets.domain.cache.derived import DERIVED_FROM
+from customer_assets.domain.cache.row import Counts
 from customer_assets.domain.cache.tables import CUSTOMERS
 from customer_assets.domain.clock import now_utc
 from customer_assets.pipeline.edit import edit_customer
@@ -127,6 +129,37 @@ def test_the_weekly_check_finds_a_customer_that_a_full_resolution_would_not_make
             other,
         )
     assert not checks(run(defs, instance, "identity_check"))[name]
+
+
+def test_a_column_that_a_system_stopped_giving_is_warned_of(
+    company: Company, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    name = "customers_cache.null_rates"
+    first = run(defs, instance)
+    assert checks(first)[name]
+    (rates,) = (c.metadata for c in first.get_asset_check_evaluations() if c.check_name == "null_rates")
+    assert {"robaws", "zoho", "sumit"} <= rates.keys()
+    mapped = {
+        f.column for f in SYSTEMS["robaws"].stream("customers").mapping(company.account("robaws").settings).fields
+    }
+    assert rates["robaws"].value.keys() == mapped
+    with_phone = [client for client in company.world.robaws.values() if client.get("tel")]
+    for client in with_phone[: len(company.world.robaws) // 20]:
+        client["tel"] = None
+    assert checks(run(defs, instance))[name]  # customers do lose phones
+    for client in with_phone:
+        client["tel"] = None
+    third = run(defs, instance)
+    assert not checks(third)[name]
+    (found,) = (
+        c.metadata["blanked"].value for c in third.get_asset_check_evaluations() if c.check_name == "null_rates"
+    )
+    assert found.keys() >= {"robaws.phone"}
+
+
+def test_a_record_that_no_count_has_is_told() -> None:
+    counted = Loaded(Counts(created=3), miscounted=["robaws/default"])
+    assert [(c.check_name, c.passed) for c in counted.checks()] == [("counts_add_up", False), ("columns_filled", True)]
 
 
 def test_no_personal_data_in_metadata(company: Company, defs: dg.Definitions, instance: dg.DagsterInstance) -> None:

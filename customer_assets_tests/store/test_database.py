@@ -17,6 +17,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import DBAPIError
 
 from customer_assets.errors import BusyError, ConfigurationError
 from customer_assets.store import database, embedded, roles, upgrade
@@ -307,6 +308,15 @@ def test_what_a_database_refuses_is_a_message_with_its_mend(
     fault = database.fault_of(caught.value)
     assert fault is not None
     assert (fault.exit_code, said in str(fault)) == (4, True)
+
+
+def test_a_fault_of_dagsters_database_is_said_in_one_line() -> None:
+    with pytest.raises(DBAPIError) as caught:
+        create_engine("postgresql+psycopg2://u:hunter2@127.0.0.1:9/dagster").connect()
+    fault = database.fault_of(caught.value)
+    assert fault is not None
+    assert (fault.exit_code, "DAGSTER_DATABASE_URL" in str(fault), "hunter2" in str(fault)) == (4, True, False)
+    assert "\n" not in str(fault)
 
 
 def test_a_fault_of_ours_is_none_of_the_databases() -> None:

@@ -1,5 +1,6 @@
 """The cache: landed pages as rows. Materialized alone, with nothing new landed, it is rebuilt without one API call."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
@@ -36,13 +37,41 @@ webhook_deliveries = dg.AssetSpec(
 )
 
 
-def _load_all(
-    context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime], entity: str
-) -> tuple[Counts, dict[str, Any], list[str]]:
-    """Load what has landed of an entity, of every account: (counts, metadata by account, columns never filled)."""
-    total = Counts()
-    by_account: dict[str, Any] = {}
-    never_filled: list[str] = []
+@dataclass
+class Loaded:
+    """What loading an entity of every account gave.
+
+    Attributes:
+        counts: of all.
+        by_account: metadata of each.
+        never_filled: mapped columns, with their system, that were blank in every record.
+        miscounted: accounts whose counts are not those of the records on their pages.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    by_account: dict[str, Any] = field(default_factory=dict)
+    never_filled: list[str] = field(default_factory=list)
+    miscounted: list[str] = field(default_factory=list)
+
+    def checks(self) -> list[dg.AssetCheckResult]:
+        """That every record was counted once, and that columns were filled."""
+        added_up = dg.AssetCheckResult(
+            check_name="counts_add_up",
+            passed=not self.miscounted,
+            metadata={**counts_metadata(self.counts.as_dict()), "miscounted": self.miscounted},
+        )
+        filled = dg.AssetCheckResult(
+            check_name="columns_filled",
+            passed=not self.never_filled,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"never_filled": self.never_filled},
+        )
+        return [added_up, filled]
+
+
+def _load_all(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime], entity: str) -> Loaded:
+    """Load what has landed of an entity, of every account."""
+    loaded = Loaded()
     work = runtime.context_of_run(context.run.run_id, is_scheduled=SCHEDULE in context.run.tags)
     # materialized alone it is rebuilt; in a job that pulled something it takes just that
     may_rebuild = not _pulls(context)
@@ -56,17 +85,28 @@ def _load_all(
                 result = load_account(work, account, stream, may_rebuild=may_rebuild)
             except BusyError as error:
                 context.log.warning(str(error))
-                by_account[where] = str(error)
+                loaded.by_account[where] = str(error)
                 continue
             counts = result.entities[entity]
-            total.add(counts)
+            loaded.counts.add(counts)
             context.log.info(
                 f"{where} {entity}: {counts.created:,} created, {counts.updated:,} updated, {counts.unchanged:,} unchanged, "
                 f"{counts.deactivated:,} deactivated, {counts.rejected:,} rejected"
             )
-            by_account[where] = counts.as_dict() | {"message": result.message}
-            never_filled += [f"{system.name}.{column}" for loaded in result.loaded for column in loaded.never_filled]
-    return total, by_account, never_filled
+            loaded.by_account[where] = counts.as_dict() | {"message": result.message}
+            loaded.never_filled += [f"{system.name}.{column}" for one in result.loaded for column in one.never_filled]
+            if any(one.miscounted for one in result.loaded):
+                loaded.miscounted.append(where)
+    return loaded
+
+
+def _check_specs(asset: str) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            "counts_add_up", asset=asset, description="Each record on the pages is in one of the counts, once."
+        ),
+        dg.AssetCheckSpec("columns_filled", asset=asset, description="No mapped column is blank in every record."),
+    ]
 
 
 def _chosen(context: dg.AssetExecutionContext, raw: str) -> list[str]:
@@ -95,24 +135,17 @@ def _pulls(context: dg.AssetExecutionContext) -> bool:
     retry_policy=RETRY,
     deps=[*(stream.asset for _, stream in streams_of("customers")), webhook_deliveries],
     description="Customers of all systems, normalized: one row per customer record of a system.",
-    check_specs=[
-        dg.AssetCheckSpec("counts_add_up", asset="customers_cache", description="Every record is counted once."),
-        dg.AssetCheckSpec(
-            "columns_filled",
-            asset="customers_cache",
-            description="No mapped column is blank in every record.",
-        ),
-    ],
+    check_specs=_check_specs("customers_cache"),
 )
 def customers_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialization:
     """Load what has landed of customers."""
     table = Materializing(runtime.url, "customer_rows")
-    counts, by_account, never_filled = _load_all(context, runtime, "customers")
+    loaded = _load_all(context, runtime, "customers")
     return table.result(
-        counts.as_dict(),
-        checks=[_counts_add_up(counts), _columns_filled(never_filled)],
-        fetched=counts.fetched,
-        by_account=by_account,
+        loaded.counts.as_dict(),
+        checks=loaded.checks(),
+        fetched=loaded.counts.fetched,
+        by_account=loaded.by_account,
         lineage=cache_lineage("customers", runtime.working.accounts, runtime.key_prefix),
     )
 
@@ -127,38 +160,18 @@ def customers_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam
     retry_policy=RETRY,
     deps=[*(stream.asset for _, stream in streams_of("invoices")), customers_cache],
     description="Invoices of all systems, linked to their customer's cache row.",
-    check_specs=[
-        dg.AssetCheckSpec("counts_add_up", asset="invoices_cache", description="Every record is counted once.")
-    ],
+    check_specs=_check_specs("invoices_cache"),
 )
 def invoices_cache(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Materialization:
     """Load what has landed of invoices."""
     table = Materializing(runtime.url, "invoice_rows")
-    counts, by_account, _ = _load_all(context, runtime, "invoices")
+    loaded = _load_all(context, runtime, "invoices")
     return table.result(
-        counts.as_dict(),
-        checks=[_counts_add_up(counts)],
-        fetched=counts.fetched,
-        by_account=by_account,
+        loaded.counts.as_dict(),
+        checks=loaded.checks(),
+        fetched=loaded.counts.fetched,
+        by_account=loaded.by_account,
         lineage=cache_lineage("invoices", runtime.working.accounts, runtime.key_prefix),
-    )
-
-
-def _counts_add_up(counts: Counts) -> dg.AssetCheckResult:
-    sums = counts.created + counts.updated + counts.unchanged
-    return dg.AssetCheckResult(
-        check_name="counts_add_up",
-        passed=counts.synced == sums and min(counts.as_dict().values()) >= 0,
-        metadata=counts_metadata(counts.as_dict()),
-    )
-
-
-def _columns_filled(never_filled: list[str]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        check_name="columns_filled",
-        passed=not never_filled,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"never_filled": never_filled},
     )
 
 

@@ -114,7 +114,7 @@ def silent_cells(run: SyncRun, stream: Stream, ids: Collection[str]) -> dict[str
     for scan in ended:
         for records in _batches(run, stream, loading.reader.mapper, scan, opened_only=False):
             note(records.landed(number for number, i in enumerate(records.ids) if i in wanted))
-    note(loading.landed_details([answer for answer in answers if answer.source_id in wanted]))
+    note(_landed(stream, [answer for answer in answers if answer.source_id in wanted]))
     return {i: {c: value for c, value in cells.items() if c not in said[i]} for i, cells in found.items()}
 
 
@@ -249,9 +249,11 @@ class Loading:
         counts, ids_seen = Counts(), SeenIds(self.connection)
         self.set_back, self.believed, self.left = [], 0, []
         gate = outcomes.pass_gated(self, scan, counts, ids_seen) if is_complete_full else None
+        listed = counts.fetched  # on pages that were not opened
         settled: list[int] = []
         with writing_of_a_complete_scan(self.connection) if is_complete_full else nullcontext():
             for records in _batches(self.run, self.stream, self.reader.mapper, scan, opened_only=gate is not None):
+                listed += len(records)
                 seen = ids_seen if is_complete_full else None
                 settled += self._apply_records(batch, records, counts, seen, gate or Gate())
         counts.deactivated += outcomes.no_longer_ours(self)
@@ -272,6 +274,7 @@ class Loading:
                 upto=scan.gate_upto or 0,
             )
         self.result.counts.add(counts)
+        self.result.miscounted += abs(listed - counts.fetched)
         self.result.scans += 1
 
     def _apply_records(
@@ -326,7 +329,7 @@ class Loading:
         for start in range(0, len(answers), BATCH):
             part = answers[start : start + BATCH]
             counts, known = Counts(), set(self.not_ours)
-            sightings, bad = self._read(self.landed_details(part), counts)
+            sightings, bad = self._read(_landed(self.stream, part), counts)
             if not touch:  # what was set aside, or passed over, as it was listed is counted
                 counts.rejected = sum(i not in self.left_listed for i in bad)
                 counts.skipped = sum(i not in self.left_listed for i in self.not_ours.keys() - known)
@@ -341,16 +344,6 @@ class Loading:
             self.result.counts.add(counts)
             details.mark_details_loaded(self.connection, self.run.key(self.stream.detail), [d.source_id for d in part])
         self.result.counts.deactivated += outcomes.no_longer_ours(self)
-
-    def landed_details(self, answers: Sequence[details.LandedDetail]) -> list[Landed]:
-        """The records of answers by id, each with the time that it was asked for."""
-        open_detail = self.stream.open_detail or self.stream.open
-        return [
-            (bytes(record), detail.requested_at)
-            for detail in answers
-            if detail.body is not None
-            for record in open_detail(detail.body).records
-        ]
 
     def _count_details(self, applied: upsert.Applied, counts: Counts) -> None:
         """The detail of a listed record is no record of its own: at most it turns an unchanged one into an updated one."""
@@ -380,6 +373,17 @@ class Loading:
         if self.set_aside:
             settled = [reject_id for i in good for reject_id in self.set_aside.pop(i, [])]
             rejects.resolve_rejects(self.connection, settled)
+
+
+def _landed(stream: Stream, answers: Sequence[details.LandedDetail]) -> list[Landed]:
+    """The records of answers by id, each with the time that it was asked for."""
+    open_detail = stream.open_detail or stream.open
+    return [
+        (bytes(record), detail.requested_at)
+        for detail in answers
+        if detail.body is not None
+        for record in open_detail(detail.body).records
+    ]
 
 
 def _retry_rejects(loading: Loading) -> None:

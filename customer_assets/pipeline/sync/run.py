@@ -87,6 +87,7 @@ class LoadResult:
         blocked: rows that are gone but are more than one run may mark.
         conflicts: values that two paths of a record gave differently.
         never_filled: mapped columns that were blank in every record of a full scan.
+        miscounted: by how many the counts of the scans and the records on their pages differ: none, or there is a fault here.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -96,6 +97,7 @@ class LoadResult:
     blocked: int = 0
     conflicts: int = 0
     never_filled: tuple[str, ...] = ()
+    miscounted: int = 0
 
 
 @dataclass

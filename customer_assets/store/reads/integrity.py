@@ -251,13 +251,54 @@ def count_violations(connection: Connection, rule: Rule) -> int:
     return int(scalar(connection, f"select count(*) from ({rule.query}) violations"))
 
 
-def null_rates(connection: Connection, columns: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Share of blanks in columns of live customer rows: source -> column -> share from 0 to 1."""
-    shares = ", ".join(f"round(avg(({c} is null)::int), 4)::float as {c}" for c in columns)
+def null_rates(connection: Connection, columns: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
+    """Share of blanks in columns of live customer rows: source -> column -> share from 0 to 1; without sources that have none.
+
+    Args:
+        columns: source -> columns.
+    """
+    rates: dict[str, dict[str, float]] = {}
+    for source, names in columns.items():
+        shares = ", ".join(f"round(avg(({name} is null)::int), 4)::float as {name}" for name in names)
+        row = connection.execute(
+            f"select count(*) as rows, {shares} from customer_rows where source = %s and deleted_at is null", [source]
+        ).fetchone()
+        if row and row.pop("rows"):
+            rates[source] = row
+    return rates
+
+
+def blanked(connection: Connection, *, hours: int, share: float) -> dict[str, int]:
+    """Columns that syncs blanked in many rows of late: `source.column` -> rows.
+
+    Args:
+        hours: how far back.
+        share: of a source's live rows, from which they are many.
+    """
     rows = connection.execute(
-        f"select source, {shares} from customer_rows where deleted_at is null group by source order by source"
+        """
+        with live as (
+            select source, count(*) as rows
+            from customer_rows
+            where deleted_at is null
+            group by source
+        )
+        select r.source || '.' || c.field as name, count(distinct c.cache_id) as rows
+        from sync_runs s
+        join customer_changes c on c.sync_run_id = s.id
+        join customer_rows r on r.id = c.cache_id and r.deleted_at is null
+        join live l on l.source = r.source
+        where s.started_at > now() - make_interval(hours => %(hours)s)
+            and c.origin = 'sync'
+            and c.old_value is not null
+            and c.new_value is null
+        group by r.source, c.field, l.rows
+        having count(distinct c.cache_id) > %(share)s * l.rows
+        order by 1
+        """,
+        {"hours": hours, "share": share},
     )
-    return {row.pop("source"): row for row in rows}
+    return {row["name"]: row["rows"] for row in rows}
 
 
 def count_rows(connection: Connection, table: str, where: Mapping[str, str] | None = None) -> int:
