@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customer_assets.pipeline.webhooks.apply import MOST_ATTEMPTS, AppliedDeliveries, apply_deliveries
+from customer_assets.store.webhooks import deliveries
 from customer_assets_tests.conftest import Company
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -105,3 +106,18 @@ def test_any_order_with_duplicates_ends_in_the_same_row(
     apply(company)
     row = company.rows("select name, source_modified_at from customers_cache")
     assert [(r["name"], r["source_modified_at"].hour) for r in row] == [("A", 13)]
+
+
+def test_a_delivery_that_a_rebuild_needs_is_not_pruned_whatever_the_senders_clock_says(company: Company) -> None:
+    for name, signed, received in (("old", -3, -3), ("late clock", -1, 1), ("new", 1, 1)):
+        land(company, name, client(), signed_at=datetime.now(UTC) + timedelta(hours=signed))
+        company.do(
+            "update ops.webhook_deliveries set received_at = now() + make_interval(hours => %s) where id = %s",
+            received,
+            name,
+        )
+    apply(company)
+    company.pull("robaws")
+    deliveries.prune(company.connection, keep_days=-1)
+    left = company.rows("select id from ops.webhook_deliveries order by id")
+    assert [row["id"] for row in left] == ["late clock", "new"]

@@ -149,7 +149,7 @@ def prune(connection: Connection, *, keep_days: float) -> int:
         """
         d.status in ('applied', 'ignored', 'stale')
             and d.received_at < now() - make_interval(secs => %(seconds)s)
-            and d.signed_at < (
+            and greatest(d.signed_at, d.received_at) < (  -- the sender's clock may be behind
                 select m.last_full_started_at
                 from sync_metadata m
                 where m.account = d.account
