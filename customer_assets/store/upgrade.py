@@ -172,14 +172,15 @@ def _migrate_once(url: str) -> None:
                 "on conflict (mark) do update set value = excluded.value",
                 (SERVES, SERVES_FROM),
             )
-            for statement in _view_comments(connection):
+            for statement in _comments(connection):
                 connection.exec_driver_sql(statement)
     finally:
         engine.dispose()
 
 
-def _view_comments(connection: Any) -> list[str]:
-    """Statements that say of each view and column what they are; the texts stand in `store/schema`."""
+def _comments(connection: Any) -> list[str]:
+    """Statements that say of each table, view and column what they are; the texts stand in `store/schema`."""
+    from customer_assets.store.schema import metadata
     from customer_assets.store.schema.views import VIEWS, said_of
 
     found = connection.exec_driver_sql(
@@ -196,6 +197,8 @@ def _view_comments(connection: Any) -> list[str]:
     ).fetchall()
     texts = {f"view {view.name}": view.comment for view in VIEWS.values()}
     texts |= {f"column {name}.{column}": said_of(VIEWS[name], column) for name, column in found if name in VIEWS}
+    texts |= {f"table {table}": table.comment for table in metadata.sorted_tables if table.comment}
+    texts |= {f"column {c.table}.{c.name}": c.comment for t in metadata.sorted_tables for c in t.columns if c.comment}
     return [f"comment on {what} is {_quoted(text)}" for what, text in texts.items()]
 
 

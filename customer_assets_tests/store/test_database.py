@@ -43,6 +43,22 @@ def test_the_migrations_build_what_the_metadata_says(url: str) -> None:
     engine.dispose()
 
 
+def test_everything_that_analysts_see_says_what_it_is(connection: database.Connection) -> None:
+    silent = connection.execute(
+        """
+        select c.relname || coalesce('.' || a.attname, '') as name
+        from pg_class c
+        left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        where c.relnamespace = 'public'::regnamespace
+            and c.relkind in ('r', 'v')
+            and c.relname <> 'alembic_version'
+            and (col_description(c.oid, a.attnum) is null or obj_description(c.oid) is null)
+        order by 1
+        """
+    ).fetchall()
+    assert silent == []
+
+
 def test_the_cache_views_take_writes_and_conflicts(connection: database.Connection) -> None:
     for name in ("a", "b"):
         connection.execute(

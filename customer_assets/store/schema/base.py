@@ -32,18 +32,21 @@ metadata = MetaData(
 )
 INSTANT = DateTime(timezone=True)
 NOW = text("now()")
+GIVEN = "as the source gives it"
 
 
 def id_column() -> Column[int]:
-    return Column("id", BigInteger, Identity(always=False), primary_key=True)
+    return Column(
+        "id", BigInteger, Identity(always=False), primary_key=True, comment="key here; it stays through every re-run"
+    )
 
 
 def account() -> Column[str]:
     return Column("account", Text, nullable=False, server_default=text("'default'"), comment="account of the system")
 
 
-def texts(*names: str) -> Iterable[Column[str]]:
-    return (Column(name, Text) for name in names)
+def texts(**comments: str) -> Iterable[Column[str]]:
+    return (Column(name, Text, comment=comment) for name, comment in comments.items())
 
 
 def instant(name: str, comment: str, *, default: bool = False) -> Column[object]:
@@ -69,5 +72,5 @@ def declared(columns: Iterable[cache.Column]) -> Iterable[Column[Any]]:
             TYPES[column.kind],
             nullable=blank is None,
             server_default=text(f"'{default}'" if column.kind == "json" else default) if default else None,
-            comment=column.comment,
+            comment=column.comment or GIVEN,
         )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from customer_assets.store.schema.base import metadata
+from customer_assets.store.schema.base import GIVEN, metadata
 
 GOLDEN = "the real customer: customers.id"
 SYNCED = "last known to be so: its own sight, or the source's last complete scan"
 SHARED = "valid or invalid by its check digits, unchecked; shared: customers that are not one have it"
-GIVEN = "as the source gives it"
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,5 @@ def said_of(view: View, column: str) -> str:
     """What is said of a column of a view."""
     if column in view.own:
         return view.own[column]
-    if column == "id":
-        return "key here; it stays through every re-run"
     described = metadata.tables[view.base].columns.get(column) if view.base else None
     return described.comment or GIVEN if described is not None else column.replace("_", " ")
