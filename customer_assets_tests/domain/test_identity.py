@@ -341,6 +341,16 @@ def test_companies_of_a_fiscal_unit_are_apart_though_they_share_a_switchboard() 
         ("BrinkmÃ¼ller MÃ¶bel", "Brinkmüller Meubelen"),
         ("Kumudex Elektro - filiaal Leuven", "Kumudex Elektro"),
         ("Midley Electrical zie nieuwe fiche", "Midley Electrical"),
+        ("Bob Verstraete", "Robert Verstraete"),
+        ("Piet de Wit", "Pieter de Wit"),
+        ("Yaakov Rabinovich", "יעקב רבינוביץ"),
+        ("Jacob Weiss", "Kobi Weiss"),
+        ("Abdullah Al Harbi", "عبد الله الحربي"),
+        ("Abdelrahman Saidi", "Abd el-Rahman Saidi"),
+        ("Abderrahman Saidi", "عبد الرحمن سعيدي"),
+        ("Mohammed bin Rashid", "محمد بن راشد"),
+        ("Ibn Sina Medical Co", "شركة ابن سينا الطبية"),
+        ("Al Noor General Trading LLC", "شركة النور للتجارة العامة"),
     ],
 )
 def test_names_as_they_are_heard_scanned_cut_off_and_marked(one: str, other: str) -> None:
@@ -351,7 +361,16 @@ def test_names_as_they_are_heard_scanned_cut_off_and_marked(one: str, other: str
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Studio 100", "Studio 101"), ("Koen Maes", "Kian Maes"), ("Club 68 NV", "Club 86 NV")]
+    ("one", "other"),
+    [
+        ("Studio 100", "Studio 101"),
+        ("Koen Maes", "Kian Maes"),
+        ("Club 68 NV", "Club 86 NV"),
+        ("Jan Peeters", "Johan Peeters"),  # brothers, as likely as not
+        ("Robert Verstraete", "Bart Verstraete"),
+        ("Abdullah Saidi", "Abderrahman Saidi"),
+        ("شركة البناء الحديث", "شركة ابن الحديث"),  # construction is no "son of"
+    ],
 )
 def test_what_is_neither_heard_nor_scanned_alike_stays_apart(one: str, other: str) -> None:
     here, there = parse_name(one), parse_name(other)

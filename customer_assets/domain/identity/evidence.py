@@ -76,7 +76,7 @@ WEIGHTS = {
 }
 
 
-ENGINE = 13  # to be raised with the code of normalization and weighing: everything is resolved anew then
+ENGINE = 14  # to be raised with the code of normalization and weighing: everything is resolved anew then
 
 
 def engine_version() -> str:

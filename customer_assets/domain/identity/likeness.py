@@ -8,6 +8,8 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA
 
+from customer_assets.domain.identity.name_lists import may_be_one_given_name
+
 # Sounds that scripts without vowels write in one way: what is left of a word when they are folded.
 _SOUNDS = (
     ("sch", "s"),
@@ -46,6 +48,7 @@ _HEARD = (
     ("y", "i"),
     ("v", "f"),
 )
+_SON_OF = re.compile(r"(?<=\w{2})[vw]i(?:tch|cz|ch|tz|ts|c)$")  # Rabinovich, Rabinowitz: one ending, also in Hebrew
 _FEWEST_CONSONANTS = 4  # of a word, by which an abbreviation of it is known
 _SHARE_OF_CONSONANTS = 0.6  # of the word, at least
 _VOWELS = re.compile(r"[aeiouy]")
@@ -98,7 +101,7 @@ def is_short_for(word: str, known: str) -> bool:
 
 
 def are_alike(one: str, other: str, *, foreign: bool) -> bool:
-    """Whether two words are one but for a typo, an abbreviation, or another script."""
+    """Whether two words are one but for a typo, an abbreviation, a short form of a given name, or another script."""
     shorter, longer = (one, other) if len(one) <= len(other) else (other, one)
     if len(shorter) == 1 or (len(shorter) >= 4 and longer.startswith(shorter)):
         return longer.startswith(shorter)
@@ -108,6 +111,8 @@ def are_alike(one: str, other: str, *, foreign: bool) -> bool:
     if len(shorter) >= 4 and len(longer) - len(shorter) <= _MOST_TORN and _torn(one) == _torn(other):
         return True
     if len(shorter) >= 3 and _sound(one) == _sound(other):
+        return True
+    if may_be_one_given_name(one, other):
         return True
     return foreign and not bones(one).isdisjoint(bones(other))
 
@@ -131,6 +136,7 @@ def _torn(word: str) -> str:
 @lru_cache(maxsize=131072)
 def bones(word: str) -> frozenset[str]:
     """A word without its vowels, in sounds that every script writes. A Hebrew v may be a vowel, or a b; an Arabic f a v."""
+    word = _SON_OF.sub("vits", word)
     for sound, written in _SOUNDS:
         word = word.replace(sound, written)
     first, *others = word.split("v")

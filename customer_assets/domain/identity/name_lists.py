@@ -75,6 +75,30 @@ def city(word: str) -> str:
     return cities().get(word, word)
 
 
+def may_be_one_given_name(one: str, other: str) -> bool:
+    """Whether two words are forms of one given name, and not two short ones of it: Bob and Robert."""
+    known = _given_names()
+    here, there = known.get(one), known.get(other)
+    if here is None or there is None:
+        return False
+    return not (here[0].isdisjoint(there[1]) and here[1].isdisjoint(there[0]))
+
+
+@cache
+def _given_names() -> dict[str, tuple[frozenset[int], frozenset[int]]]:
+    """A form of a given name -> the lines where it is a full one, and all its lines."""
+    full: dict[str, set[int]] = {}
+    short: dict[str, set[int]] = {}
+    for number, line in enumerate(entries("given_names")):
+        for part, known in zip(line.split(" : "), (full, short), strict=False):
+            for form in part.split():
+                known.setdefault("".join(marked_words(form)).replace(OTHER_SCRIPT, ""), set()).add(number)
+    return {
+        form: (frozenset(full.get(form, ())), frozenset(full.get(form, set()) | short.get(form, set())))
+        for form in full.keys() | short.keys()
+    }
+
+
 @cache
 def cities() -> dict[str, str]:
     """A folded word of a city's name -> the first of its spellings."""

@@ -35,7 +35,7 @@ _NO_REMARKS = _ROMAN.union(_GENERATIONS)
 _LONGEST_ACRONYM = 5
 MOST_LETTERS = 400  # of a name; what is longer is no name
 _LATIN_WORD = re.compile(r"[a-z]{3,}")
-_PARTICLES = frozenset({"de", "den", "der", "van", "von", "ten", "ter", "vd", "vdn", "vdr"})
+_PARTICLES = frozenset({"de", "den", "der", "van", "von", "ten", "ter", "vd", "vdn", "vdr", "bin", "ibn"})
 _INITIALS = re.compile(r"(?<![A-Za-z])(?:[A-Za-z]\.\s?){2,5}(?:[A-Za-z](?![A-Za-z]))?")
 _BEFORE_NAMES = frozenset({"de", "den", "der", "van", "von", "le", "la", "al", "el", "bin", "ben"})
 

@@ -11,6 +11,10 @@ _INITIALS = re.compile(r"\b((?:[a-z]\.\s?){1,5}[a-z]?)(?=\W|$)")
 _BAAM = re.compile(r"[בע]{1,2}\W{0,2}[עבמ]{0,1}\W{0,2}מ(?!\w)")
 # Arabic al-, and lil- (for the), written together with their word
 _ARTICLE = re.compile(r"\b(?:\u0627\u0644|\u0644\u0644)(?=\w{3})")
+# "son of", which is no word of construction; `Abd al-`, with what follows one given name however it is written
+_SON = re.compile(r"(?<!\w)\u0627?\u0628\u0646(?!\w)")
+_SERVANT = re.compile(r"(?<!\w)(\u0639\u0628\u062f|\u05e2\u05d1\u05d3)[\s-]*(?:\u0627\u0644|\u05d0\u05dc[\s-]*)(?=\w)")
+_LATIN_SERVANT = re.compile(r"\babd(?:[\s-]*[aeuo]l[\s-]*(?=\w)|[eu]([rnszdt])(?=\1))")
 _MARKS = str.maketrans("", "", "'`\u2018\u2019\"")
 _MARK = re.compile("['`\u2018\u2019\"]")
 _LATIN = re.compile(r"^[\x00-\u024f\u2000-\u206f]*$")
@@ -40,8 +44,10 @@ def is_latin(text: str) -> bool:
 def fold(text: str) -> str:
     """Lower-case ASCII; abbreviations with dots become one word (`B.V.` -> `bv`)."""
     if not text.isascii():
-        text = anyascii(_ARTICLE.sub("", _BAAM.sub(" ltd ", text)).replace("\u0629", "\u0647"))
+        text = anyascii(_plain(text).replace("\u0629", "\u0647"))
     folded = text.casefold()
+    if "abd" in folded:
+        folded = _LATIN_SERVANT.sub("abd", folded)
     if _MARK.search(folded) is not None:
         folded = folded.translate(_MARKS)
     if "." not in folded:
@@ -49,16 +55,28 @@ def fold(text: str) -> str:
     return _INITIALS.sub(lambda match: match.group(1).replace(".", "").replace(" ", "") + " ", folded)
 
 
+def _plain(text: str) -> str:
+    """Hebrew and Arabic without what is written together with a word and is none of it."""
+    if is_latin(text):
+        return text
+    return _ARTICLE.sub("", _SERVANT.sub(r"\1", _SON.sub("bin", _BAAM.sub(" ltd ", text))))
+
+
 def marked_words(text: str) -> list[str]:
     """Folded words; those of another script are marked, so that a list is asked for them in that script alone."""
     if text.isascii():
-        return _WORD.findall(fold(text).replace("real estate", "estate"))
-    text = _ARTICLE.sub("", _BAAM.sub(" ltd ", text)).translate(_MARKS)
+        return _WORD.findall(_of_one_word(fold(text)))
+    text = _plain(text).translate(_MARKS)
     words: list[str] = []
     for run in _RUNS.findall(text):
-        found = _WORD.findall(fold(run).replace("real estate", "estate"))
+        found = _WORD.findall(_of_one_word(fold(run)))
         words += found if is_latin(run) else [OTHER_SCRIPT + word for word in found]
     return words
+
+
+def _of_one_word(folded: str) -> str:
+    """Trades of two words as one."""
+    return folded.replace("real estate", "estate").replace("general trading", "trading")
 
 
 def as_scanned(word: str) -> str:
