@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from customer_assets.accounts import Account
+from customer_assets.domain.cache.mapping import Mapper
+from customer_assets.domain.webhooks.deliveries import record_of
+from customer_assets.errors import RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.pipeline.sync.erased import erase_raw
+from customer_assets.sources.registry import SYSTEMS
 from customer_assets.store import audit, erasures
-from customer_assets.store.database import connect, system_lock
+from customer_assets.store.database import Connection, connect, system_lock
 from customer_assets.store.identity import index
 
 
@@ -53,9 +59,25 @@ def erase(context: Context, account: Account, source_id: str, *, by: str, dry_ru
         erasures.note(connection, **whose, by=by)
         counts = erasures.erase_rows(connection, **whose)
         counts["raw_pages"] = erase_raw(connection, account, {source_id})
+        counts["deliveries"] += _erase_unattributed(connection, account, source_id)
         audit.record(
             connection, who=by, action="erase", target=f"{account.system}:{source_id}", details={"counts": counts}
         )
     if not dry_run:
         resolve_customers(context)
     return Erased({name: count for name, count in counts.items() if count}, others, invoices)
+
+
+def _erase_unattributed(connection: Connection, account: Account, source_id: str) -> int:
+    """Leave nothing of what deliveries said of a record that were never applied; returns how many."""
+    mapper = Mapper(SYSTEMS[account.system].stream("customers").mapping(account.settings))
+    found = []
+    for delivery in erasures.unattributed_deliveries(connection, account=account.account, source=account.system):
+        try:
+            is_of_it = mapper.source_id(bytes(record_of(delivery.body))) == source_id
+        except (RecordError, msgspec.MsgspecError):
+            is_of_it = source_id.encode() in delivery.body  # nobody can read it, so that nobody misses it
+        if is_of_it:
+            found.append(delivery.id)
+    erasures.forget_deliveries(connection, found)
+    return len(found)

@@ -18,6 +18,14 @@ class StoredPage:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class StoredDelivery:
+    """A delivery with its body as received."""
+
+    id: str
+    body: bytes
+
+
 def erased_ids(connection: Connection, *, account: str, source: str) -> frozenset[str]:
     """Ids of records of an account that were erased."""
     rows = connection.execute(
@@ -145,6 +153,22 @@ def erase_rows(connection: Connection, *, account: str, source: str, source_id: 
     for name, statement in _OF_A_ROW if found is not None else ():
         counts[name] = connection.execute(statement, {"row": found["id"] if found else None}).rowcount
     return counts
+
+
+def unattributed_deliveries(connection: Connection, *, account: str, source: str) -> list[StoredDelivery]:
+    """Deliveries of which it is not noted whose they are: not applied, or of an event that nothing is done with."""
+    rows = connection.execute(
+        """
+        select id, body
+        from ops.webhook_deliveries
+        where account = %s
+            and source = %s
+            and source_customer_id is null
+            and length(body) > 0
+        """,
+        [account, source],
+    )
+    return [StoredDelivery(row["id"], bytes(row["body"])) for row in rows]
 
 
 def forget_deliveries(connection: Connection, delivery_ids: Sequence[str]) -> None:

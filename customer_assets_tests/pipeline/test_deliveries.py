@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from customer_assets.pipeline.erase import erase
 from customer_assets.pipeline.webhooks.apply import MOST_ATTEMPTS, AppliedDeliveries, apply_deliveries
 from customer_assets.store.webhooks import deliveries
+from customer_assets.store.webhooks.inbox import NewDelivery, connect_inbox, store_new
 from customer_assets_tests.conftest import Company
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -121,3 +124,82 @@ def test_a_delivery_that_a_rebuild_needs_is_not_pruned_whatever_the_senders_cloc
     deliveries.prune(company.connection, keep_days=-1)
     left = company.rows("select id from ops.webhook_deliveries order by id")
     assert [row["id"] for row in left] == ["late clock", "new"]
+
+
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        ("client.celebrated", {"id": "1003", "name": "Zebedee"}),
+        ("client.updated", {"id": "1003", "name": "Zebedee", "email": {"a": 1}}),
+    ],
+)
+def test_what_was_never_applied_is_erased_too(company: Company, event: str, data: dict[str, Any]) -> None:
+    company.pull("robaws")
+    land(company, "d1", data, event=event)
+    land(company, "d2", {"id": "1004", "name": "Zebedee's neighbour"}, event=event)
+    apply(company)
+    erase(company.context, company.account("robaws"), "1003", by="x")
+    bodies = {row["id"]: bytes(row["body"]) for row in company.rows("select id, body from ops.webhook_deliveries")}
+    assert bodies["d1"] == b""
+    assert b"neighbour" in bodies["d2"]
+
+
+def test_a_delivery_of_which_nothing_is_left_does_not_wait_again(company: Company) -> None:
+    company.pull("robaws")
+    land(company, "d1", client(id="1003"), signed_at=datetime.now(UTC) + timedelta(seconds=1))
+    assert apply(company).statuses == {"applied": 1}
+    erase(company.context, company.account("robaws"), "1003", by="x")
+    company.pull("robaws", from_raw=True)
+    assert deliveries.put_back(company.connection, ids=["d1"]) == 0
+    assert apply(company).statuses == {}
+
+
+def test_an_old_record_sent_again_does_not_bring_back_who_is_gone(company: Company) -> None:
+    company.pull("robaws")
+    record = company.world.robaws.pop("1003")
+    company.pull("robaws")
+    gone = "select deleted_at is not null from customers_cache where source_customer_id = '1003'"
+    assert company.value(gone)
+    land(company, "d1", record, signed_at=datetime.now(UTC) + timedelta(seconds=1))
+    assert apply(company).statuses == {"stale": 1}
+    assert company.value(gone)
+    changed = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    land(company, "d2", record | {"updatedAt": changed}, signed_at=datetime.now(UTC) + timedelta(seconds=2))
+    assert apply(company).statuses == {"applied": 1}
+    assert not company.value(gone)
+
+
+def test_deliveries_of_one_second_are_applied_in_the_order_in_which_they_came(company: Company) -> None:
+    company.pull("robaws")
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+
+    async def go() -> None:
+        connection = await connect_inbox(company.url, seconds=2)
+        names = {"ffff": "First", "aaaa": "Second"}
+        found = [
+            NewDelivery(
+                name,
+                "default",
+                "robaws",
+                "client.updated",
+                json.dumps({"id": name, "event": "client.updated", "data": {"id": "1003", "name": said}}).encode(),
+                at,
+                "waiting",
+                None,
+            )
+            for name, said in names.items()
+        ]
+        await store_new(connection, found)
+        await connection.close()
+
+    asyncio.run(go())
+    apply(company)
+    assert company.value("select name from customers_cache where source_customer_id = '1003'") == "Second"
+
+
+def test_a_delivery_of_the_second_of_a_scan_is_no_older(company: Company) -> None:
+    land(company, "d1", {"id": "7", "name": "Scanned"}, signed_at=NOW + timedelta(milliseconds=700))
+    apply(company)
+    land(company, "d2", {"id": "7", "name": "Renamed"}, signed_at=NOW)  # a signature tells no part of a second
+    assert apply(company).statuses == {"applied": 1}
+    assert company.value("select name from customers_cache") == "Renamed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from customer_assets.domain import clock
 from customer_assets.domain.cache.derived import rules_of
 from customer_assets.domain.cache.row import Batch
 from customer_assets.pipeline.edit import edit_customer
@@ -483,3 +485,29 @@ def test_a_record_that_is_skipped_or_set_aside_with_its_detail_is_counted_once(c
     counts = result.entities["customers"]
     assert (counts.skipped, counts.rejected) == (1, 1)
     assert counts.fetched == counts.created + 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", ["sumit", "robaws"])
+def test_a_clock_of_ours_that_was_ahead_freezes_nothing(
+    company: Company, monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    for record in company.world.robaws.values():
+        record.pop("updatedAt", None)
+    right = clock.now_utc
+    with monkeypatch.context() as patched:
+        for name, module in list(sys.modules.items()):
+            if name.startswith("customer_assets.") and getattr(module, "now_utc", None) is right:
+                patched.setattr(module, "now_utc", lambda: right() + timedelta(days=300))
+        company.pull(system)
+    if system == "sumit":
+        company.world.sumit[910_005]["City"] = "X-town"
+    else:
+        company.world.robaws["1003"]["name"] = "X-town"
+    result = company.pull(system)
+    assert (result.counts.updated >= 1, result.counts.stale) == (True, 0)
+    column = "city" if system == "sumit" else "name"
+    assert company.value(f"select count(*) from customers_cache where {column} = 'X-town'") == 1
+    before = company.fingerprint()
+    company.pull(system, from_raw=True)
+    assert company.fingerprint() == before

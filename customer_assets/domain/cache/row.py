@@ -77,6 +77,7 @@ class Batch:
         believes: ids that are taken as they are, though they are older than what is stored: complete scans said so twice.
         believes_all: so are all: somebody asked for them now.
         new_since: rows stored since then are new, not changed: what else is said of them is no change.
+        now: when it is brought in: what was stored as of later is of a clock of ours that was ahead.
         is_first: nothing of this source was there when the load began: rows are inserted without a look at first.
     """
 
@@ -95,6 +96,7 @@ class Batch:
     believes: frozenset[str] = frozenset()
     believes_all: bool = False
     new_since: datetime | None = None
+    now: datetime | None = None
     is_first: bool = False
 
     @classmethod
@@ -107,6 +109,7 @@ class Batch:
         scanned_at: datetime | None,
         delivery_ids: Mapping[str, str],
         clock_tolerance: timedelta,
+        now: datetime,
     ) -> Self:
         """Records that webhook deliveries carry: they say only what they say, and each is a sight of its row."""
         return cls(
@@ -120,6 +123,7 @@ class Batch:
             whole_metadata=False,
             scanned_at=scanned_at,
             clock_tolerance=clock_tolerance,
+            now=now,
         )
 
     @classmethod
@@ -196,7 +200,7 @@ def merged_row(
 ) -> tuple[str, dict[str, Any] | None]:
     """What becomes of a stored row: (outcome, the row to write or None)."""
     record = sighting.record
-    if row["deleted_at"] is not None and sighting.seen_at <= row["deleted_at"]:
+    if row["deleted_at"] is not None and _is_from_before(batch, sighting, row["deleted_at"]):
         return "stale", None
     given = record.modified_at is not None
     if not (_is_believed(batch, sighting, row) or _is_newer(batch, sighting, row)):
@@ -243,14 +247,29 @@ def _is_newer(batch: Batch, sighting: Sighting, row: Mapping[str, Any]) -> bool:
             modified_at=sighting.record.modified_at,
             seen_at=sighting.seen_at,
         )
-    if not stored_given and batch.scanned_at is not None and stored_at is not None:
-        stored_at = max(stored_at, batch.scanned_at)
+    if not stored_given and _lies_ahead(batch, stored_at):
+        return True
+    if not stored_given and batch.scanned_at is not None and not _lies_ahead(batch, batch.scanned_at):
+        stored_at = batch.scanned_at if stored_at is None else max(stored_at, batch.scanned_at)
     return supersedes(
         stored_at=stored_at,
         stored_given=stored_given,
         modified_at=_changed_at(batch, sighting),
         seen_at=sighting.seen_at,
     )
+
+
+def _is_from_before(batch: Batch, sighting: Sighting, deleted_at: datetime) -> bool:
+    """Whether a sight is of before a row was found gone; of a delivery also its record, sent again as it was."""
+    if _lies_ahead(batch, deleted_at):
+        return False
+    changed_at = _changed_at(batch, sighting) if batch.origin == "webhook" else None
+    return sighting.seen_at <= deleted_at or (changed_at is not None and changed_at < deleted_at)
+
+
+def _lies_ahead(batch: Batch, at: datetime | None) -> bool:
+    """Whether a time of our own is one that cannot have been: the clock was ahead."""
+    return at is not None and batch.now is not None and at - batch.now > batch.clock_tolerance
 
 
 def is_set_back(batch: Batch, sighting: Sighting, row: Mapping[str, Any]) -> bool:

@@ -27,7 +27,8 @@ def supersedes(
         return True
     if stored_given and modified_at is not None:
         return modified_at >= stored_at
-    return seen_at >= stored_at
+    # a signature tells the second alone
+    return seen_at >= (stored_at if seen_at.microsecond else stored_at.replace(microsecond=0))
 
 
 def corrects(*, stored_at: datetime, stored_since: datetime, modified_at: datetime | None, seen_at: datetime) -> bool:

@@ -45,6 +45,7 @@ def merge(
     local_at: datetime | None,
     remote_at: datetime | None,
     from_origin: bool = False,
+    is_edited: bool = False,
 ) -> MergeDecision:
     """Compare a field with what was last agreed.
 
@@ -58,18 +59,19 @@ def merge(
         remote_at: when a scan first saw the remote value (SUMIT tells no better time).
         from_origin: the local value is that of a row of another system: a difference to it is nobody's to decide, under
             any policy but `local`.
+        is_edited: somebody wrote the local value by hand: its spelling counts, and that it is what was agreed is no accident.
     """
-    if same(field, local, remote):
+    if local == remote if is_edited else same(field, local, remote):
         return MergeDecision(Outcome.SETTLED)
     if same(field, base, remote):
         return MergeDecision(Outcome.PUSH)
     if from_origin and alike(field, local, remote):
         return MergeDecision(Outcome.SETTLED)  # each system writes it in its own way: nothing for anybody to decide
-    if policy == "local" and (from_origin or not same(field, base, local)):
+    if policy == "local" and (from_origin or is_edited or not same(field, base, local)):
         return MergeDecision(Outcome.PUSH, both_changed=True)
     if from_origin:
         return MergeDecision(Outcome.CONFLICT, both_changed=True)
-    if same(field, base, local):
+    if same(field, base, local) and not is_edited:
         return MergeDecision(Outcome.PULL)
     if policy == "review":
         return MergeDecision(Outcome.CONFLICT, both_changed=True)
@@ -84,6 +86,8 @@ def same(field: str, one: Any, other: Any) -> bool:
 
 
 NAMES = ("name", "company_name")
+_SHORTEST_CUT = 20  # characters of a field that is too short
+_PHONE_ALONE = re.compile(r"[\d\s()+./\u2010-\u2015-]*")
 WORDED = (
     *NAMES,
     "street",
@@ -98,7 +102,8 @@ WORDED = (
 def alike(field: str, one: Any, other: Any) -> bool:
     """Whether two values are spellings of one: case, accents, punctuation, a legal form or a country that one leaves out.
 
-    Words and groups of digits stay as they are and where they are: `Kaai 1/12` is not `Kaai 11/2`.
+    Words and groups of digits stay as they are and where they are: `Kaai 1/12` is not `Kaai 11/2`. A long one that the other
+    begins with was cut off by a field that is too short.
     """
     if not isinstance(one, str) or not isinstance(other, str) or not one.strip() or not other.strip():
         return False
@@ -112,7 +117,7 @@ def alike(field: str, one: Any, other: Any) -> bool:
     first, second = _words(one), _words(other)
     if not first or not second:
         return False
-    if first == second:
+    if first == second or _is_cut_off(one, other):
         return True
     if field not in NAMES:
         return False
@@ -122,6 +127,11 @@ def alike(field: str, one: Any, other: Any) -> bool:
     return name is not None and [word for word in long_words if word not in name.forms] == short_words
 
 
+def _is_cut_off(one: str, other: str) -> bool:
+    short, long = sorted((" ".join(text.split()) for text in (one, other)), key=len)
+    return len(short) >= _SHORTEST_CUT and long.startswith(short)
+
+
 def _words(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(c for c in folded if not unicodedata.combining(c))
@@ -129,7 +139,9 @@ def _words(text: str) -> list[str]:
 
 
 def _same_phone(one: str, other: str) -> bool:
-    """The same number, of which one has no country before it."""
+    """The same number, of which one has no country before it; what else is said besides is the same."""
+    if _words_of_phone(one) != _words_of_phone(other):
+        return False
     whole = [_with_country(text) for text in (one, other)]
     if all(whole):
         return whole[0] == whole[1]
@@ -158,8 +170,31 @@ def _with_country(text: str) -> str | None:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
+def _words_of_phone(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", text.casefold())
+
+
 def _digits(text: str) -> str:
     return "".join(c for c in text if c.isdigit())
+
+
+def _only_number(text: str) -> str | None:
+    """E.164 of a text that is one number and nothing besides, an extension or a second number."""
+    number = possible_e164(text, "IL")
+    if number is None or not _PHONE_ALONE.fullmatch(text):
+        return None
+    import phonenumbers  # loaded by now
+
+    parsed = phonenumbers.parse(number)
+    country, national = str(parsed.country_code), phonenumbers.national_significant_number(parsed)
+    digits = _digits(text)
+    before = digits[: -len(national)]
+    is_all = digits.endswith(national) and before in (
+        "",
+        "0",
+        *(f"{a}{country}{b}" for a in ("", "00") for b in ("", "0")),
+    )
+    return number if is_all else None
 
 
 def _comparable(field: str, value: Any) -> Any:
@@ -169,5 +204,5 @@ def _comparable(field: str, value: Any) -> Any:
     if not text:
         return None
     if field == "phone":
-        return possible_e164(text, "IL") or "".join(c for c in text if c.isalnum()).casefold()
+        return _only_number(text) or "".join(c for c in text if c.isalnum()).casefold()
     return text.casefold() if field == "general_email" else text

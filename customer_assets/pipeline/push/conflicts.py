@@ -11,7 +11,7 @@ from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.edit import batch_of_edit
 from customer_assets.pipeline.push.plan import pushes_of
 from customer_assets.store import audit
-from customer_assets.store.cache import overlays
+from customer_assets.store.cache import overlays, rows
 from customer_assets.store.database import connect
 from customer_assets.store.push import conflicts, links
 
@@ -41,22 +41,27 @@ def resolve_conflict(
         if conflict is None:
             raise NotFoundError(f"no open conflict {conflict_id}: `sumit conflicts list`")
         name = conflict["field"]
+        rows.lock_rows(connection, [conflict["row_id"]])  # before its edits, as who edits does
         [link] = links.load_links(connection, account=conflict["account"], row_ids=[conflict["row_id"]])
-        if link.row is None or link.id is None:
-            raise RecordError(f"conflict {conflict_id}: SUMIT's row is gone")
+        if link.row is None or link.id is None or link.row["deleted_at"] is not None:
+            raise RecordError(
+                f"conflict {conflict_id}: the customer is deleted in SUMIT, so that neither value can hold"
+            )
         # from here on SUMIT's value is what both know of; the local one is a change of it, or is given up
-        base, origin_values = {**link.base, name: link.remote.get(name)}, dict(link.origin_values)
+        agreed = links.Agreed({name: link.remote.get(name)})
         edit = link.edits.get(name)
+        taken: Any = None
+        if link.origin is not None:
+            account = find_account(link.row["source"], conflict["account"])
+            taken = pushes_of(account).as_customer(link.origin, account.settings).get(name)
         if use == "local":
-            origin_values.pop(name, None)
+            agreed.send_again(name, taken)
         else:
             if edit is not None:
                 links.release_edits(connection, [edit.id])
             if link.origin is not None:
-                account = find_account(link.row["source"], conflict["account"])
-                taken = pushes_of(account).as_customer(link.origin, account.settings)
-                origin_values[name] = taken.get(name)
-        links.write_base(connection, link.id, base, origin_values)
+                agreed.origin_values[name] = taken
+        links.write_agreed(connection, link.id, agreed)
         conflicts.close_conflict(connection, link.id, name, resolution=use, by=by)
         overlays.show_anew(connection, batch_of_edit(connection, context, link.row), [link.row["id"]])
         audit.record(

@@ -16,6 +16,7 @@ from customer_assets.pipeline.push.plan import PlannedPush, PushRow, cannot_adop
 from customer_assets.pipeline.push.run import PushRun
 from customer_assets.pipeline.push.updates import update
 from customer_assets.sources.kit.pages import Page
+from customer_assets.store import erasures
 from customer_assets.store.cache import rows
 from customer_assets.store.push import links
 
@@ -36,10 +37,12 @@ async def create(run: PushRun, plan: PlannedPush) -> PushRow:
         return await _adopt_twin(run, plan, link_id, twins)
     row = rows.read_rows(run.sync.connection, [plan.row_id])[plan.row_id]
     values = {f.field: f.new for f in creation_of(row, run.sync.account).fields}
-    remote_id = await _looked_up(run, link_id, values) if plan.action == "look_up" else None
+    remote_id = None
+    if plan.action == "look_up":
+        remote_id = await _looked_up(run, link_id, run.required(plan.row_id).base or values)  # as it was sent then
     if remote_id is not None:
         return await _take_over(run, plan, link_id, remote_id)
-    links.mark_state(run.sync.connection, link_id, "creating", None)
+    links.mark_attempt(run.sync.connection, link_id, values)
     external_id = _external_id(row)
     try:
         remote_id = await run.client.create(run.sent(values), external_id=external_id)
@@ -52,6 +55,7 @@ async def create(run: PushRun, plan: PlannedPush) -> PushRow:
             return await _take_over(run, plan, link_id, remote_id)
         # it did not happen: once more, and no further
         remote_id = await run.client.create(run.sent(values), external_id=external_id)
+    _refuse_erased(run, link_id, remote_id)
     if links.link_of_remote(run.sync.connection, account=account, remote_id=remote_id) not in (
         None,
         link_id,
@@ -73,6 +77,7 @@ async def _adopt_twin(run: PushRun, plan: PlannedPush, link_id: int, twins: list
 
 async def _take_over(run: PushRun, plan: PlannedPush, link_id: int, remote_id: str) -> PushRow:
     """A customer that is there, from an earlier call or by somebody's hand: read, compared, and completed."""
+    _refuse_erased(run, link_id, remote_id)
     run.load(remote_id, await run.fetch(remote_id))
     _join(run, link_id, remote_id)
     return await update(run, plan, outcome="created")
@@ -91,11 +96,14 @@ def _join(run: PushRun, link_id: int, remote_id: str) -> None:
     with run.sync.connection.transaction():
         if existing != link_id:
             links.join_links(run.sync.connection, wanted=link_id, existing=existing)
-        links.write_base(run.sync.connection, existing, {}, {})
+        links.agree_on_nothing(run.sync.connection, existing)
 
 
 async def _looked_up(run: PushRun, link_id: int, values: dict[str, Any]) -> str | None:
-    """The id of the customer that an earlier call may have created: the same name, and a key the same if there is any."""
+    """The id of the customer that an earlier call may have created: the same name, and a key the same if there is any.
+
+    Of a name alone it is none that was there before: somebody else may have it.
+    """
     properties = run.pushes.searched_by(run.sync.account.settings)
     keys = [name for name in LOOKED_UP_BY if values.get(name)]
     hits: set[str] = set()
@@ -106,6 +114,8 @@ async def _looked_up(run: PushRun, link_id: int, values: dict[str, Any]) -> str 
                 continue
             if not keys or any(same(key, values[key], found.values.get(key)) for key in keys):
                 hits.add(found.source_id)
+        if hits and not keys:
+            hits -= links.known_before(run.sync.connection, link_id, sorted(hits))
         if hits:
             break
     if len(hits) > 1:
@@ -113,6 +123,15 @@ async def _looked_up(run: PushRun, link_id: int, values: dict[str, Any]) -> str 
         links.mark_state(run.sync.connection, link_id, "review", reason)
         raise RefusedError(reason, system=run.sync.system.name)
     return next(iter(hits), None)
+
+
+def _refuse_erased(run: PushRun, link_id: int, remote_id: str) -> None:
+    """Who was erased here is not taken in again, nor asked about night after night."""
+    account, system = run.sync.account.account, run.sync.system.name
+    if erasures.erased_among(run.sync.connection, account=account, source=system, ids=[remote_id]):
+        reason = f"SUMIT customer {remote_id} was erased here: erase this one, too, or both there"
+        links.mark_state(run.sync.connection, link_id, "review", reason)
+        raise RefusedError(reason, system=system)
 
 
 def _readable(run: PushRun, page: Page) -> MappedRecord | None:

@@ -95,8 +95,12 @@ def plan_push(
             unchanged += 1
             if ids is not None:
                 settled.append(PushRow(link.shown_id, "unchanged"))
-        elif ids is not None or link.edits:
+        elif link.row is not None and (ids is not None or link.edits):
             settled.append(PushRow(link.shown_id, "failed", "it is deleted in SUMIT; its edits wait"))
+        elif link.row is None and ids is not None and link.origin is not None:
+            gone = link.origin["deleted_at"] is not None
+            reason = f"it is deleted in {link.origin['source']}" if gone else link.last_error
+            settled.append(PushRow(link.shown_id, "failed", reason))
     wanted = (
         links.wanted_rows(connection, account=account.account, sources=settings.push_sources)
         if ids is None
@@ -105,8 +109,10 @@ def plan_push(
     there = rows.read_rows(connection, wanted)
     for row_id in wanted:
         row = there.get(row_id)
-        if row is None or row["account"] != account.account:
+        if row is None:
             settled.append(PushRow(row_id, "failed", "no such customer"))
+        elif row["account"] != account.account:
+            settled.append(PushRow(row_id, "failed", f"it is a customer of account {row['account']}"))
         elif row["deleted_at"] is not None:
             settled.append(PushRow(row_id, "failed", f"it is deleted in {row['source']}"))
         else:

@@ -8,10 +8,13 @@ from customer_assets.accounts import Account
 from customer_assets.domain.cache.row import Batch, Counts
 from customer_assets.errors import (
     ConfigurationError,
+    ContractError,
     GoneError,
     RecordError,
     RefusedError,
     SourceError,
+    ThrottledError,
+    TransientError,
     UnknownOutcomeError,
 )
 from customer_assets.pipeline.context import Context
@@ -26,6 +29,8 @@ from customer_assets.store import runs
 from customer_assets.store.cache import overlays
 from customer_assets.store.database import Connection, connect, system_lock
 from customer_assets.store.push import links, results
+
+MOST_FAILURES = 3  # rows one after the other
 
 
 def push(
@@ -83,10 +88,12 @@ def push_locked(
         for plan in result.planned:  # those that this run does not reach are wanted by the next
             if plan.action in ("create", "adopt"):
                 links.want_link(connection, account=account.account, origin_id=plan.row_id)
+        is_done = False
         try:
             runner()(_work_through(run, result, calls_spent))
+            is_done = True
         finally:
-            _end(run, result)
+            _end(run, result, is_done=is_done)
     result.calls_this_month = results.calls_this_month(connection, account=account.account)
     return result
 
@@ -105,22 +112,31 @@ async def _work_through(sync: SyncRun, result: PushResult, calls_spent: int) -> 
         sync.count_recent_calls(client)
         if client.meter.budget is not None:
             client.meter.budget -= calls_spent
+        failures = 0  # one after the other: the system's trouble, not a row's
         try:
             for plan in result.planned:
-                row = await _reached(run, plan, result)
+                row, trouble = await _reached(run, plan, result)
+                failures = failures + 1 if trouble is not None else 0
+                if trouble is not None and failures >= MOST_FAILURES:
+                    result.error = trouble
                 result.rows.append(row)
                 result.unchanged += row.outcome == "unchanged"
         finally:
             result.calls, result.received = client.meter.calls, client.meter.received
 
 
-async def _reached(run: PushRun, plan: PlannedPush, result: PushResult) -> PushRow:
+async def _reached(run: PushRun, plan: PlannedPush, result: PushResult) -> tuple[PushRow, SourceError | None]:
+    """What became of a row, and the trouble that it had, where others may have it, too."""
     if result.error is None:
         try:
-            return await _push_one(run, plan)
+            return await _push_one(run, plan), None
+        except ThrottledError as error:
+            result.error = error
+        except (ContractError, TransientError) as error:
+            return run.kept(plan, "failed", str(error)), error
         except (SourceError, ConfigurationError) as error:
             result.error = error
-    return run.kept(plan, "pending", str(result.error))
+    return run.kept(plan, "pending", str(result.error)), None
 
 
 async def _push_one(run: PushRun, plan: PlannedPush) -> PushRow:
@@ -132,8 +148,8 @@ async def _push_one(run: PushRun, plan: PlannedPush) -> PushRow:
         return run.kept(plan, "failed", f"outcome unknown, looked up by the next run: {error}")
 
 
-def _end(sync: SyncRun, result: PushResult) -> None:
-    status = "failed" if result.error else "partial" if not result.success else "ok"
+def _end(sync: SyncRun, result: PushResult, *, is_done: bool) -> None:
+    status = "failed" if result.error or not is_done else "partial" if not result.success else "ok"
     counts = Counts(
         created=result.count("created"), updated=result.count("updated", "adopted"), errors=result.count("failed")
     )
@@ -144,5 +160,5 @@ def _end(sync: SyncRun, result: PushResult) -> None:
         status=status,
         entities={"push": counts},
         message=result.message,
-        error=str(result.error) if result.error else None,
+        error=str(result.error) if result.error else None if is_done else "broken off by a fault of this program",
     )

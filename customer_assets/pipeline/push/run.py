@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,7 +19,7 @@ from customer_assets.sources.kit.pages import Page
 from customer_assets.sources.system import Pushes, PushSettings, Stream, Writer
 from customer_assets.store.cache import overlays, rows, upsert
 from customer_assets.store.push import links, results
-from customer_assets.store.push.links import SumitLink
+from customer_assets.store.push.links import Edit, SumitLink
 from customer_assets.store.raw import details
 from customer_assets.store.raw.details import LandedDetail
 
@@ -188,8 +189,16 @@ class PushRun:
         blank = "" if self.settings.cleared_value == "empty" else None
         return {keys[name]: blank if value is None else value for name, value in values.items()}
 
-    def store(self, link: SumitLink, remote_id: str, values: dict[str, Any]) -> None:
-        """The system's row and the link, as of what was sent; its own spelling comes with the next pull."""
+    def store(self, link: SumitLink, remote_id: str, values: dict[str, Any], *, edited: Collection[str] = ()) -> None:
+        """The system's row and the link, as of what was sent; its own spelling comes with the next pull.
+
+        Args:
+            link: whose.
+            remote_id: its id there.
+            values: what was sent, by column.
+            edited: those of them that somebody wrote by hand: what the origin has instead is not settled by these, where
+                it changed later.
+        """
         connection, account, system = self.sync.connection, self.sync.account.account, self.sync.system.name
         batch = Batch.of_push(account, system, self.sync.overlays(), sync_run_id=self.sync.id)
         known = link.origin or {}
@@ -210,5 +219,12 @@ class PushRun:
                 row_id=row_id,
                 remote_id=remote_id,
                 base=values,
-                origin_values={n: origin[n] for n in values if n in origin},
+                origin_values={
+                    n: origin[n] for n in values if n in origin and (n not in edited or _is_older(link, link.edits[n]))
+                },
             )
+
+
+def _is_older(link: SumitLink, edit: Edit) -> bool:
+    """Whether the origin is as it was when somebody edited the row that was pushed from it."""
+    return link.origin is None or link.origin["updated_at"] <= edit.at

@@ -19,8 +19,9 @@ _NOTHING_SENT = {"updated": "unchanged", "created": "created", "adopted": "adopt
 async def update(run: PushRun, plan: PlannedPush, *, outcome: str = "updated") -> PushRow:
     """Read again, merge again, write what is still to be written."""
     link = run.required(plan.row_id)
+    said = link.remote
     if run.settings.read_before_push == "on":
-        await _refresh(run, link)
+        said = await _refresh(run, link)
         link = run.required(plan.row_id)
     fresh = plan_of(link, run.sync.account)
     if fresh is None:
@@ -30,7 +31,7 @@ async def update(run: PushRun, plan: PlannedPush, *, outcome: str = "updated") -
             return run.kept(plan, "conflict", in_conflict(fresh.conflicts), is_in_conflict=True)
         return run.kept(plan, _NOTHING_SENT[outcome], "SUMIT has it already")
     changes = {f.field: f.new for f in fresh.fields}
-    values = changes if run.settings.update_mode == "partial" else _all_values(run, link, changes)
+    values = changes if run.settings.update_mode == "partial" else _all_values(run, said) | changes
     remote_id = str(link.remote_id)
     try:
         await run.client.update(remote_id, run.sent(values))
@@ -39,7 +40,7 @@ async def update(run: PushRun, plan: PlannedPush, *, outcome: str = "updated") -
             await run.client.update(remote_id, run.sent(values))
     with run.sync.connection.transaction():
         _end_edits(run, link, fresh)
-        run.store(link, remote_id, changes)
+        run.store(link, remote_id, changes, edited={f.field for f in fresh.fields if f.field in link.edits})
     sent = {f.field: (f.old, f.new) for f in fresh.fields}
     reason = in_conflict(fresh.conflicts) if fresh.conflicts else None
     return run.kept(plan, outcome, reason, sent=sent, is_in_conflict=bool(fresh.conflicts))
@@ -65,23 +66,23 @@ def _end_edits(run: PushRun, link: SumitLink, fresh: PlannedPush) -> None:
             )
 
 
-async def _refresh(run: PushRun, link: SumitLink) -> None:
-    """What SUMIT has now, into the cache; a remote edit since the last pull is merged like any other."""
+async def _refresh(run: PushRun, link: SumitLink) -> dict[str, Any]:
+    """What SUMIT has now, into the cache, where a remote edit since the last pull is merged like any other; what it says."""
     remote_id = str(link.remote_id)
     try:
         page: Page | None = await run.fetch(remote_id)
     except GoneError:
         page = None
     run.load(remote_id, page)
+    return dict(run.read(page).values) if page is not None else {}
 
 
-def _all_values(run: PushRun, link: SumitLink, changes: dict[str, Any]) -> dict[str, Any]:
-    """All mapped values: what SUMIT has, with our changes. Whether it keeps omitted ones is unknown."""
-    there = link.remote
-    values = {
-        name: there.get(name) for name in run.pushes.keys(run.sync.account.settings) if there.get(name) is not None
-    }
-    return values | changes
+def _all_values(run: PushRun, said: dict[str, Any]) -> dict[str, Any]:
+    """All mapped values that SUMIT has: whether it keeps those that are not sent again is unknown.
+
+    Not what is kept or taken for granted here: a value that somebody cleared there would be back.
+    """
+    return {name: said[name] for name in run.pushes.keys(run.sync.account.settings) if said.get(name) is not None}
 
 
 async def _holds(run: PushRun, remote_id: str, changes: dict[str, Any]) -> bool:

@@ -227,6 +227,7 @@ class Loading:
             incremental=incremental,
             clock_tolerance=timedelta(minutes=self.run.context.settings.clock_tolerance),
             new_since=self.run.started_at,
+            now=self.run.started_at,
             believes=believes,
             believes_all=touch,
         )

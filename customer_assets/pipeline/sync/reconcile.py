@@ -34,6 +34,7 @@ class FieldState:
     remote_at: datetime | None
     edit: Edit | None
     from_origin: bool
+    origin_value: Any
     decision: MergeDecision
 
     @property
@@ -55,7 +56,8 @@ class Reconciled:
 def field_states(link: SumitLink, account: Account) -> Iterator[FieldState]:
     """Every field that the system takes, compared. The link has a row."""
     pushes, settings = _pushes(account), _settings(account)
-    origin = pushes.as_customer(link.origin, account.settings) if link.origin else {}
+    # one that is deleted, or was erased, has nothing to say any more
+    origin = pushes.as_customer(link.origin, account.settings) if link.has_origin and link.origin else {}
     remote = link.remote
     seen_at = link.row["source_modified_at"] if link.row is not None else None
     for name in pushes.keys(account.settings):
@@ -63,10 +65,10 @@ def field_states(link: SumitLink, account: Account) -> Iterator[FieldState]:
         local, local_at, from_origin = base, None, False
         if edit is not None:
             local, local_at = edit.value, edit.at
-        elif origin.get(name) is not None or link.origin_values.get(name) is not None:
+        elif origin and (origin.get(name) is not None or link.origin_values.get(name) is not None):
             from_origin = True
-            if not same(name, origin[name], link.origin_values.get(name)):
-                local, local_at = origin[name], link.origin["updated_at"] if link.origin else None
+            if not same(name, origin.get(name), link.origin_values.get(name)):
+                local, local_at = origin.get(name), link.origin["updated_at"] if link.origin else None
         decision = merge(
             base,
             local,
@@ -76,8 +78,9 @@ def field_states(link: SumitLink, account: Account) -> Iterator[FieldState]:
             local_at=local_at,
             remote_at=seen_at,
             from_origin=from_origin,
+            is_edited=edit is not None,
         )
-        yield FieldState(name, base, local, local_at, there, seen_at, edit, from_origin, decision)
+        yield FieldState(name, base, local, local_at, there, seen_at, edit, from_origin, origin.get(name), decision)
 
 
 def _pushes(account: Account) -> Pushes:
@@ -135,9 +138,8 @@ def _is_alive(link: SumitLink) -> bool:
 def _reconcile(connection: Connection, link: SumitLink, account: Account, result: Reconciled) -> list[int]:
     """One link; returns ids of edits that do not hold any more."""
     assert link.id is not None  # noqa: S101 (asked before)
-    base, origin_values = dict(link.base), dict(link.origin_values)
+    agreed = links.Agreed()
     released: list[int] = []
-    agreed_anew = False
     is_pending = False
     for state in field_states(link, account):
         outcome = state.decision.outcome
@@ -157,19 +159,21 @@ def _reconcile(connection: Connection, link: SumitLink, account: Account, result
             continue
         if state.field in link.open_conflicts and not state.decision.both_changed:
             conflicts.close_conflict(connection, link.id, state.field, resolution="equal", by=None)
-        agreed = outcome in (Outcome.SETTLED, Outcome.PULL)
-        if agreed and state.edit is not None:
+        is_agreed = outcome in (Outcome.SETTLED, Outcome.PULL)
+        if is_agreed and state.edit is not None:
             released.append(state.edit.id)
             result.shown_anew.append(link.row["id"] if link.row else 0)
         # a local value that won over a remote change is from now on a change of what is there
-        if (agreed or state.decision.both_changed) and base.get(state.field) != state.remote:
-            base[state.field], agreed_anew = state.remote, True
+        if (is_agreed or state.decision.both_changed) and link.base.get(state.field) != state.remote:
+            agreed.base[state.field] = state.remote
             if outcome is Outcome.PUSH and state.from_origin:
-                origin_values.pop(state.field, None)
+                agreed.send_again(state.field, state.origin_value)
+        is_known = same(state.field, state.origin_value, link.origin_values.get(state.field))
+        if outcome is Outcome.SETTLED and state.from_origin and not is_known:
+            agreed.origin_values[state.field] = state.origin_value  # which SUMIT writes in its own way
     if link.state == "failed" and not is_pending:
         links.mark_state(connection, link.id, "linked", None)
-    if agreed_anew:
-        links.write_base(connection, link.id, base, origin_values)
+    links.write_agreed(connection, link.id, agreed)
     return released
 
 

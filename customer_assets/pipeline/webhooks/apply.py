@@ -167,6 +167,7 @@ class _Applier:
                 self._overlays,
                 scanned_at=self._scanned_at,
                 clock_tolerance=self._clock_tolerance,
+                now=now_utc(),
                 delivery_ids={s.record.source_id: d.id for d, s in one_round},
             )
             applied = upsert.apply_batch(self._connection, tables.CUSTOMERS, batch, [s for _, s in one_round])

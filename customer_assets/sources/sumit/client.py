@@ -21,6 +21,7 @@ from customer_assets.errors import (
     GoneError,
     PermanentError,
     RefusedError,
+    SourceError,
     ThrottledError,
     TransientError,
 )
@@ -36,7 +37,8 @@ BAD_CREDENTIALS = "Invalid credentials"
 # Status 1 means many things; only these say that there is no such customer. For the others the next scans decide.
 GONE = re.compile(r"archived|empty|not found|not exist|n't exist|no such|deleted|לא נמצא|לא קיים", re.IGNORECASE)
 # Texts that concern every row, not this one: the plan or the user lacks something.
-NOT_ALLOWED = re.compile(r"permission|module|unauthori|הרשא", re.IGNORECASE)
+_NOT_ALLOWED = re.compile(r"permission|module|unauthori|הרשא", re.IGNORECASE)
+_QUOTED = re.compile(r"(['\"])[^'\"]*\1")
 KNOWN_PROPERTY = "Customers_FullName"  # the one that the documentation orders by
 
 
@@ -206,7 +208,7 @@ class Sumit(Client):
         except BusinessError as error:
             if GONE.search(str(error)):
                 raise GoneError(f"sumit customer {source_id}: {error}", system=SYSTEM) from None
-            if NOT_ALLOWED.search(str(error)):
+            if concerns_every_row(error):
                 raise
             raise RefusedError(str(error), system=SYSTEM) from None  # this customer alone cannot be read
         except TechnicalError as error:
@@ -299,6 +301,11 @@ class Sumit(Client):
         raise UnknownStatusError(
             f"sumit {what}: unknown outcome (HTTP {status}, Status is none of the known)", system=SYSTEM
         )
+
+
+def concerns_every_row(error: SourceError) -> bool:
+    """Whether a refusal is of the plan or the user, and not of a row; what it quotes is of the row."""
+    return _NOT_ALLOWED.search(_QUOTED.sub("", str(error))) is not None
 
 
 class BusinessError(PermanentError):

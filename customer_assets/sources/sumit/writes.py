@@ -13,12 +13,12 @@ import msgspec
 from customer_assets.errors import RefusedError, ThrottledError, TransientError, UnknownOutcomeError
 from customer_assets.sources.kit.pages import Envelope, Page
 from customer_assets.sources.sumit.client import (
-    NOT_ALLOWED,
     SYSTEM,
     BusinessError,
     Sumit,
     TechnicalError,
     UnknownStatusError,
+    concerns_every_row,
 )
 
 
@@ -97,7 +97,7 @@ class SumitWriter(Sumit):
         except ThrottledError:
             raise  # refused for its pace: not done
         except (BusinessError, TechnicalError) as error:
-            if NOT_ALLOWED.search(str(error)):
+            if concerns_every_row(error):
                 raise
             raise RefusedError(str(error), system=SYSTEM) from None
         except (TransientError, UnknownStatusError) as error:

@@ -50,6 +50,11 @@ class SumitLink:
     open_conflicts: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @property
+    def has_origin(self) -> bool:
+        """Whether it was pushed from a row of another system that is still there."""
+        return self.origin is not None and self.origin["deleted_at"] is None
+
+    @property
     def remote(self) -> dict[str, Any]:
         """SUMIT's values as last seen."""
         return source_values(self.row, CUSTOMERS.source_columns) if self.row is not None else {}
@@ -59,6 +64,26 @@ class SumitLink:
         """The cache row that a user knows it by: the origin, else SUMIT's own row."""
         row = self.origin or self.row
         return int(row["id"]) if row is not None else 0
+
+
+@dataclass
+class Agreed:
+    """What both sides agree on of some fields of a link, anew.
+
+    Attributes:
+        base: field -> value.
+        origin_values: field -> value of the origin that this took into account.
+        forgotten: fields of which it took none into account: what the origin has is a change.
+    """
+
+    base: dict[str, Any] = field(default_factory=dict)
+    origin_values: dict[str, Any] = field(default_factory=dict)
+    forgotten: list[str] = field(default_factory=list)
+
+    def send_again(self, name: str, origin_value: Any) -> None:
+        """What the origin has is to be sent, though it did not change since: one that it cleared is a change as it stands."""
+        if origin_value is not None:
+            self.forgotten.append(name)
 
 
 def load_links(connection: Connection, *, account: str, row_ids: Sequence[int] | None = None) -> list[SumitLink]:
@@ -158,23 +183,71 @@ def want_link(connection: Connection, *, account: str, origin_id: int) -> int:
     return int(scalar(connection, "select id from ops.sumit_links where origin_id = %s", [origin_id]))
 
 
-def write_base(connection: Connection, link_id: int, base: Mapping[str, Any], origin_values: Mapping[str, Any]) -> None:
-    """Store what both sides now agree on, after a pull."""
+def write_agreed(connection: Connection, link_id: int, agreed: Agreed) -> None:
+    """Store what both sides agree on now; what somebody decides of other fields meanwhile stays."""
+    if not (agreed.base or agreed.origin_values or agreed.forgotten):
+        return
     connection.execute(
         """
         update ops.sumit_links
-        set base = %(base)s,
-            base_hash = decode(md5(%(base)s::text), 'hex'),
-            origin_values = %(origin_values)s,
+        set base = base || %(base)s,
+            base_hash = decode(md5((base || %(base)s)::text), 'hex'),
+            origin_values = (origin_values || %(origin_values)s) - %(forgotten)s::text[],
             last_pulled_at = now()
         where id = %(id)s
         """,
         {
             "id": link_id,
-            "base": Jsonb(dict(base)),
-            "origin_values": Jsonb(dict(origin_values)),
+            "base": Jsonb(agreed.base),
+            "origin_values": Jsonb(agreed.origin_values),
+            "forgotten": agreed.forgotten,
         },
     )
+
+
+def agree_on_nothing(connection: Connection, link_id: int) -> None:
+    """What each side says stands against what the other says."""
+    connection.execute(
+        """
+        update ops.sumit_links
+        set base = '{}',
+            base_hash = decode(md5('{}'), 'hex'),
+            origin_values = '{}'
+        where id = %s
+        """,
+        [link_id],
+    )
+
+
+def mark_attempt(connection: Connection, link_id: int, sent: Mapping[str, Any]) -> None:
+    """Note that a creation may happen from now on, and with what values: it is looked up by these."""
+    connection.execute(
+        """
+        update ops.sumit_links
+        set state = 'creating',
+            last_error = null,
+            base = %s,
+            attempted_at = coalesce(attempted_at, clock_timestamp())
+        where id = %s
+        """,
+        [Jsonb(dict(sent)), link_id],
+    )
+
+
+def known_before(connection: Connection, link_id: int, remote_ids: Sequence[str]) -> set[str]:
+    """Those of some SUMIT customers that were here before the first attempt to create the link's one."""
+    rows = connection.execute(
+        """
+        select r.source_customer_id
+        from ops.sumit_links l
+        join customer_rows r on r.account = l.account and r.source = 'sumit'
+        where l.id = %s
+            and r.source_customer_id = any(%s)
+            and r.created_at < l.attempted_at
+        """,
+        [link_id, list(remote_ids)],
+    )
+    return {row["source_customer_id"] for row in rows}
 
 
 def mark_state(connection: Connection, link_id: int, state: str, error: str | None) -> None:

@@ -407,7 +407,7 @@ sumit_links = Table(
         JSONB,
         nullable=False,
         server_default=text("'{}'"),
-        comment="values last agreed with SUMIT, by column",
+        comment="values last agreed with SUMIT, by column; while it is created, those that were sent",
     ),
     Column("base_hash", LargeBinary, comment="16 bytes over base"),
     Column(
@@ -425,6 +425,7 @@ sumit_links = Table(
         comment="linked, wanted (to be created), creating (outcome unknown), failed, review (several match)",
     ),
     Column("last_error", Text),
+    instant("attempted_at", "the first call that was to create it, and that may have"),
     instant("last_pushed_at", ""),
     instant("last_pulled_at", "base last took something from SUMIT"),
     instant("created_at", "", default=True),

@@ -99,6 +99,7 @@ def put_back(connection: Connection, *, ids: Sequence[str] | None) -> int:
             next_attempt_at = null,
             error = null
         where case when %(ids)s::text[] is null then status = 'failed' else id = any(%(ids)s) end
+            and length(body) > 0  -- of who was erased nothing is left to apply
         """,
         {"ids": None if ids is None else list(ids)},
     ).rowcount
@@ -129,6 +130,7 @@ def wait_again(connection: Connection, *, account: str, source: str) -> int:
         where d.account = %(account)s
             and d.source = %(source)s
             and d.status in ('applied', 'stale')
+            and length(d.body) > 0
             and d.signed_at >= (
                 select m.last_full_started_at
                 from sync_metadata m

@@ -63,18 +63,20 @@ async def connect_inbox(url: str, *, seconds: float) -> psycopg.AsyncConnection:
 async def store_new(connection: psycopg.AsyncConnection, deliveries: Sequence[NewDelivery]) -> int:
     """Store deliveries in one statement and commit; returns how many were new."""
     # in one order from everywhere: two writers that hold the same repeated ids must not wait for each other
-    deliveries = sorted(deliveries, key=lambda d: d.id)
+    ordered = sorted(enumerate(deliveries), key=lambda numbered: numbered[1].id)
+    arrived, deliveries = [number for number, _ in ordered], [one for _, one in ordered]
     cursor = await connection.execute(
         """
         insert into ops.webhook_deliveries
-            (id, account, source, event, body, signed_at, status, error, finished_at)
+            (id, account, source, event, body, signed_at, status, error, finished_at, received_at)
         select
             d.id, d.account, d.source, d.event, d.body, d.signed_at, d.status, d.error,
-            case when d.status = 'ignored' then now() end
+            case when d.status = 'ignored' then now() end,
+            now() + d.arrived * interval '1 microsecond'  -- they are applied in the order in which they came
         from unnest(
             %(ids)s::text[], %(accounts)s::text[], %(sources)s::text[], %(events)s::text[], %(bodies)s::bytea[],
-            %(times)s::timestamptz[], %(statuses)s::text[], %(errors)s::text[]
-        ) as d (id, account, source, event, body, signed_at, status, error)
+            %(times)s::timestamptz[], %(statuses)s::text[], %(errors)s::text[], %(arrived)s::integer[]
+        ) as d (id, account, source, event, body, signed_at, status, error, arrived)
         on conflict (id) do nothing
         """,
         {
@@ -86,6 +88,7 @@ async def store_new(connection: psycopg.AsyncConnection, deliveries: Sequence[Ne
             "times": [d.signed_at for d in deliveries],
             "statuses": [d.status for d in deliveries],
             "errors": [d.error for d in deliveries],
+            "arrived": arrived,
         },
         binary=True,
     )

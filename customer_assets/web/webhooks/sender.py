@@ -78,6 +78,7 @@ class Sender:
         self._url, self._refresh, self._borrow = url, refresh, borrow
         self._client = httpx.Client(timeout=TIMEOUT_SECONDS, headers={"user-agent": _AGENT})
         self._under_way: set[int] = set()  # subscriptions
+        self._begun_at: dict[int, float] = {}  # subscriptions, by the clock of this process
         self._wake = threading.Event()
         self._is_stale = False
         self._newest: int | None = None
@@ -106,9 +107,13 @@ class Sender:
         """Begin to send what is due, of every subscriber of whom nothing is being sent; the threads that do it."""
         with self._borrow() as connection:
             due = [one for one in outgoing.due_subscriptions(connection) if one["id"] not in self._under_way]
+        due.sort(
+            key=lambda one: self._begun_at.get(one["id"], 0.0)
+        )  # who waits longest first: some may hang all the time
         begun = []
         for one in due[: max(0, AT_ONCE - len(self._under_way))]:
             self._under_way.add(one["id"])
+            self._begun_at[one["id"]] = time.monotonic()
             # a daemon: the process does not wait for a subscriber that hangs
             thread = threading.Thread(target=self._send_some, args=(one,), name="webhooks out", daemon=True)
             thread.start()
