@@ -22,7 +22,7 @@ from customer_assets.pipeline.identity.dedupe import (
     write_reviews,
 )
 from customer_assets.pipeline.identity.explain import explain
-from customer_assets.pipeline.identity.resolve import disagreeing_rows, resolve_customers
+from customer_assets.pipeline.identity.resolve import disagreeing_rows, resolve_customers, stable_ids
 from customer_assets.pipeline.invoices.import_invoices import import_invoices
 from customer_assets.pipeline.invoices.migrate import migrate
 from customer_assets.store.identity import reviews
@@ -463,3 +463,16 @@ def test_an_invoice_told_apart_from_its_own_customer_is_not_linked_to_it(company
         company.value("select c.source from legacy_invoices l join customer_rows c on c.id = l.customer_id")
         == "invoice"
     )
+
+
+def test_a_customer_keeps_its_number_through_a_merge_and_back() -> None:
+    def part(*rows: tuple[int, int]) -> list[dict[str, int]]:
+        return [{"id": row, "golden_id": golden} for row, golden in rows]
+
+    # record 1 went over from 653 to 700, and comes back: 700 is still who had that number
+    kept, merged, given_back = stable_ids([part((1, 700), (2, 653), (3, 653)), part((4, 700))], {})
+    assert (kept, merged, given_back) == ([653, 700], {}, [])
+    # most of 700 is at 653 now: there it goes on
+    kept, merged, _ = stable_ids([part((1, 700), (5, 700), (2, 653)), part((4, 700))], {})
+    assert kept == [653, None]
+    assert merged == {700: (653, [1, 5])}

@@ -354,3 +354,23 @@ def test_typed_cells_are_texts_as_people_write_them(company: Company, tmp_path: 
     import_invoices(company.context, str(tmp_path / "old.parquet"))
     found = stored(company, "source_invoice_id", "customer_name", "customer_address", "total::text")
     assert found == [("A1", "1815", "Kade, 9000, Gent", "5.50")]
+
+
+def test_postcode_and_town_beside_an_address_are_part_of_it(company: Company, tmp_path: Path) -> None:
+    rows = [
+        ROW | {"source_invoice_id": "1", "customer_address": "Kaai 3", "postcode": "2000", "gemeente": "Antwerpen"},
+        ROW
+        | {
+            "source_invoice_id": "2",
+            "customer_address": "Kaai 3, 2000 ANTWERPEN",
+            "postcode": "2000",
+            "gemeente": "Antwerpen",
+        },
+        ROW | {"source_invoice_id": "3", "customer_address": "", "postcode": "2000", "gemeente": "Antwerpen"},
+    ]
+    import_invoices(company.context, write_csv(tmp_path / "old.csv", *rows))
+    assert stored(company, "customer_address") == [
+        ("Kaai 3, 2000, Antwerpen",),
+        ("Kaai 3, 2000 ANTWERPEN",),
+        ("2000, Antwerpen",),
+    ]

@@ -9,7 +9,7 @@ import pytest
 from stdnum.be import vat as be_vat
 
 from customer_assets.pipeline.identity.affected import find_affected
-from customer_assets.pipeline.identity.decide import decide_pair, outcome_of, take_back
+from customer_assets.pipeline.identity.decide import decide_pair, outcome_of_merging, take_back
 from customer_assets.pipeline.identity.resolve import (
     _engine,
     _resolve_affected,
@@ -276,7 +276,7 @@ def test_what_would_come_of_a_record_that_is_nobodys_yet(company: Company) -> No
     one = add(company, "robaws", "a", name="Noord BV")
     resolve_customers(company.context)
     other = add(company, "zoho", "b", name="Zuid NV")
-    outcome = outcome_of(company.context, one, other, decision="same")
+    outcome = outcome_of_merging(company.context, one, other)
     assert outcome.is_wished
     assert len(outcome.after) == 1
 

@@ -147,7 +147,7 @@ def test_customers_are_merged_and_parted_by_hand(company: Company, visitors: dic
     old = editor.get(f"/golden/{max(leie, other)}")
     assert (old.status_code, old.headers["location"]) == (301, f"/golden/{min(leie, other)}")
     rows = company.rows("select id from customer_rows where source = 'robaws' order by source_customer_id")
-    editor.post(f"/golden/{leie}/part", row=str(rows[1]["id"]), other=str(rows[0]["id"]))
+    editor.post(f"/golden/{leie}/part", row=str(rows[1]["id"]))
     assert company.value("select count(*) from customers") == 2
     assert company.value("select count(*) from ops.audit_log where action like 'identity: %%'") == 2
     for nobody in ("", "x", str(leie), "123456"):
@@ -184,7 +184,7 @@ def test_what_would_come_of_a_merge_is_shown_and_nothing_is_kept(
     assert f'href="/golden/{min(leie, other)}"' in then
     assert then.count("<tr>") == 1 + 1  # a heading, and one customer
     rows = [r["id"] for r in company.rows("select id from customer_rows where golden_id = %s order by id", leie)]
-    page = editor.get(f"/golden/{leie}/part?row={rows[1]}&other={rows[0]}").text
+    page = editor.get(f"/golden/{leie}/part?row={rows[1]}").text
     assert page[page.index("<h2>Then") :].count("<tr>") == 1 + 2
     assert company.value("select count(*) from match_reviews") == 0
     assert company.value("select count(*) from ops.audit_log where action like 'identity%%'") == 0
@@ -212,12 +212,68 @@ def test_the_message_of_a_merge_is_what_came_of_it(company: Company, visitors: d
     decide_pair(company.context, str(zoho), str(zuid), decision="different", by="someone")
     editor.post(f"/golden/{leie}/merge", other=str(other))
     assert "They are one customer now" not in (page := editor.get(f"/golden/{leie}").text)
-    assert "the records are of customers" in page
-    editor.post(f"/golden/{leie}/part", row=str(zuid), other="999999")
-    assert "not of one customer any more" in editor.get(f"/golden/{leie}").text
-    for row in ("x", "-1", "א" * 3000):
-        editor.post(f"/golden/{leie}/part", row=row, other=str(zuid))
-        assert "not of one customer" in editor.get(f"/golden/{leie}").text
+    assert "Nothing was kept: they would stay two customers all the same" in page
+    assert company.value("select count(*) from match_reviews where decision = 'same'") == 0
+    foreseen = editor.get(f"/golden/{leie}/merge?other={other}").text
+    assert "They would stay two all the same" in foreseen
+    assert "<button>Merge</button>" not in foreseen
+    for row in (str(zuid), "999999", "x", "-1", "א" * 3000):
+        editor.post(f"/golden/{leie}/part", row=row)
+        assert "not of this customer any more" in editor.get(f"/golden/{leie}").text
+
+
+def test_the_record_that_is_parted_is_the_one_that_was_named(company: Company, visitors: dict[str, Visitor]) -> None:
+    kept = dict.fromkeys(("vat_number", "street", "general_email", "billing_email", "role", "phone", "mobile"))
+    rows = [
+        customer(
+            company, source=source, source_customer_id=of, name="Sigmadamar BV", primary_phone="+3235550102", **kept
+        )
+        for source, of in (("robaws", "1"), ("zoho", "2"), ("sumit", "3"))
+    ]
+    resolve_customers(company.context)
+    (golden,) = {
+        row["golden_id"] for row in company.rows("select golden_id from customer_rows where id = any(%s)", rows)
+    }
+    page = visitors["editor"].get(f"/golden/{golden}/part?row={rows[2]}").text
+    visitors["editor"].client.post(f"/golden/{golden}/part", data=form_of(page, 'name="row"'))
+    of = {
+        r["id"]: r["golden_id"]
+        for r in company.rows("select id, golden_id from customer_rows where id = any(%s)", rows)
+    }
+    assert of[rows[0]] == of[rows[1]] == golden
+    assert of[rows[2]] != golden
+
+
+def test_one_record_that_warns_is_enough(company: Company, visitors: dict[str, Visitor]) -> None:
+    same = {"name": "Sigmadamar BV", "vat_number": "BE0476267228", "country": "BE", "country_code": "BE"}
+    for source, of, role in (("robaws", "1", "POV"), ("zoho", "2", "BLACKLISTED")):
+        customer(company, source=source, source_customer_id=of, role=role, **same)
+    resolve_customers(company.context)
+    assert company.value("select role from customers") == "BLACKLISTED"
+
+
+def test_an_edit_shows_on_the_page_of_its_customer_at_once(
+    company: Company, visitors: dict[str, Visitor], leie: int
+) -> None:
+    row = company.value("select id from customer_rows where source_customer_id = '1003'")
+    page = visitors["editor"].get(f"/customers/{row}/edit").text
+    form = form_of(page, 'name="name"') | {"name": "Leieolzanel Garage BV"}
+    assert visitors["editor"].client.post(f"/customers/{row}/edit", data=form).status_code == 303
+    assert "<bdi>Leieolzanel Garage BV</bdi>" in visitors["editor"].get(f"/golden/{leie}").text
+
+
+def test_who_decides_second_is_told(company: Company, visitors: dict[str, Visitor]) -> None:
+    review = company.value(
+        """
+        insert into match_reviews (account, scope, one_ref, other_ref, status)
+        values ('default', 'customers', 'robaws:1', 'zoho:2', 'open')
+        returning id
+        """
+    )
+    visitors["editor"].post(f"/reviews/{review}", decision="same")
+    visitors["admin"].post(f"/reviews/{review}", decision="different")
+    assert "editor was faster" in visitors["admin"].get("/reviews").text
+    assert company.value("select decision from match_reviews") == "same"
 
 
 @pytest.mark.parametrize("sign", ["a", "א", "€", "\U0001f600", '"', "\n"])
@@ -661,7 +717,7 @@ def test_an_answer_about_two_records_is_taken_back(company: Company, visitors: d
     golden = company.value("select id from customers")
     rows = [row["id"] for row in company.rows("select id from customer_rows order by id")]
     editor = visitors["editor"]
-    editor.post(f"/golden/{golden}/part", row=str(rows[1]), other=str(rows[0]))
+    editor.post(f"/golden/{golden}/part", row=str(rows[1]))
     assert company.value("select count(*) from customers") == 2
     page = editor.get(f"/golden/{golden}").text
     assert "Said by people" in page

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from customer_assets.errors import NotFoundError, RecordError
+from customer_assets.errors import NotFoundError, NotInStateError, RecordError
 from customer_assets.pipeline.context import Context
 from customer_assets.pipeline.identity.explain import find_pair
 from customer_assets.pipeline.identity.profiles import (
@@ -17,6 +19,7 @@ from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import index, reviews
 from customer_assets.store.reads import golden_pages
 
+MOST_TO_PART = 20  # records that one is told apart from
 MOST_UNRESOLVED = 2_000  # rows, for an outcome that is shown while somebody waits
 
 
@@ -39,7 +42,7 @@ class Outcome:
 
     Attributes:
         before, after: the customers that the records are of, now and then, as `golden_pages.in_short` tells them.
-        is_wished: whether the two records are, or are not, of one customer then, as was decided.
+        is_wished: whether all records are of one customer then, or the one that is none of them stands apart.
     """
 
     before: list[dict[str, Any]]
@@ -47,30 +50,75 @@ class Outcome:
     is_wished: bool
 
 
-def outcome_of(context: Context, one: int, other: int, *, decision: str) -> Outcome:
-    """What a decision about two cache rows would come to, with all that follows from it; nothing is kept.
+def outcome_of_merging(context: Context, one: int, other: int) -> Outcome:
+    """What saying that two cache rows are one customer would come to, with all that follows from it; nothing is kept.
 
     Raises:
         NotFoundError, RecordError: as `decide_pair`; or so much is unresolved that nobody would wait for the answer.
     """
+    with _tried(context) as connection:
+        rows = {
+            row
+            for now in golden_pages.customers_of(connection, (one, other)).values()
+            for row in golden_pages.rows_of(connection, now)
+        } | {one, other}
+        before = golden_pages.in_short(connection, rows)
+        _decide(connection, str(one), str(other), decision="same", by="nobody")
+        resolve_within(connection, context)
+        after = golden_pages.in_short(connection, rows)
+    return Outcome(before, after, len(after) == 1)
+
+
+def outcome_of_parting(context: Context, row: int) -> Outcome:
+    """What saying that a cache row is another customer than the others of its own would come to; nothing is kept.
+
+    Raises:
+        NotFoundError, RecordError: as `outcome_of_merging`.
+    """
+    with _tried(context) as connection:
+        rows = _together_with(connection, row)
+        before = golden_pages.in_short(connection, rows)
+        is_apart = _part(connection, context, row, by="nobody")
+        after = golden_pages.in_short(connection, rows)
+    return Outcome(before, after, is_apart)
+
+
+def part(context: Context, row: int, *, by: str) -> bool:
+    """Say that a cache row is another customer than the others of its own, of as many as it takes; whether it is now.
+
+    Raises:
+        NotFoundError, RecordError: as `decide_pair`.
+    """
+    with connect(context.url, name="customer_assets review") as connection, connection.transaction():
+        return _part(connection, context, row, by=by)
+
+
+@contextmanager
+def _tried(context: Context) -> Iterator[Connection]:
     with (
         connect(context.url, name="customer_assets review") as connection,
         connection.transaction(force_rollback=True),
     ):
         if unresolved_rows(connection, context) > MOST_UNRESOLVED:
             raise RecordError("Too much changed since customers were resolved last: sync first, then look again")
-        rows = {
-            row
-            for now in golden_pages.customers_of(connection, (one, other)).values()
-            for row in golden_pages.rows_of(connection, now)
-        }
-        rows |= {one, other}
-        before = golden_pages.in_short(connection, rows)
-        _decide(connection, str(one), str(other), decision=decision, by="nobody")
+        yield connection
+
+
+def _together_with(connection: Connection, row: int) -> set[int]:
+    """The rows of a row's customer."""
+    (customer,) = golden_pages.customers_of(connection, (row,)).values() or (0,)
+    return golden_pages.rows_of(connection, customer) | {row}
+
+
+def _part(connection: Connection, context: Context, row: int, *, by: str) -> bool:
+    asked: set[int] = set()
+    while with_it := sorted(_together_with(connection, row) - {row} - asked):
+        if len(asked) >= MOST_TO_PART:
+            return False
+        asked.add(with_it[0])
+        _decide(connection, str(row), str(with_it[0]), decision="different", by=by)
         resolve_within(connection, context)
-        then = golden_pages.customers_of(connection, rows)
-        after = golden_pages.in_short(connection, rows)
-    return Outcome(before, after, (then[one] == then[other]) == (decision == "same"))
+    return _together_with(connection, row) == {row}
 
 
 def _decide(
@@ -100,16 +148,29 @@ def take_back(context: Context, review_id: int, *, by: str) -> tuple[str, str]:
     return pair
 
 
-def decide_review(context: Context, review_id: int, *, decision: str, by: str) -> tuple[str, str]:
+def decide_review(
+    context: Context, review_id: int, *, decision: str, by: str, is_open: bool = False
+) -> tuple[str, str]:
     """The same for a pair that was asked about.
+
+    Args:
+        context: database and settings.
+        review_id: which pair.
+        decision: same or different.
+        by: who says so.
+        is_open: who decides believes that nobody did yet.
 
     Raises:
         NotFoundError: there is no such review.
+        NotInStateError: somebody decided it otherwise meanwhile.
     """
     with connect(context.url, name="customer_assets review") as connection, connection.transaction():
         found = reviews.review(connection, review_id)
         if found is None:
             raise NotFoundError(f"no review {review_id}: `customer-assets review list`")
+        if is_open and found["decision"] not in (None, decision):
+            said = "one customer" if found["decision"] == "same" else "two customers"
+            raise NotInStateError(f"{found['decided_by']} was faster, and said that they are {said}")
         pair = found["one_ref"], found["other_ref"]
         reviews.decide(
             connection, account=found["account"], one_ref=pair[0], other_ref=pair[1], decision=decision, by=by

@@ -53,6 +53,20 @@ def resolve_customers(context: Context, *, full: bool = False) -> Resolved:
         return resolve_within(connection, context, full=full)
 
 
+def resolve_at_once(context: Context, *, most: int) -> bool:
+    """Resolve what changed while somebody waits for it: where it is few rows, and nobody else resolves; whether it was done.
+
+    Args:
+        context: database and settings.
+        most: rows that changed.
+    """
+    with connect(context.url, name="customer_assets customers") as connection, connection.transaction():
+        if not index.has_turn(connection) or unresolved_rows(connection, context) > most:
+            return False  # the next resolution takes them along
+        resolve_within(connection, context)
+    return True
+
+
 def resolve_within(connection: Connection, context: Context, *, full: bool = False) -> Resolved:
     """The same within a transaction of the caller, who may roll it back: to show what would come of something."""
     engine = _engine(context)
@@ -254,7 +268,8 @@ def stable_ids(
     kept: list[int | None] = [None] * len(parts)
     merged: dict[int, tuple[int, list[int]]] = {}
     for golden_id in sorted(holders):
-        _, number = min(holders[golden_id])
+        # of two that have as many of its rows, the one that has no id yet: else a stranger would go on under it
+        _, number = min(holders[golden_id], key=lambda held: (held[0], kept[held[1]] is not None, held[1]))
         holder = kept[number]
         if holder is None:
             kept[number] = golden_id

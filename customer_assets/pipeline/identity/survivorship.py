@@ -83,6 +83,7 @@ def golden_record(golden_id: int, rows: Sequence[dict[str, Any]], shared: set[st
 
 
 _NONE_SHARED: set[str] = set()
+WARNINGS = frozenset({"BLACKLISTED"})
 
 
 @cache
@@ -125,4 +126,6 @@ def _is_valid(column: str, row: Mapping[str, Any]) -> bool:
         return vat_key(value, country_code(row["country"]))[0] is not None
     if column == "primary_phone":
         return str(value).startswith("+")
+    if column == "role":
+        return str(value).upper() in WARNINGS  # one record that warns is enough, whatever the others say
     return bool(mail_keys(value)) if column.endswith("email") else True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -228,8 +228,7 @@ class _Import:
         if _is_total(line, texts):
             raise RecordError("a line of totals")
         row: dict[str, Any] = {column: _plain(texts.get(column), column, blanked) for column in TEXTS}
-        if row["customer_address"] is None:
-            row["customer_address"] = ", ".join(part for c in ADDRESS_PARTS if (part := texts.get(c))) or None
+        row["customer_address"] = _whole_address(row["customer_address"], [texts.get(c) for c in ADDRESS_PARTS])
         for column, dates in self.dates.items():
             row[column] = _read(dates, texts.get(column), column, blanked)
         for column, amounts in self.amounts.items():
@@ -382,6 +381,13 @@ def _add(into: dict[str, Any], row: Mapping[str, Any]) -> None:
         found: Decimal | None = row.get(column)
         if found is not None:
             into[column] = found + (into.get(column) or Decimal(0))
+
+
+def _whole_address(address: str | None, parts: Sequence[str | None]) -> str | None:
+    """An address with what columns beside it say: street, postcode, city, unless it says so itself."""
+    said = (address or "").casefold()
+    more = [part for part in parts if part and part.casefold() not in said]
+    return ", ".join(filter(None, [address, *more])) or None
 
 
 def _is_total(line: Line, texts: Mapping[str, str | None]) -> bool:

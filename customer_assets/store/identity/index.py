@@ -69,6 +69,12 @@ def wait_for_turn(connection: Connection) -> None:
     connection.execute("select pg_advisory_xact_lock(hashtext('customer_assets customers'))")
 
 
+def has_turn(connection: Connection) -> bool:
+    """The same without waiting: whether no other resolution is under way."""
+    query = "select pg_try_advisory_xact_lock(hashtext('customer_assets customers'))"
+    return bool(scalar(connection, query))
+
+
 def changes(connection: Connection, *, engine: str) -> Changes:
     """What changed since the last resolution by this engine (a text that differs when its rules do)."""
     age = _age_of_the_last(connection, engine)

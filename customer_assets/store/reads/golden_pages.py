@@ -134,7 +134,7 @@ def in_short(connection: Connection, row_ids: Collection[int]) -> list[dict[str,
     return connection.execute(
         """
         select
-            c.id, c.name, c.vat_number, c.primary_phone, c.email, c.city, c.row_count as records,
+            c.id, c.name, c.vat_number, c.primary_phone, c.email, c.city, c.role, c.row_count as records,
             (select count(*) from invoices_cache i where i.golden_id = c.id) as invoices,
             array(
                 select r.source || ':' || r.source_customer_id

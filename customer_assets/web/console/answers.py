@@ -9,7 +9,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from customer_assets.errors import CustomerAssetsError, RecordError
-from customer_assets.pipeline.identity.decide import Outcome, decide_pair, outcome_of, take_back
+from customer_assets.pipeline.identity.decide import (
+    Outcome,
+    decide_pair,
+    outcome_of_merging,
+    outcome_of_parting,
+    part,
+    take_back,
+)
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.store.identity.reviews import decided_about
 from customer_assets.store.reads import golden_pages
@@ -45,16 +52,21 @@ class Answers(Screen):
         """Say that one record is another customer than the rest, and resolve; before, show what would come of it."""
         golden_id = request.path_params["id"]
         form = await request.form() if request.method == "POST" else request.query_params
-        row, other = id_of(form.get("row")), id_of(form.get("other"))
+        row = id_of(form.get("row"))
+        context = self._runtime.context(trigger="web")
+
+        def of_this_customer() -> int:
+            if row not in self._rows_of(golden_id):
+                raise RecordError("This record is not of this customer any more: look at the page as it is now")
+            return row
+
         if request.method != "POST":
-            return await self._foreseen(request, session, "different", lambda: (row, other))
+            return await self._foreseen(
+                request, session, "different", lambda: outcome_of_parting(context, of_this_customer())
+            )
 
         def decide() -> str:
-            rows = self._rows_of(golden_id)
-            if row == other or not {row, other} <= rows:
-                raise RecordError("These records are not of one customer any more: look at the page as it is now")
-            now = self._decided(session, row, other, "different", rows)
-            if now[row] == now[other]:
+            if not part(context, of_this_customer(), by=session.user):
                 raise RecordError("Kept, but they stay one customer: other records still join them, see why below")
             return "They are two customers now"
 
@@ -90,32 +102,27 @@ class Answers(Screen):
                 raise RecordError(f"There is no other customer {asked}")
             return one, other
 
+        context = self._runtime.context(trigger="web")
         if request.method != "POST":
-            return await self._foreseen(request, session, "same", both)
+            return await self._foreseen(request, session, "same", lambda: outcome_of_merging(context, *both()))
 
         def decide() -> str:
             one, other = both()
-            rows = self._rows_of(golden_id) | self._rows_of(id_of(asked))
-            now = self._decided(session, one, other, "same", rows)
-            apart = sorted(set(now.values()))
-            if len(apart) > 1:
+            if not outcome_of_merging(context, one, other).is_wished:
                 raise RecordError(
-                    f"Kept, but the records are of customers {', '.join(map(str, apart))} now: they differ by an earlier "
-                    "answer or a number that two customers cannot share; answer those first (Review)"
+                    "Nothing was kept: they would stay two customers all the same, by an earlier answer or a number that two "
+                    "customers cannot share. Correct that first"
                 )
+            decide_pair(context, str(one), str(other), decision="same", by=session.user)
+            resolve_customers(context)
             return "They are one customer now"
 
         return await self._told(session, golden_id, decide)
 
     async def _foreseen(
-        self, request: Request, session: Session, decision: str, both: Callable[[], tuple[int, int]]
+        self, request: Request, session: Session, decision: str, foresee: Callable[[], Outcome]
     ) -> Response:
-        """What would come of saying that two records are one customer, or two, and a button that says it."""
-
-        def foresee() -> Outcome:
-            one, other = both()
-            return outcome_of(self._runtime.context(trigger="web"), one, other, decision=decision)
-
+        """What would come of saying that two customers are one, or that a record is another, and a button that says it."""
         golden_id = request.path_params["id"]
         try:
             outcome = await run_in_threadpool(foresee)
@@ -129,14 +136,6 @@ class Answers(Screen):
     def _rows_of(self, golden_id: int) -> set[int]:
         with self._connect() as connection:
             return golden_pages.rows_of(connection, golden_id)
-
-    def _decided(self, session: Session, one: int, other: int, decision: str, rows: set[int]) -> dict[int, int]:
-        """Keep an answer and resolve. Returns the customers that the rows are of then: what counts is what came of it."""
-        context = self._runtime.context(trigger="web")
-        decide_pair(context, str(one), str(other), decision=decision, by=session.user)
-        resolve_customers(context)
-        with self._connect() as connection:
-            return golden_pages.customers_of(connection, rows)
 
     async def _told(self, session: Session, golden_id: int, decide: Callable[[], str]) -> Response:
         try:

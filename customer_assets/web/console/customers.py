@@ -16,6 +16,7 @@ from customer_assets.domain.cache.columns import COLUMN_OF, EDITABLE
 from customer_assets.domain.cache.columns import sections as sections_of
 from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditError
 from customer_assets.pipeline import edit as edits
+from customer_assets.pipeline.identity.resolve import resolve_at_once
 from customer_assets.sources.registry import SYSTEMS, owner_note
 from customer_assets.store.cache.rows import read_rows
 from customer_assets.store.reads import console, lists
@@ -34,6 +35,9 @@ from customer_assets.web.console.tables import (
 )
 
 MOST_TOGETHER = 500
+
+
+MOST_AT_ONCE = 500  # changed rows that are resolved while somebody waits
 
 
 class Customers(Lists):
@@ -194,7 +198,7 @@ class Customers(Lists):
             was=was,
             sections=sections,
             owner=owner_note(row["source"]),
-            pushes=any(SYSTEMS[a.system].pushes is not None for a in self._runtime.configuration.accounts),
+            pushes=any(SYSTEMS[a.system].pushes is not None for a in self._runtime.working.accounts),
             stale=stale,
             versions=versions,
             edited={e["field"]: e for e in found["edits"]},
@@ -214,6 +218,7 @@ class Customers(Lists):
             seen_at=datetime.fromisoformat(seen_at) if seen_at else None,
             release=[str(name) for name in form.getlist("release")],
         )
+        resolve_at_once(self._runtime.context(trigger="web"), most=MOST_AT_ONCE)  # so that its customer shows it
 
 
 def _changes(form: Any, row: Mapping[str, Any]) -> dict[str, str]:

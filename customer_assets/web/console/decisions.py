@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from customer_assets.errors import CustomerAssetsError
+from customer_assets.errors import CustomerAssetsError, NotInStateError
 from customer_assets.pipeline.identity.decide import decide_review
 from customer_assets.pipeline.push.conflicts import resolve_conflict
 from customer_assets.store.cache import rows
@@ -150,6 +150,7 @@ class Decisions(Screen):
                 request.path_params["id"],
                 decision=decision,
                 by=session.user,
+                is_open=True,
             )
 
         return await self._decided(settle, "/reviews", session)
@@ -157,6 +158,8 @@ class Decisions(Screen):
     async def _decided(self, settle: Any, back: str, session: Session) -> Response:
         try:
             await run_in_threadpool(settle)
+        except NotInStateError as error:
+            return self._go(back, session, str(error), bad=True)
         except CustomerAssetsError as error:
             return PlainTextResponse(str(error), status_code=404)
         return self._go(back, session, "Decided")
