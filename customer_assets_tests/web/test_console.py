@@ -471,6 +471,38 @@ def test_a_sender_asks_what_is_due_and_says_what_became_of_it(company: Company, 
     assert site.client.post(address, json={"status": "sent"}, headers=forwarded).status_code == 401
 
 
+def test_who_reminds_by_hand_notes_what_became_of_it(company: Company, visitors: dict[str, Visitor]) -> None:
+    company.do(
+        """
+        insert into invoice_rows (source, source_invoice_id, invoice_number, balance, content_hash)
+        values ('zoho', '1', 'INV-7', 5, ''), ('zoho', '2', 'INV-8', 5, '')
+        """
+    )
+    company.do(
+        """
+        insert into payment_reminders (invoice_id, reminder_type, scheduled_date, channel, status)
+        select id, 'due', current_date, 'whatsapp', 'pending'
+        from invoice_rows
+        """
+    )
+    one, other = (row["id"] for row in company.rows("select id from payment_reminders order by invoice_id"))
+    editor = visitors["editor"]
+    assert f'href="/reminders/{one}"' in editor.get("/reminders").text
+    assert "INV-7" in editor.get(f"/reminders/{one}").text
+    assert visitors["viewer"].get(f"/reminders/{one}").status_code == 403
+    assert editor.get("/reminders/999999").status_code == 404
+    assert editor.post(f"/reminders/{one}", outcome="lost").status_code == 422
+    assert editor.post(f"/reminders/{one}", outcome="sent").status_code == 303
+    editor.post(f"/reminders/{other}", outcome="failed", failure="no such number")
+    states = company.rows("select status, failure from payment_reminders order by invoice_id")
+    assert states == [{"status": "sent", "failure": None}, {"status": "failed", "failure": "no such number"}]
+    assert f'href="/reminders/{one}"' not in editor.get("/reminders").text
+    editor.post(f"/reminders/{one}", outcome="failed")
+    assert "it cannot become failed" in editor.get(f"/reminders/{one}").text
+    assert company.value("select count(*) from ops.audit_log where action like 'reminder %%'") == 2
+    assert "INV-8" not in editor.get("/invoices?number=inv-7").text
+
+
 def test_the_first_start_makes_an_administrator(company: Company, capfd: pytest.CaptureFixture[str]) -> None:
     with serving(company) as web:
         password = re.search(r"password (\S+)", capfd.readouterr().err)

@@ -591,6 +591,25 @@ def test_old_invoices_come_by_upload(company: Company, visitors: dict[str, Visit
         assert said in answer.text
 
 
+def test_a_file_of_unknown_headings_asks_what_they_are(company: Company, visitors: dict[str, Visitor]) -> None:
+    editor = visitors["editor"]
+    text = "Bonnetje;Wie;Bedrag\n7;Bakkerij Janssens;12,50\n"
+    answer = editor.client.post(
+        "/import",
+        data={"csrf": editor.token(), "step": "look"},
+        files={"file": ("oud.csv", text.encode(), "text/csv")},
+    )
+    assert answer.status_code == 422
+    assert "no column source_invoice_id" in answer.text
+    assert "customer_assets_upload" not in answer.text  # no path of the server
+    form = form_of(answer.text, "multipart")
+    assert {"map Bonnetje", "map Wie", "map Bedrag"} <= form.keys()
+    said = {"map Bonnetje": "source_invoice_id", "map Wie": "customer_name", "map Bedrag": "total"}
+    looked = editor.client.post("/import", data=form | said | {"step": "look", "decimal": ","}).text
+    assert "Bakkerij Janssens" in looked
+    assert "12.50" in looked
+
+
 def test_an_upload_says_whose_its_first_invoices_would_be(
     company: Company, visitors: dict[str, Visitor], leie: int
 ) -> None:

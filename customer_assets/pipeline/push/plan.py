@@ -95,11 +95,7 @@ def plan_push(
             unchanged += 1
             if ids is not None:
                 settled.append(PushRow(link.shown_id, "unchanged"))
-        elif link.row is not None and (ids is not None or link.edits):
-            settled.append(PushRow(link.shown_id, "failed", "it is deleted in SUMIT; its edits wait"))
-        elif link.row is None and ids is not None and link.origin is not None:
-            gone = link.origin["deleted_at"] is not None
-            reason = f"it is deleted in {link.origin['source']}" if gone else link.last_error
+        elif reason := _cannot_be_pushed(link, is_named=ids is not None):
             settled.append(PushRow(link.shown_id, "failed", reason))
     wanted = (
         links.wanted_rows(connection, account=account.account, sources=settings.push_sources)
@@ -109,10 +105,9 @@ def plan_push(
     there = rows.read_rows(connection, wanted)
     for row_id in wanted:
         row = there.get(row_id)
-        if row is None:
-            settled.append(PushRow(row_id, "failed", "no such customer"))
-        elif row["account"] != account.account:
-            settled.append(PushRow(row_id, "failed", f"it is a customer of account {row['account']}"))
+        if row is None or row["account"] != account.account:
+            of_another = "no such customer" if row is None else f"it is a customer of account {row['account']}"
+            settled.append(PushRow(row_id, "failed", of_another))
         elif row["deleted_at"] is not None:
             settled.append(PushRow(row_id, "failed", f"it is deleted in {row['source']}"))
         else:
@@ -120,6 +115,15 @@ def plan_push(
     failed = {link.shown_id for link in found if link.last_error is not None}
     plans.sort(key=lambda plan: plan.row_id in failed)  # those that failed before must not use up what the others need
     return plans, settled, unchanged
+
+
+def _cannot_be_pushed(link: SumitLink, *, is_named: bool) -> str | None:
+    """Why a linked customer that has no plan has none, where somebody asked for it or edited it."""
+    if link.row is not None:
+        return "it is deleted in SUMIT; its edits wait" if is_named or link.edits else None
+    if not is_named or link.origin is None:
+        return None
+    return f"it is deleted in {link.origin['source']}" if link.origin["deleted_at"] is not None else link.last_error
 
 
 def plan_of(link: SumitLink, account: Account, *, is_named: bool = True) -> PlannedPush | None:

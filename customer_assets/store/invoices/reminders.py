@@ -272,6 +272,22 @@ def due(connection: Connection, today: date) -> list[dict[str, Any]]:
     return connection.execute(f"select * from ({DUE}) d order by scheduled_date, id", {"today": today}).fetchall()
 
 
+def reminder(connection: Connection, reminder_id: int) -> dict[str, Any] | None:
+    """One reminder with its invoice and customer, for people."""
+    return connection.execute(
+        """
+        select r.*, c.name as customer_name, coalesce(g.primary_phone, c.primary_phone) as customer_phone,
+            i.invoice_number, i.balance, i.currency_code, i.due_date
+        from payment_reminders r
+        join invoice_rows i on i.id = r.invoice_id
+        left join customer_rows c on c.id = r.customer_id
+        left join customers g on g.id = r.golden_id
+        where r.id = %s
+        """,
+        [reminder_id],
+    ).fetchone()
+
+
 def lock_reminder(connection: Connection, reminder_id: int) -> dict[str, Any] | None:
     """One reminder, locked until the transaction ends."""
     return connection.execute(

@@ -187,6 +187,7 @@ LISTINGS: dict[str, Listing] = {
         """,
         {
             "status": "i.status = %(status)s",
+            "number": "strpos(upper(i.invoice_number), upper(%(number)s)) > 0",
             "currency": "coalesce(i.currency_code, '?') = upper(%(currency)s)",
             "due": f"""
                 {OWED} and i.due_date is not null and case %(due)s

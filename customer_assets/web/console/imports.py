@@ -8,6 +8,7 @@ import secrets
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from customer_assets.errors import CustomerAssetsError
+from customer_assets.pipeline.files import open_sheet
 from customer_assets.pipeline.invoices.foresee import likely_customers
 from customer_assets.pipeline.invoices.import_invoices import FileOptions, ImportResult, import_invoices
 from customer_assets.runtime.runtime import Runtime
@@ -89,8 +91,18 @@ class Imports(Screen):
                 self._import, upload, said, mapping, session, account, dry_run=not is_import
             )
         except CustomerAssetsError as error:
+            header = await run_in_threadpool(_header, upload, said)
             return await self._page(
-                request, session, failed=str(error), key=key, upload=upload, said=said, account=account, status=422
+                request,
+                session,
+                failed=str(error).replace(f"{upload.path}: ", ""),
+                key=key,
+                upload=upload,
+                said=said,
+                account=account,
+                mapping=mapping,
+                unread=[column for column in header if column not in mapping],
+                status=422,
             )
         upload.problems = result.problems
         context = self._runtime.context(trigger="web")
@@ -106,6 +118,7 @@ class Imports(Screen):
             said=said,
             account=account,
             mapping=mapping,
+            unread=result.ignored_columns,
             is_done=is_import,
         )
 
@@ -119,6 +132,7 @@ class Imports(Screen):
             "said": {},
             "account": None,
             "mapping": {},
+            "unread": [],
             "is_done": False,
         }
         return await self._show(
@@ -193,3 +207,12 @@ class Imports(Screen):
                 audit.record(connection, who=session.user, action="import", target=upload.name, details=counts)
             self._runtime.tell_dagster({"legacy_invoices": counts}, "console: import")
         return result
+
+
+def _header(upload: Upload, said: Mapping[str, str]) -> list[str]:
+    """The columns of a file that is not understood yet: what each is can be said; none where it cannot be read at all."""
+    try:
+        options = {name: said[name] for name in ("encoding", "separator", "table") if name in said}
+        return open_sheet(str(upload.path), **options).header
+    except CustomerAssetsError:
+        return []

@@ -79,6 +79,7 @@ LIST_PAGES = (
                 "due", "Due", [("overdue", "overdue"), ("month", "overdue by a month"), ("later", "open, not due yet")]
             ),
             choice("status", "Status", ["sent", "overdue", "partially_paid", "paid", "draft", "void"]),
+            typed("number", "Number"),
             typed("currency", "Currency"),
             HAS_CUSTOMER,
             HAS_PHONE,
@@ -98,6 +99,7 @@ LIST_PAGES = (
             "currency_code:",
             "customer_name:Customer:owner",
             "customer_phone:Phone:phone",
+            "id::remind",
         ),
         filters=(
             choice("day", "Day", [("come", "has come"), ("ahead", "is ahead")]),

@@ -28,6 +28,7 @@ from customer_assets.web.console.lists import Lists
 from customer_assets.web.console.logins import Logins
 from customer_assets.web.console.overview import Overview
 from customer_assets.web.console.people import People
+from customer_assets.web.console.reminding import Reminding
 from customer_assets.web.console.screen import HERE
 from customer_assets.web.console.subscriptions import Subscriptions
 from customer_assets.web.console.syncs import Syncs
@@ -47,7 +48,7 @@ class Screens:
         self.decisions, self.webhooks, self.syncs = Decisions(runtime), Webhooks(runtime), Syncs(runtime, worker)
         self.people, self.imports, self.exports = People(runtime), Imports(runtime), Exports(runtime)
         self.erasing, self.subscriptions = Erasing(runtime), Subscriptions(runtime)
-        self.answers = Answers(runtime)
+        self.answers, self.reminding = Answers(runtime), Reminding(runtime)
 
 
 def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseRoute]:
@@ -113,6 +114,7 @@ def _writing(of: Screens) -> Iterator[Page]:
     yield "/import", "editor", of.imports.imports, BOTH
     yield "/views", "viewer", of.lists.keep_view, SEND
     yield "/reminders/settings", "admin", of.health.reminder_settings, SEND
+    yield "/reminders/{id:row}", "editor", of.reminding.mark, BOTH
 
 
 async def change_language(request: Request) -> Response:

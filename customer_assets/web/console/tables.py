@@ -286,6 +286,11 @@ _CELLS: Mapping[str, Callable[[Mapping[str, Any], Any], Any]] = {
     "changes": lambda _, value: Markup('<a href="/changes?run={}">{}</a>').format(value, say("what it changed")),
     "owner": _owner,
     "delivery": lambda _, value: Markup('<a href="/webhooks/deliveries/{}">{}</a>').format(value, str(value)[:13]),
+    "remind": lambda row, value: (
+        Markup('<a href="/reminders/{}">{}</a>').format(value, say("Sent?"))
+        if row["status"] in ("pending", "missed", "failed")
+        else ""
+    ),
     "message": lambda _, value: Markup('<a href="/messages/{0}">{0}</a>').format(value),
     "phone": lambda _, value: (
         Markup('<span dir="ltr">{}</span>').format(value)
