@@ -117,3 +117,37 @@ def test_a_spelling_is_no_conflict(field: str, one: Any, other: Any, is_alike: b
     # whoever changes a spelling on one side alone means it
     if not same(field, one, other):
         assert merge(other, one, other, **how).outcome == "push"
+
+
+@pytest.mark.parametrize(
+    ("base", "local", "remote", "outcome"),
+    [
+        ("Gent ", "Gent", "Gent ", "push"),  # a spelling that somebody corrected
+        ("Brugge", "Gent", " Gent", "settled"),  # somebody corrected it there, too
+        ("Gent", "Gent", "Gent", "settled"),
+        ("Gent", "Gent", "Brugge", "conflict"),  # back to what was agreed, by hand
+    ],
+)
+def test_what_was_edited_by_hand_is_meant_as_it_is_written(base: str, local: str, remote: str, outcome: str) -> None:
+    how: Any = {"field": "city", "policy": "review", "local_at": NOON, "remote_at": NOON}
+    assert merge(base, local, remote, **how, is_edited=True).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("03-555 01 02", "+972 3 5550102", True),
+        ("(03) 555.01.02", "00972 3 5550102", True),
+        ("+32 (0)3 555 01 02", "0032 3 555 01 02", True),
+        ("03-5550102", "03-5550102 ext 4", False),
+        ("03-5550102 / 050-1234567", "03-5550102 / 050-7654321", False),
+        ("050-1234567 Moshe", "050-1234567 Dana", False),
+    ],
+)
+def test_a_phone_is_its_number_where_it_is_one_number(one: str, other: str, is_same: bool) -> None:
+    assert same("phone", one, other) is is_same
+
+
+def test_what_a_short_field_cut_off_is_alike() -> None:
+    assert alike("street", "A very long street name that goes on 12", "A very long street n")
+    assert not alike("street", "Kerkstraat 12 bus 3", "Kerkstraat 12")

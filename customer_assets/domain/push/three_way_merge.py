@@ -61,7 +61,8 @@ def merge(
             any policy but `local`.
         is_edited: somebody wrote the local value by hand: its spelling counts, and that it is what was agreed is no accident.
     """
-    if local == remote if is_edited else same(field, local, remote):
+    corrects_spelling = is_edited and local != remote and same(field, base, remote)
+    if same(field, local, remote) and not corrects_spelling:
         return MergeDecision(Outcome.SETTLED)
     if same(field, base, remote):
         return MergeDecision(Outcome.PUSH)
