@@ -44,8 +44,6 @@ def parse_edit(field: str, text: str | bool | None) -> Any:
         raise RecordError(f"{field}: at most {LONGEST_INDEXED} characters")
     if field in ("general_email", "billing_email") and not all(map(_ADDRESS.fullmatch, _addresses(value))):
         raise RecordError(f"{field}: {value!r} is no e-mail address")
-    if field in ("phone", "mobile") and not any(c.isdigit() for c in value):
-        raise RecordError(f"{field}: {value!r} has no digits")
     return value
 
 
