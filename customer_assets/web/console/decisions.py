@@ -18,7 +18,7 @@ from customer_assets.store.push import conflicts
 from customer_assets.store.users import Session
 from customer_assets.web.console.lists import page_number
 from customer_assets.web.console.screen import Screen, id_of, link_of
-from customer_assets.web.console.tables import heading
+from customer_assets.web.console.tables import heading, in_words
 
 
 def _as_row(invoice: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -114,12 +114,11 @@ class Decisions(Screen):
                 pairs.append(
                     {
                         "heading": f"{r['one_name']} / {r['other_name']}",
-                        "one": r["one_ref"],
-                        "other": r["other_ref"],
+                        "one": (r["one_ref"], r["one_row_id"]),
+                        "other": (r["other_ref"], r["other_row_id"]),
                         "lines": lines,
-                        "hint": f"Weight {r['weight']}: "
-                        + ", ".join(f"{n} {w:+g}" for n, w in r["reasons"])
-                        + ". Not deciding leaves it for later.",
+                        "why": in_words("", r["reasons"]),
+                        "weight": r["weight"],
                         "action": f"/reviews/{r['id']}",
                         "buttons": [("same", "Merge: the same customer"), ("different", "Not the same")],
                     }
