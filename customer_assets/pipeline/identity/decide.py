@@ -13,7 +13,7 @@ from customer_assets.pipeline.identity.explain import find_pair
 from customer_assets.pipeline.identity.profiles import (
     ref_of,
 )
-from customer_assets.pipeline.identity.resolve import resolve_within, unresolved_rows
+from customer_assets.pipeline.identity.resolve import in_this_process, resolve_within, unresolved_rows
 from customer_assets.store import audit
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import index, reviews
@@ -64,7 +64,7 @@ def outcome_of_merging(context: Context, one: int, other: int) -> Outcome:
         } | {one, other}
         before = golden_pages.in_short(connection, rows)
         _decide(connection, str(one), str(other), decision="same", by="nobody")
-        resolve_within(connection, context)
+        resolve_within(connection, in_this_process(context))
         after = golden_pages.in_short(connection, rows)
     return Outcome(before, after, len(after) == 1)
 
@@ -117,7 +117,7 @@ def _part(connection: Connection, context: Context, row: int, *, by: str) -> boo
             return False
         asked.add(with_it[0])
         _decide(connection, str(row), str(with_it[0]), decision="different", by=by)
-        resolve_within(connection, context)
+        resolve_within(connection, in_this_process(context))
     return _together_with(connection, row) == {row}
 
 
