@@ -262,6 +262,16 @@ def test_an_edit_shows_on_the_page_of_its_customer_at_once(
     assert "<bdi>Leieolzanel Garage BV</bdi>" in visitors["editor"].get(f"/golden/{leie}").text
 
 
+def test_a_field_that_the_system_does_not_take_says_so(company: Company, visitors: dict[str, Visitor]) -> None:
+    pages = {}
+    for source in ("sumit", "robaws"):
+        row = customer(company, source=source, source_customer_id="910001", name="Sigmadamar BV")
+        pages[source] = visitors["editor"].get(f"/customers/{row}/edit").text
+    taken = re.findall(r'name="(\w+)" type="\w+"[^>]*>\s*(<span class="hint">stays here)?', pages["sumit"])
+    assert {"name": "", "gl_account": '<span class="hint">stays here'}.items() <= dict(taken).items()
+    assert "stays here" not in pages["robaws"]
+
+
 def test_who_decides_second_is_told(company: Company, visitors: dict[str, Visitor]) -> None:
     review = company.value(
         """

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from customer_assets.domain.cache.columns import COLUMN_OF, EDITABLE
 from customer_assets.domain.cache.columns import sections as sections_of
-from customer_assets.errors import CustomerAssetsError, RecordError, StaleEditError
+from customer_assets.errors import ConfigurationError, CustomerAssetsError, RecordError, StaleEditError
 from customer_assets.pipeline import edit as edits
 from customer_assets.pipeline.identity.resolve import resolve_at_once
 from customer_assets.sources.registry import SYSTEMS, owner_note
@@ -198,6 +198,7 @@ class Customers(Lists):
             was=was,
             sections=sections,
             owner=owner_note(row["source"]),
+            stays=self._stays_here(row),
             pushes=any(SYSTEMS[a.system].pushes is not None for a in self._runtime.working.accounts),
             stale=stale,
             versions=versions,
@@ -205,6 +206,17 @@ class Customers(Lists):
             failed=failed,
             status=409 if stale else 422 if failed else 200,
         )
+
+    def _stays_here(self, row: Mapping[str, Any]) -> set[str]:
+        """Fields of a system that takes pushes which it does not take: what is written there never reaches it."""
+        system = SYSTEMS.get(row["source"])
+        if system is None or system.pushes is None:
+            return set()
+        try:
+            account = self._runtime.account_without_calls(row["source"], row["account"])
+        except ConfigurationError:
+            return set()
+        return set(EDITABLE).difference(system.pushes.keys(account.settings))
 
     def _edit(self, row: Mapping[str, Any], form: Any, changes: Mapping[str, str], by: str) -> None:
         """Write what was changed; that somebody changed another field meanwhile is no reason against it."""
