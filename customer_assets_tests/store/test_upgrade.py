@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_a_migration_gives_way_to_who_holds_a_table(fresh: str, monkeypatch: pyt
     monkeypatch.setattr(upgrade, "LOCK_SECONDS", 0.1)
     monkeypatch.setattr(upgrade, "LOCK_TRIES", 3)
     naps: list[float] = []
-    monkeypatch.setattr(upgrade.time, "sleep", naps.append)
+    monkeypatch.setattr(upgrade, "time", SimpleNamespace(sleep=naps.append))  # not that of other threads
     with database.connect(fresh) as holder:
         with holder.transaction(force_rollback=True):
             holder.execute("create table public.alembic_version (version_num varchar(32) primary key)")
