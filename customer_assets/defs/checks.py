@@ -20,7 +20,7 @@ KEYS = {
     "payment_reminders": ("payment_reminders", "invoice_id, scheduled_date"),
     "customers": ("customers", "id"),
 }
-MANY_BLANKED = 0.1  # of a source's rows
+MANY_BLANKED = 0.1  # of an account's rows
 
 
 def _rules_of(asset: str) -> list[Rule]:
@@ -50,8 +50,8 @@ def _integrity_checks(asset: str) -> dg.AssetChecksDefinition:
 
 @dg.asset_check(
     asset="customers_cache",
-    description="Share of blanks per mapped column and source; warns of columns that syncs blanked in more than a tenth of a "
-    "source's rows within a day.",
+    description="Share of blanks per mapped column and source; warns of columns that syncs blanked in more than a tenth of an "
+    "account's rows within a day.",
 )
 def null_rates(runtime: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
     """A path that a system renamed looks like customers who all lost their phone."""

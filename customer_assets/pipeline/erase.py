@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import msgspec
-
 from customer_assets.accounts import Account
 from customer_assets.domain.cache.mapping import Mapper
 from customer_assets.domain.webhooks.deliveries import record_of
@@ -71,13 +69,15 @@ def erase(context: Context, account: Account, source_id: str, *, by: str, dry_ru
 def _erase_unattributed(connection: Connection, account: Account, source_id: str) -> int:
     """Leave nothing of what deliveries said of a record that were never applied; returns how many."""
     mapper = Mapper(SYSTEMS[account.system].stream("customers").mapping(account.settings))
-    found = []
-    for delivery in erasures.unattributed_deliveries(connection, account=account.account, source=account.system):
+
+    def is_of_it(body: bytes) -> bool:
         try:
-            is_of_it = mapper.source_id(bytes(record_of(delivery.body))) == source_id
-        except (RecordError, msgspec.MsgspecError):
-            is_of_it = source_id.encode() in delivery.body  # nobody can read it, so that nobody misses it
-        if is_of_it:
-            found.append(delivery.id)
+            named = mapper.source_id(record_of(body))
+        except RecordError:
+            named = None
+        return named == source_id if named else source_id.encode() in body  # what nobody can read, nobody misses
+
+    bodies = erasures.unattributed_deliveries(connection, account=account.account, source=account.system)
+    found = [delivery_id for delivery_id, body in bodies.items() if is_of_it(body)]
     erasures.forget_deliveries(connection, found)
     return len(found)

@@ -18,14 +18,6 @@ class StoredPage:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDelivery:
-    """A delivery with its body as received."""
-
-    id: str
-    body: bytes
-
-
 def erased_ids(connection: Connection, *, account: str, source: str) -> frozenset[str]:
     """Ids of records of an account that were erased."""
     rows = connection.execute(
@@ -155,8 +147,8 @@ def erase_rows(connection: Connection, *, account: str, source: str, source_id: 
     return counts
 
 
-def unattributed_deliveries(connection: Connection, *, account: str, source: str) -> list[StoredDelivery]:
-    """Deliveries of which it is not noted whose they are: not applied, or of an event that nothing is done with."""
+def unattributed_deliveries(connection: Connection, *, account: str, source: str) -> dict[str, bytes]:
+    """Bodies by id of deliveries of which it is not noted whose they are: not applied, or of an event that means nothing."""
     rows = connection.execute(
         """
         select id, body
@@ -168,7 +160,7 @@ def unattributed_deliveries(connection: Connection, *, account: str, source: str
         """,
         [account, source],
     )
-    return [StoredDelivery(row["id"], bytes(row["body"])) for row in rows]
+    return {row["id"]: bytes(row["body"]) for row in rows}
 
 
 def forget_deliveries(connection: Connection, delivery_ids: Sequence[str]) -> None:

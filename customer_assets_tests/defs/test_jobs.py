@@ -154,7 +154,7 @@ def test_a_column_that_a_system_stopped_giving_is_warned_of(
     (found,) = (
         c.metadata["blanked"].value for c in third.get_asset_check_evaluations() if c.check_name == "null_rates"
     )
-    assert found.keys() >= {"robaws.phone"}
+    assert found.keys() >= {"default robaws.phone"}
 
 
 def test_a_record_that_no_count_has_is_told() -> None:

@@ -63,6 +63,10 @@ def test_after_a_stretch_of_calls_there_is_a_rest_whoever_made_them() -> None:
     found = turns(pacer, 2)
     assert found[1] - found[0] >= 0.069
     assert Resting(1000, 1, stretch=3, rest=0.1).wait() == 0
+    for spent, is_due in ((3, True), (4, False), (6, True)):  # who made four rested after the third
+        pacer = Resting(1000, 1, stretch=3, rest=0.1)
+        pacer.note_spent(spent, seconds_ago=0)
+        assert (pacer.wait() > 0.05) is is_due
 
 
 def test_what_the_system_says_is_left_is_believed() -> None:

@@ -56,9 +56,8 @@ def _script_of(words: list[bytes]) -> str | None:
     long = sum(len(word) > 2 for word in words)
     if not whole or len(whole) * 2 < long:
         return None
-    used = frozenset(b"".join(whole))
     for name, letters in _HEBREW.items():
-        if sum(letters.issuperset(word) for word in whole) >= (1 - _MOST_BROKEN) * len(whole) and used & letters:
+        if sum(letters.issuperset(word) for word in whole) >= (1 - _MOST_BROKEN) * len(whole):
             return name
     raise ValueError(f"and its script is written in several encodings: name it with --encoding {_OTHER_SCRIPTS}")
 

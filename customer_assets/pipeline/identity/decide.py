@@ -57,16 +57,34 @@ def outcome_of_merging(context: Context, one: int, other: int) -> Outcome:
         NotFoundError, RecordError: as `decide_pair`; or so much is unresolved that nobody would wait for the answer.
     """
     with _tried(context) as connection:
-        rows = {
-            row
-            for now in golden_pages.customers_of(connection, (one, other)).values()
-            for row in golden_pages.rows_of(connection, now)
-        } | {one, other}
+        rows = _together_with(connection, one) | _together_with(connection, other)
         before = golden_pages.in_short(connection, rows)
-        _decide(connection, str(one), str(other), decision="same", by="nobody")
-        resolve_within(connection, in_this_process(context))
+        is_one = _merge(connection, context, one, other, by="nobody")
         after = golden_pages.in_short(connection, rows)
-    return Outcome(before, after, len(after) == 1)
+    return Outcome(before, after, is_one)
+
+
+def merge(context: Context, one: int, other: int, *, by: str) -> None:
+    """Say that two cache rows are one customer, and resolve.
+
+    Raises:
+        NotFoundError: as `decide_pair`.
+        RecordError: as `decide_pair`; or they, or others of their customers, would be two all the same: nothing is kept.
+    """
+    with connect(context.url, name="customer_assets review") as connection, connection.transaction():
+        if not _merge(connection, context, one, other, by=by):
+            raise RecordError(
+                "Nothing was kept: they would stay two customers all the same, by an earlier answer or a number that two "
+                "customers cannot share. Correct that first"
+            )
+
+
+def _merge(connection: Connection, context: Context, one: int, other: int, *, by: str) -> bool:
+    """Whether all rows of both are of one customer now."""
+    rows = _together_with(connection, one) | _together_with(connection, other)
+    _decide(connection, str(one), str(other), decision="same", by=by)
+    resolve_within(connection, in_this_process(context))
+    return len(set(golden_pages.customers_of(connection, rows).values())) == 1
 
 
 def outcome_of_parting(context: Context, row: int) -> Outcome:

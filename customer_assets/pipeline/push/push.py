@@ -149,7 +149,10 @@ async def _push_one(run: PushRun, plan: PlannedPush) -> PushRow:
 
 
 def _end(sync: SyncRun, result: PushResult, *, is_done: bool) -> None:
-    status = "failed" if result.error or not is_done else "partial" if not result.success else "ok"
+    error = str(result.error) if result.error else None
+    if error is None and not is_done:
+        error = "broken off by a fault of this program"
+    status = "failed" if error else "partial" if not result.success else "ok"
     counts = Counts(
         created=result.count("created"), updated=result.count("updated", "adopted"), errors=result.count("failed")
     )
@@ -160,5 +163,5 @@ def _end(sync: SyncRun, result: PushResult, *, is_done: bool) -> None:
         status=status,
         entities={"push": counts},
         message=result.message,
-        error=str(result.error) if result.error else None if is_done else "broken off by a fault of this program",
+        error=error,
     )

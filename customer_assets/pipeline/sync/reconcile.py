@@ -56,8 +56,8 @@ class Reconciled:
 def field_states(link: SumitLink, account: Account) -> Iterator[FieldState]:
     """Every field that the system takes, compared. The link has a row."""
     pushes, settings = _pushes(account), _settings(account)
-    # one that is deleted, or was erased, has nothing to say any more
-    origin = pushes.as_customer(link.origin, account.settings) if link.has_origin and link.origin else {}
+    from_row = link.live_origin
+    origin = pushes.as_customer(from_row, account.settings) if from_row else {}
     remote = link.remote
     seen_at = link.row["source_modified_at"] if link.row is not None else None
     for name in pushes.keys(account.settings):
@@ -65,10 +65,10 @@ def field_states(link: SumitLink, account: Account) -> Iterator[FieldState]:
         local, local_at, from_origin = base, None, False
         if edit is not None:
             local, local_at = edit.value, edit.at
-        elif origin and (origin.get(name) is not None or link.origin_values.get(name) is not None):
+        elif from_row and (origin.get(name) is not None or link.origin_values.get(name) is not None):
             from_origin = True
             if not same(name, origin.get(name), link.origin_values.get(name)):
-                local, local_at = origin.get(name), link.origin["updated_at"] if link.origin else None
+                local, local_at = origin.get(name), from_row["updated_at"]
         decision = merge(
             base,
             local,

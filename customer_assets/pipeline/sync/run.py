@@ -31,7 +31,7 @@ from customer_assets.store.tokens import StoredTokens
 log = logging.getLogger(__name__)
 
 RECENT_SECONDS = 60.0  # systems count the calls of a minute at most
-NOTICED_SECONDS = 5.0
+NOTICED_SECONDS = 5.0  # of a wait that is said
 
 
 @dataclass(frozen=True)
@@ -233,9 +233,9 @@ class SyncRun:
         calls, ago = runs.recent_calls(self.connection, account=account, source=system, seconds=RECENT_SECONDS)
         client.pacer.note_spent(calls, ago)
         if (wait := client.pacer.wait()) > NOTICED_SECONDS:
-            what = f"waits {wait:.0f} s: earlier runs made {calls} calls within a minute"
-            self.context.progress(Progress(account, system, what, 0, None))
-            self.result.messages.append(f"the first call {what}".replace("waits", "waited"))
+            why = f"{wait:.0f} s, as earlier runs made {calls} calls within a minute"
+            self.context.progress(Progress(account, system, f"waits {why}", 0, None))
+            self.result.messages.append(f"the first call waited {why}")
 
     def _note_traffic(self, meter: Meter) -> None:
         self.result.calls += meter.calls

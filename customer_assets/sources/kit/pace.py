@@ -123,7 +123,9 @@ class Resting(Pacer):
     def note_spent(self, calls: int, seconds_ago: float) -> None:
         """Others made so many calls, the last of them so long ago: they count as ours."""
         super().note_spent(calls, seconds_ago)
-        self._made += calls
+        self._made += (
+            (calls - 1) % self.stretch + 1 if calls else 0
+        )  # they rested after each whole stretch but the last
 
 
 @dataclass

@@ -50,9 +50,9 @@ class SumitLink:
     open_conflicts: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @property
-    def has_origin(self) -> bool:
-        """Whether it was pushed from a row of another system that is still there."""
-        return self.origin is not None and self.origin["deleted_at"] is None
+    def live_origin(self) -> dict[str, Any] | None:
+        """The row of another system that it was pushed from, as long as that is there."""
+        return self.origin if self.origin is not None and self.origin["deleted_at"] is None else None
 
     @property
     def remote(self) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def mark_attempt(connection: Connection, link_id: int, sent: Mapping[str, Any]) 
         set state = 'creating',
             last_error = null,
             base = %s,
-            attempted_at = coalesce(attempted_at, clock_timestamp())
+            attempted_at = case when state in ('creating', 'review') then attempted_at else clock_timestamp() end
         where id = %s
         """,
         [Jsonb(dict(sent)), link_id],

@@ -269,30 +269,30 @@ def null_rates(connection: Connection, columns: Mapping[str, Sequence[str]]) -> 
 
 
 def blanked(connection: Connection, *, hours: int, share: float) -> dict[str, int]:
-    """Columns that syncs blanked in many rows of late: `source.column` -> rows.
+    """Columns that syncs blanked in many rows of late: `account source.column` -> rows.
 
     Args:
         hours: how far back.
-        share: of a source's live rows, from which they are many.
+        share: of an account's live rows, from which they are many.
     """
     rows = connection.execute(
         """
         with live as (
-            select source, count(*) as rows
+            select account, source, count(*) as rows
             from customer_rows
             where deleted_at is null
-            group by source
+            group by account, source
         )
-        select r.source || '.' || c.field as name, count(distinct c.cache_id) as rows
+        select r.account || ' ' || r.source || '.' || c.field as name, count(distinct c.cache_id) as rows
         from sync_runs s
         join customer_changes c on c.sync_run_id = s.id
         join customer_rows r on r.id = c.cache_id and r.deleted_at is null
-        join live l on l.source = r.source
+        join live l on l.account = r.account and l.source = r.source
         where s.started_at > now() - make_interval(hours => %(hours)s)
             and c.origin = 'sync'
             and c.old_value is not null
             and c.new_value is null
-        group by r.source, c.field, l.rows
+        group by r.account, r.source, c.field, l.rows
         having count(distinct c.cache_id) > %(share)s * l.rows
         order by 1
         """,

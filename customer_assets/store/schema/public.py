@@ -397,17 +397,6 @@ sync_metadata = Table(
     comment="Where each stream of each account stands.",
 )
 
-COUNTS = (
-    "created",
-    "updated",
-    "unchanged",
-    "deactivated",
-    "stale",
-    "skipped",
-    "duplicate",
-    "rejected",
-    "errors",
-)
 COUNTED = {
     "synced": "records that the cache holds now as the source has them: created, updated, unchanged",
     "created": "rows that are new",

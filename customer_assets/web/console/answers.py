@@ -12,6 +12,7 @@ from customer_assets.errors import CustomerAssetsError, RecordError
 from customer_assets.pipeline.identity.decide import (
     Outcome,
     decide_pair,
+    merge,
     outcome_of_merging,
     outcome_of_parting,
     part,
@@ -107,14 +108,7 @@ class Answers(Screen):
             return await self._foreseen(request, session, "same", lambda: outcome_of_merging(context, *both()))
 
         def decide() -> str:
-            one, other = both()
-            if not outcome_of_merging(context, one, other).is_wished:
-                raise RecordError(
-                    "Nothing was kept: they would stay two customers all the same, by an earlier answer or a number that two "
-                    "customers cannot share. Correct that first"
-                )
-            decide_pair(context, str(one), str(other), decision="same", by=session.user)
-            resolve_customers(context)
+            merge(context, *both(), by=session.user)
             return "They are one customer now"
 
         return await self._told(session, golden_id, decide)

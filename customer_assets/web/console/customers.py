@@ -35,8 +35,6 @@ from customer_assets.web.console.tables import (
 )
 
 MOST_TOGETHER = 500
-
-
 MOST_AT_ONCE = 500  # changed rows that are resolved while somebody waits
 
 

@@ -107,9 +107,8 @@ class Sender:
         """Begin to send what is due, of every subscriber of whom nothing is being sent; the threads that do it."""
         with self._borrow() as connection:
             due = [one for one in outgoing.due_subscriptions(connection) if one["id"] not in self._under_way]
-        due.sort(
-            key=lambda one: self._begun_at.get(one["id"], 0.0)
-        )  # who waits longest first: some may hang all the time
+        # who waits longest first: some may hang all the time
+        due.sort(key=lambda one: self._begun_at.get(one["id"], 0.0))
         begun = []
         for one in due[: max(0, AT_ONCE - len(self._under_way))]:
             self._under_way.add(one["id"])
