@@ -301,6 +301,8 @@ def test_the_applier_survives_whatever_happens(company: Company) -> None:
     assert company.value("select count(*) from ops.webhook_deliveries where status = 'applied'") == 2
 
 
+# The pool's threads draw from `random` while a case is built, which Hypothesis takes for the strategy's own draw.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
 def test_no_request_breaks_it(web: Web) -> None:
     import schemathesis
     from hypothesis import HealthCheck, given, settings
