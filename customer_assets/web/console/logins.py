@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import audit, users
 from customer_assets.store.users import Session
-from customer_assets.web.console.guard import COOKIE, LoginThrottle, allowed_next, caller_of, is_foreign, set_cookie
-from customer_assets.web.console.screen import Screen, render
-
-
-def _fields(kept: str) -> list[tuple[str, str]]:
-    """What a page kept of a form; nothing where that is no list of pairs."""
-    try:
-        return msgspec.json.decode(kept, type=list[tuple[str, str]])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        return []
+from customer_assets.web.console.guard import (
+    COOKIE,
+    LoginThrottle,
+    allowed_next,
+    caller_of,
+    is_foreign,
+    resumed_page,
+    set_cookie,
+    typed_in,
+)
+from customer_assets.web.console.screen import Screen
 
 
 class Logins(Screen):
@@ -77,8 +77,7 @@ class Logins(Screen):
         token, now = found
         response: Response = RedirectResponse(target, status_code=303)
         if resume:
-            page = render(request, now, "resume.html", action=resume, fields=_fields(kept))
-            response = HTMLResponse(page)
+            response = resumed_page(request, now, resume, typed_in(kept))
         set_cookie(response, token, request, hours=own.session_hours, is_behind_tls=own.is_behind_tls)
         return response
 
