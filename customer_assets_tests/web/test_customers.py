@@ -579,7 +579,11 @@ def test_everybody_looks_after_oneself(company: Company, site: Web, visitors: di
 
 
 def test_old_invoices_come_by_upload(company: Company, visitors: dict[str, Visitor]) -> None:
-    text = "Nummer;customer_name;total;invoice_date\nA-1;Bakkerij Janssens;1.234,50;31/01/2020\nA-2;Slager;veel;15/02/2020\n"
+    text = (
+        "Nummer;customer_name;customer_email;total;invoice_date\n"
+        "A-1;Bakkerij Janssens;info@janssens.example;1.234,50;31/01/2020\n"
+        "A-2;Slager;;veel;15/02/2020\n"
+    )
     editor = visitors["editor"]
 
     def send(**fields: Any) -> str:
@@ -606,6 +610,15 @@ def test_old_invoices_come_by_upload(company: Company, visitors: dict[str, Visit
         "total": "1234.50",
     }
     assert company.value("select who from ops.audit_log where action = 'import'") == "editor"
+    assert "/actions/link-invoices" in done
+    job = editor.post("/actions/link-invoices").headers["location"]
+    asked = {"Accept": "application/json"}
+    state = until(lambda: (s := editor.client.get(job, headers=asked).json())["finished"] and s, 60)
+    assert state["line"].startswith("1 invoices: 1 linked, 0 not; 1 customers"), state
+    assert company.rows(
+        "select c.name, g.name as golden from legacy_invoices i"
+        " join customers_cache c on c.id = i.customer_id join customers g on g.id = c.golden_id"
+    ) == [{"name": "Bakkerij Janssens", "golden": "Bakkerij Janssens"}]
     for name, said in (("x.exe", "of one of these kinds"), ("x.xlsx", "")):
         answer = editor.client.post(
             "/import",

@@ -1,4 +1,4 @@
-"""Syncs that the console starts: one at a time of each kind, in Dagster where it runs, else in a thread of this process."""
+"""What the console starts: one at a time of each kind, syncs in Dagster where it runs, else in a thread of this process."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ class Kind:
     Attributes:
         title: its name.
         warning: what it will do, for the question before.
-        job: Dagster's job; assets: only these of it, all for none.
+        job: Dagster's job, None for what is always done here; assets: only these of it, all for none.
         work: the same in this process.
     """
 
     title: str
     warning: str
-    job: str
+    job: str | None
     work: Callable[[Runtime, Context], Done]
     assets: tuple[str, ...] = ()
 
@@ -149,7 +149,9 @@ class Worker:
 
     def _run(self, job: Job, kind: Kind) -> None:
         try:
-            run_id = self._dagster.launch(kind.job, assets=kind.assets, by=job.by) if self._dagster else None
+            run_id = None
+            if self._dagster is not None and kind.job is not None:
+                run_id = self._dagster.launch(kind.job, assets=kind.assets, by=job.by)
             if run_id is not None and self._dagster is not None:
                 failed, outcome = self._watch(job, self._dagster, run_id)
             else:
@@ -270,6 +272,21 @@ def _bidirectional(runtime: Runtime, context: Context) -> Done:
     return Done("; ".join(messages) or f"{pushed_to()} is not configured", metadata, failed)
 
 
+def _link_invoices(_runtime: Runtime, context: Context) -> Done:
+    """Customers out of the old invoices of all months, their links, and whose they are across systems."""
+    from customer_assets.pipeline.identity.resolve import resolve_customers
+    from customer_assets.pipeline.invoices.migrate import migrate
+
+    result = migrate(context)
+    resolved = resolve_customers(context)
+    linked = sum(result.linked.values())
+    line = (
+        f"{result.invoices} invoices: {linked} linked, {result.invoices - linked} not; "
+        f"{result.customers.created} customers that only they know were added, {result.links_changed} links changed"
+    )
+    return Done(line, {"customers": {**asdict(resolved.counts), "customers": resolved.customers}})
+
+
 def _add(metadata: Metadata, counts: Mapping[str, int]) -> None:
     # one materialization is reported for all accounts
     entry = metadata.setdefault("customers_cache", {})
@@ -296,7 +313,7 @@ def pushed_to() -> str:
 
 
 def kinds() -> dict[str, Kind]:
-    """The syncs that can be started, by the name in their address."""
+    """What can be started, by the name in their address."""
     return {
         "sync-all": Kind(
             "Sync all customers",
@@ -310,5 +327,11 @@ def kinds() -> dict[str, Kind]:
             "All customers are read from there; then what changed here is written back. Each call is billed.",
             "sumit_bidirectional",
             _bidirectional,
+        ),
+        "link-invoices": Kind(
+            "Link old invoices to customers",
+            "Customers are found in the invoices that were imported, and each invoice gets its customer. No system is asked.",
+            None,  # Dagster's job is one run for chosen months: a backfill
+            _link_invoices,
         ),
     }
