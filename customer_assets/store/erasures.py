@@ -104,7 +104,22 @@ _OF_A_ROW = (
             )
         """,
     ),
-    ("audit_details", "update ops.audit_log set details = '{}' where target = 'customer ' || %(row)s::text"),
+    (
+        "audit_details",
+        """
+        update ops.audit_log
+        set details = '{}'
+        where target = 'customer ' || %(row)s::text
+            or target in (select 'intake ' || n.id from intakes n where n.customer_id = %(row)s)
+            or (target like 'intake %%' and details @> jsonb_build_object('customer_id', %(row)s::bigint))
+            or target in (
+                select 'conflict ' || c.id
+                from ops.sumit_conflicts c
+                join ops.sumit_links l on l.id = c.link_id
+                where %(row)s in (l.row_id, l.origin_id)
+            )
+        """,
+    ),
     ("intakes", "delete from intakes where customer_id = %(row)s"),
     ("push_results", "delete from ops.push_results where row_id = %(row)s"),
     ("reminders", "delete from payment_reminders where customer_id = %(row)s"),

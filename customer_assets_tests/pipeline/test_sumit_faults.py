@@ -52,6 +52,19 @@ def decide(company: Company, use: Any) -> None:
     resolve_conflict(company.context, conflict["id"], use=use, by="t", find_account=company.account)
 
 
+@pytest.mark.parametrize(("system", "source_id"), [("robaws", "1003"), ("sumit", None)])
+def test_what_was_decided_about_somebody_is_erased_with_them(
+    company: Company, system: str, source_id: str | None
+) -> None:
+    linked(company)
+    newest(company)["City"] = "Zebedeeville"
+    assert both(company, conflict_policy="review").push is not None
+    decide(company, "remote")
+    assert company.value("select count(*) from ops.audit_log where details::text ~ 'Zebedee'") == 1
+    erase(company.context, company.account(system), source_id or str(max(company.world.sumit)), by="x")
+    assert company.value("select count(*) from ops.audit_log where details::text ~ 'Zebedee'") == 0
+
+
 def test_an_erased_origin_leaves_an_ordinary_customer(company: Company) -> None:
     linked(company)
     erase(company.context, company.account("robaws"), "1003", by="x")

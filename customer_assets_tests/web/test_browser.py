@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.store import users
 from customer_assets.web.console.languages import COOKIE as LANGUAGE_COOKIE
 from customer_assets_tests.conftest import Company
-from customer_assets_tests.web.conftest import EDITS, EVIL, PASSWORD, READS, Web, customer, serving
+from customer_assets_tests.web.conftest import EDITS, EVIL, PASSWORD, READS, Web, customer, serving, until
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -171,6 +172,22 @@ def test_the_story_of_a_day(company: Company, site: Web, screen: Screen) -> None
     screen.open("/webhooks/deliveries/d1")
     page.get_by_role("button", name="once more").click()
     page.get_by_text("1 put back").wait_for()
+
+
+def test_a_sync_that_ended_before_the_page_asked_shows_what_it_did(company: Company, screen: Screen) -> None:
+    def late(route: Any) -> None:
+        if route.request.headers.get("accept") == "application/json":
+            until(lambda: company.value("select count(*) from sync_runs where finished_at is not null"), 60)
+            time.sleep(1)  # and its thread has ended, too
+        route.continue_()
+
+    screen.log_in()
+    screen.open("/actions/pull-robaws")
+    screen.page.route("**/jobs/*", late)
+    screen.page.get_by_role("button", name="Start").click()
+    screen.page.get_by_role("heading", name="What it did").wait_for()
+    screen.page.unroute("**/jobs/*")
+    assert company.value("select count(*) from customer_rows") > 0
 
 
 def test_an_intake_by_keyboard_alone(company: Company, screen: Screen) -> None:

@@ -801,6 +801,60 @@ def test_pages_are_compressed_and_no_secret_stands_twice_the_same(visitors: dict
         assert visitors["editor"].client.post("/intakes/new", data={"csrf": wrong}).status_code == 403
 
 
+def test_an_intake_is_corrected_and_removed(company: Company, visitors: dict[str, Visitor]) -> None:
+    one = customer(company, name="Aeon", source_customer_id="7", role="FORWARDER")
+    other = customer(company, name="Brandt", source_customer_id="8", role="CUSTOMER")
+    editor = visitors["editor"]
+    editor.post("/intakes/new", customer_id=str(one), customer_name="Aeon", note="call")
+    number = company.value("select id from intakes")
+    path = f"/intakes/{number}"
+    assert path in visitors["viewer"].get("/intakes").text
+    assert visitors["viewer"].get(path).status_code == 403
+    company.do("update customer_rows set role = 'CARRIER' where id = %s", one)
+    form = form_of(editor.get(path).text)
+    assert (form["search"], form["customer_name"], form["customer_id"]) == ("Aeon", "Aeon", str(one))
+    assert editor.client.post(path, data=form | {"customer_name": " "}).status_code == 422
+    form = form_of(editor.get(path).text)
+    assert editor.client.post(path, data=form | {"note": "call again"}).status_code == 303
+
+    def kept() -> tuple[Any, ...]:
+        [row] = company.rows("select * from intakes")
+        return row["robaws_client_id"], row["role"], row["customer_name"], row["note"], row["created_by"]
+
+    # the role of when it was taken in
+    assert kept() == ("7", "FORWARDER", "Aeon", "call again", "editor")
+    editor.post(path, customer_id=str(other), customer_name="Brandt")
+    assert kept() == ("8", "CUSTOMER", "Brandt", None, "editor")
+    editor.post(path, customer_name="Somebody new")
+    assert kept() == (None, None, "Somebody new", None, "editor")
+    assert editor.post(path, action="remove").status_code == 303
+    assert company.value("select count(*) from intakes") == 0
+    assert editor.get(path).status_code == editor.post(path, customer_name="x").status_code == 404
+    said = company.rows(
+        "select action, details->>'customer_name' as name from ops.audit_log where target ~ 'intake' order by id"
+    )
+    assert [(row["action"], row["name"]) for row in said] == [
+        ("add intake", "Aeon"),
+        ("correct intake", "Aeon"),
+        ("correct intake", "Aeon"),
+        ("correct intake", "Brandt"),
+        ("remove intake", "Somebody new"),
+    ]
+
+
+def test_what_an_intake_said_of_somebody_is_erased_with_them(company: Company, visitors: dict[str, Visitor]) -> None:
+    company.pull("robaws")
+    one, other = (row["id"] for row in company.rows("select id from customer_rows order by id limit 2"))
+    for note in ("removed", "moved", "stays"):
+        visitors["editor"].post("/intakes/new", customer_id=str(one), customer_name="Zebedee Quill", note=note)
+    removed, moved = company.rows("select id from intakes order by id limit 2")
+    visitors["editor"].post(f"/intakes/{removed['id']}", action="remove")
+    visitors["editor"].post(f"/intakes/{moved['id']}", customer_id=str(other), customer_name="Brandt")
+    assert visitors["admin"].post(f"/customers/{one}/erase").status_code == 303
+    assert company.rows("select customer_name from intakes") == [{"customer_name": "Brandt"}]
+    assert company.value("select count(*) from ops.audit_log where details::text ~ 'Quill'") == 0
+
+
 def test_an_administrator_erases_a_record_after_seeing_what_goes(
     company: Company, visitors: dict[str, Visitor]
 ) -> None:

@@ -256,7 +256,7 @@ class Guard:
 
 
 # forms that take long to write, and do nothing that cannot be seen and undone
-_KEPT = re.compile(r"/customers/[0-9]+/edit|/intakes/new|/golden/[0-9]+/notes")
+_KEPT = re.compile(r"/customers/[0-9]+/edit|/intakes/(?:new|[0-9]+)|/golden/[0-9]+/notes")
 UPLOAD = "/import"
 LARGEST_UPLOAD, LARGEST_FORM = 60 * 1024 * 1024, 2 * 1024 * 1024  # bytes
 MOST_FIELDS = 5_000  # of a form: two for each of five hundred records, and more

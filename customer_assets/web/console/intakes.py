@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from customer_assets.sources.registry import with_webhooks
 from customer_assets.store import audit, intakes
+from customer_assets.store.database import Connection
 from customer_assets.store.reads import search
 from customer_assets.store.users import Session
 from customer_assets.web.console.screen import Screen, id_of
 
 INTAKE_SYSTEM = with_webhooks()[0].name  # whose ids `intakes` carries
+FIELDS = ("search", "customer_id", "customer_name", "contact_email", "contact_phone", "note")
 
 
 class Intakes(Screen):
@@ -32,27 +35,62 @@ class Intakes(Screen):
 
     async def intake(self, request: Request, session: Session) -> Response:
         """A form that a chosen customer fills, and never overwrites what was typed."""
-        values: dict[str, Any] = dict.fromkeys(
-            ("search", "customer_id", "customer_name", "contact_email", "contact_phone", "note")
-        )
+        if request.method != "POST":
+            return await self._show(request, session, "intake.html", values=dict.fromkeys(FIELDS))
+        values = _typed(await request.form())
+        if not values["customer_name"]:
+            return await self._nameless(request, session, values)
+
+        def add() -> None:
+            with self._connect() as connection, connection.transaction():
+                number = intakes.add_intake(connection, values, system=INTAKE_SYSTEM, by=session.user)
+                self._note(connection, session, "add intake", number, values)
+
+        await run_in_threadpool(add)
+        return self._go("/intakes", session, "The intake is saved")
+
+    async def correct(self, request: Request, session: Session) -> Response:
+        """An intake that was written down wrongly: the same form, and a way to take it away."""
+        number = request.path_params["id"]
+        values: dict[str, Any] = {}
         if request.method == "POST":
             form = await request.form()
-            values |= {name: str(form.get(name, "")).replace("\x00", "").strip() or None for name in values}
-            if not values["customer_name"]:
-                return await self._show(
-                    request,
-                    session,
-                    "intake.html",
-                    status=422,
-                    values=values,
-                    failed="An intake needs a name.",
-                )
-            stored = {**values, "customer_id": id_of(values["customer_id"]) or None}
-            await run_in_threadpool(self._add_intake, stored, session.user)
-            return self._go("/intakes", session, "The intake is saved")
-        return await self._show(request, session, "intake.html", values=values)
+            values = _typed(form)
+            is_removed = form.get("action") == "remove"
+            if not values["customer_name"] and not is_removed:
+                return await self._nameless(request, session, values | {"id": number})
 
-    def _add_intake(self, values: Mapping[str, Any], by: str) -> None:
-        with self._connect() as connection, connection.transaction():
-            number = intakes.add_intake(connection, values, system=INTAKE_SYSTEM, by=by)
-            audit.record(connection, who=by, action="add intake", target=f"intake {number}", details=values)
+        def write() -> dict[str, Any] | None:
+            with self._connect() as connection, connection.transaction():
+                was = intakes.find_intake(connection, number)
+                if was is None or not values:
+                    return was
+                if is_removed:
+                    intakes.remove_intake(connection, number)
+                else:
+                    intakes.correct_intake(connection, number, values, system=INTAKE_SYSTEM)
+                # what it said before is kept there
+                self._note(connection, session, "remove intake" if is_removed else "correct intake", number, was)
+                return was
+
+        found = await run_in_threadpool(write)
+        if found is None:
+            return PlainTextResponse("no such intake", status_code=404)
+        if values:
+            return self._go("/intakes", session, "The intake is removed" if is_removed else "The intake is saved")
+        return await self._show(request, session, "intake.html", values=found)
+
+    async def _nameless(self, request: Request, session: Session, values: Mapping[str, Any]) -> Response:
+        failed = "An intake needs a name."
+        return await self._show(request, session, "intake.html", status=422, values=values, failed=failed)
+
+    def _note(
+        self, connection: Connection, session: Session, action: str, number: int, details: Mapping[str, Any]
+    ) -> None:
+        audit.record(connection, who=session.user, action=action, target=f"intake {number}", details=details)
+
+
+def _typed(form: FormData) -> dict[str, Any]:
+    """What was typed into the form: text, or None for nothing; the id of the chosen customer."""
+    values: dict[str, Any] = {name: str(form.get(name, "")).replace("\x00", "").strip() or None for name in FIELDS}
+    return values | {"customer_id": id_of(values["customer_id"]) or None}

@@ -223,6 +223,7 @@ LIST_PAGES = (
             "contact_phone:Phone",
             "note:Note",
             "created_by:By",
+            "id::intake",
         ),
         actions=(("/intakes/new", "New intake"),),
     ),

@@ -98,6 +98,7 @@ def _writing(of: Screens) -> Iterator[Page]:
     yield "/golden/{id:row}/back", "editor", of.answers.back, SEND
     yield "/golden/{id:row}/part", "editor", of.answers.part, BOTH
     yield "/intakes/new", "editor", of.intakes.intake, BOTH
+    yield "/intakes/{id:row}", "editor", of.intakes.correct, BOTH
     yield "/actions/{kind}", "editor", of.syncs.action, BOTH
     yield "/push/plan", "editor", of.syncs.push_plan, BOTH
     yield "/push", "editor", of.syncs.push, SEND

@@ -291,6 +291,7 @@ _CELLS: Mapping[str, Callable[[Mapping[str, Any], Any], Any]] = {
         if row["status"] in ("pending", "missed", "failed")
         else ""
     ),
+    "intake": lambda _, value: Markup('<a href="/intakes/{}">{}</a>').format(value, say("Correct it")),
     "message": lambda _, value: Markup('<a href="/messages/{0}">{0}</a>').format(value),
     "phone": lambda _, value: (
         Markup('<span dir="ltr">{}</span>').format(value)

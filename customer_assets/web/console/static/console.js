@@ -37,9 +37,9 @@ for (const all of document.querySelectorAll("[data-all]")) {
 for (const card of document.querySelectorAll("[data-live]")) {
   const line = card.querySelector(".live"), bar = card.querySelector("progress");
   const page = document.querySelector("[data-page]");
-  let was = false;
   const ask = async () => {
-    const answer = await fetch(card.dataset.live, { headers: { Accept: "application/json" } });
+    const answer = await fetch(card.dataset.live, { headers: { Accept: "application/json" } }).catch(() => null);
+    if (!answer) { setTimeout(ask, 3000); return; }  // the network is gone for a moment, or the server starts again
     if (!answer.ok) { line.textContent = "The server does not know this sync any more; see the list of runs."; return; }
     const job = await answer.json();
     line.textContent = job.line;
@@ -47,8 +47,7 @@ for (const card of document.querySelectorAll("[data-live]")) {
     if (job.page) { page.href = job.page; page.hidden = false; }
     if (job.total) { bar.max = job.total; bar.value = job.done; } else if (job.finished) { bar.max = 1; bar.value = 1; }
     if (!job.finished) setTimeout(ask, 700);
-    else if (was) location.reload();  // with what each system did
-    was = !job.finished;
+    else if (!("ended" in card.dataset)) location.reload();  // the page is of before: now with what each system did
   };
   ask();
 }
