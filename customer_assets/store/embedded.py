@@ -33,11 +33,13 @@ from customer_assets.errors import ConfigurationError
 
 START_SECONDS = 60
 SERVER_USER = "pgserver"  # the account that the server runs as when we are root
+SOCKET = ".s.PGSQL.5432"  # the name of its file, by the port of `POSTGRESQL_CONF`
 SOCKET_PATH_LIMIT = 90  # sun_path holds 107 bytes, and the server appends its file name
 
 POSTGRESQL_CONF = """
 # Written by customer_assets; changes belong in postgresql.auto.conf (alter system).
 listen_addresses = ''
+port = 5432
 unix_socket_directories = '{socket_dir}'
 unix_socket_permissions = 0777
 max_connections = 200
@@ -74,7 +76,13 @@ def start_server(home: Path) -> EmbeddedServer:
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "postgres.lock", timeout=2 * START_SECONDS):
         place = _Place.of(home)
-        if not _is_running(place.data_dir):
+        is_running = _is_running(place.data_dir)
+        if is_running and not (place.socket_dir / SOCKET).exists():
+            # whoever deletes a home folder under its server, and starts anew, loses the new server's socket
+            # to the old one, which removes it as it ends a minute later
+            _stop(place)
+            is_running = False
+        if not is_running:
             if not (place.data_dir / "PG_VERSION").exists():
                 _init(place)
             _write_settings(place)
@@ -96,7 +104,7 @@ def stop_server(home: Path) -> bool:
         place = _Place.of(home)
         if not _is_running(place.data_dir):
             return False
-        _pg(place, "pg_ctl", "-w", "-t", str(START_SECONDS), "-m", "fast", "-D", str(place.data_dir), "stop")
+        _stop(place)
         return True
 
 
@@ -288,6 +296,10 @@ def _start(place: _Place) -> None:
         str(place.data_dir),
         "start",
     )
+
+
+def _stop(place: _Place) -> None:
+    _pg(place, "pg_ctl", "-w", "-t", str(START_SECONDS), "-m", "fast", "-D", str(place.data_dir), "stop")
 
 
 def _owned_folder(path: Path, user: str | None, mode: int) -> None:

@@ -239,6 +239,20 @@ def test_a_killed_server_recovers_with_its_data(home: Path) -> None:
         embedded.stop_server(home)
 
 
+@pytest.mark.slow
+def test_a_server_whose_socket_is_gone_is_started_anew_with_its_data(home: Path) -> None:
+    server = embedded.start_server(home)
+    try:
+        with database.connect(server.url("postgres")) as connection:
+            connection.execute("create table kept as select 1 as one")
+        for file in server.socket_dir.iterdir():
+            file.unlink()
+        with database.connect(embedded.start_server(home).url("postgres")) as connection:
+            assert database.scalar(connection, "select one from kept") == 1
+    finally:
+        embedded.stop_server(home)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has a folder that the server's user cannot reach")
 @pytest.mark.slow
 def test_no_folder_is_opened_to_others_for_its_sake(home: Path) -> None:
