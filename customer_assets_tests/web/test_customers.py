@@ -197,7 +197,11 @@ def test_what_would_come_of_a_merge_is_shown_and_nothing_is_kept(
     assert answer.status_code == 303
     assert company.value("select count(distinct golden_id) from customer_rows where id = any(%s)", rows) == 2
     assert visitors["viewer"].get(f"/golden/{leie}/merge?other={other}").status_code == 403
-    for nobody in ("0", "", "x", str(leie), "999999999999"):
+    name = company.value("select name from customers where id = %s", other)
+    asked = editor.client.get(f"/golden/{leie}/merge", params={"other": name.lower()})
+    assert f'href="/golden/{leie}/merge?other={other}"' in asked.text
+    assert f"merge?other={leie}" not in asked.text  # itself
+    for nobody in ("", "nobody of that name", str(leie), "999999999999"):
         said = editor.get(f"/golden/{leie}/merge?other={nobody}")
         assert said.status_code == 303
         assert "There is no other customer" in editor.get(said.headers["location"]).text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from customer_assets.pipeline.identity.decide import (
 )
 from customer_assets.pipeline.identity.resolve import resolve_customers
 from customer_assets.store.identity.reviews import decided_about
-from customer_assets.store.reads import golden_pages
+from customer_assets.store.reads import golden_pages, lists
 from customer_assets.store.users import Session
 from customer_assets.web.console.screen import Screen, id_of
 
@@ -91,7 +92,10 @@ class Answers(Screen):
         return await self._told(session, golden_id, undo)
 
     async def merge(self, request: Request, session: Session) -> Response:
-        """Say that another customer is this one, and resolve; before, show what would come of it."""
+        """Say that another customer is this one, and resolve; before, show what would come of it.
+
+        The other one is named by its number, or by anything that the search of customers finds: then it is chosen first.
+        """
         golden_id = request.path_params["id"]
         form = await request.form() if request.method == "POST" else request.query_params
         asked = str(form.get("other", "")).strip().lstrip("#")
@@ -105,6 +109,9 @@ class Answers(Screen):
 
         context = self._runtime.context(trigger="web")
         if request.method != "POST":
+            found = await run_in_threadpool(self._others, golden_id, asked)
+            if found:
+                return await self._show(request, session, "which.html", id=golden_id, asked=asked, customers=found)
             return await self._foreseen(request, session, "same", lambda: outcome_of_merging(context, *both()))
 
         def decide() -> str:
@@ -126,6 +133,15 @@ class Answers(Screen):
         return await self._show(
             request, session, "foreseen.html", outcome=outcome, decision=decision, id=golden_id, fields=kept_of_form
         )
+
+    def _others(self, golden_id: int, asked: str) -> list[dict[str, Any]]:
+        """Other customers that a search finds; none for the number of one."""
+        with self._connect() as connection:
+            if not asked or golden_pages.row_standing_for(connection, id_of(asked)) is not None:
+                return []
+            found, _ = lists.rows_of(connection, "golden", {"q": asked}, page=0)
+            account = golden_pages.refs_of(connection, golden_id)[0]
+            return [row for row in found if row["id"] != golden_id and row["account"] == account]
 
     def _rows_of(self, golden_id: int) -> set[int]:
         with self._connect() as connection:
