@@ -334,7 +334,16 @@ def test_no_file_that_is_read_or_holds_answers_is_written_over(tmp_path: Path) -
 def test_a_pair_that_two_accounts_have_is_asked_whose(company: Company) -> None:
     for account in ("north", "south"):
         for number in "12":
-            add(company, "robaws", number, account=account, name=f"Customer {number} of {account}")
+            mailbox = f"c{number}@{account}.example"
+            add(
+                company,
+                "robaws",
+                number,
+                account=account,
+                name=f"Customer {number} of {account}",
+                general_email=mailbox,
+            )
+    resolve_customers(company.context)
     with pytest.raises(RecordError, match="are in accounts north, south: name one with --account"):
         decide_pair(company.context, "robaws:1", "robaws:2", decision="same", by="test")
     with pytest.raises(RecordError, match="name one with --account"):
@@ -346,6 +355,11 @@ def test_a_pair_that_two_accounts_have_is_asked_whose(company: Company) -> None:
     resolve_customers(company.context)
     assert explain(company.context, "robaws:1", "robaws:2", "south").same
     assert not explain(company.context, "robaws:1", "robaws:2", "north").same
+    assert company.rows("select account from customer_aliases") == [{"account": "south"}]
+    assert company.rows("select account, count(*)::int as n from customer_contacts group by 1 order by 1") == [
+        {"account": "north", "n": 2},
+        {"account": "south", "n": 2},
+    ]
 
 
 def test_an_answer_that_another_one_kept_from_holding_holds_when_that_is_mended(company: Company) -> None:

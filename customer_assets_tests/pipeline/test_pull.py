@@ -10,6 +10,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from customer_assets.errors import BusyError, CredentialsError, QuotaError
+from customer_assets.pipeline.identity.resolve import resolve_customers
+from customer_assets.pipeline.invoices.remind import plan_reminders
 from customer_assets.pipeline.sync.pull import pull, pull_one
 from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.store.database import system_lock
@@ -412,6 +414,18 @@ def test_two_organizations_with_the_same_contact_ids_stay_apart(company: Company
     )
     assert crossed == 0
     assert company.value("select count(distinct account) from sync_metadata") == 2
+    contacts = list(company.world.zoho_contacts.values())
+    contacts[0]["contact_name"] += " & Co"
+    del company.world.zoho_contacts[contacts[1]["contact_id"]]
+    contacts[0]["last_modified_time"] = "2026-11-21T10:00:00+0100"
+    company.pull("zoho", name="south", options=PullOptions(full=True))
+    assert company.rows("select distinct account from customer_changes") == [{"account": "south"}]
+    assert company.value("select count(*) from customer_changes where field = 'deleted_at'") == 1
+    resolve_customers(company.context)
+    plan_reminders(company.context)
+    assert company.value(
+        "select count(*) from invoice_reminder_state s join invoices_cache i on i.id = s.invoice_id where s.account = i.account"
+    ) == company.value("select count(*) from invoices_cache where deleted_at is null")
 
 
 def test_a_role_override_of_the_table_is_applied_and_taken_off(company: Company) -> None:

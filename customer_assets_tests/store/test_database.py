@@ -43,6 +43,10 @@ def test_the_migrations_build_what_the_metadata_says(url: str) -> None:
     engine.dispose()
 
 
+def test_every_table_that_analysts_see_says_of_which_account_a_row_is() -> None:
+    assert [t.name for t in metadata.sorted_tables if t.schema in (None, "public") and "account" not in t.c] == []
+
+
 def test_everything_that_analysts_see_says_what_it_is(connection: database.Connection) -> None:
     silent = connection.execute(
         """

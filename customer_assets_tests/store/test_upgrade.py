@@ -91,3 +91,39 @@ def test_a_migration_gives_way_to_who_holds_a_table(fresh: str, monkeypatch: pyt
         assert naps == [1, 1]
     upgrade.upgrade(fresh)
     assert upgrade.state(fresh).is_newest
+
+
+def test_what_was_written_before_the_tables_knew_accounts_gets_its_account(fresh: str) -> None:
+    upgrade.upgrade(fresh)
+    with database.connect(fresh) as connection:
+        for table in ("customer_changes", "customer_contacts", "customer_aliases", "invoice_reminder_state"):
+            connection.execute(f"alter table {table} drop column account")
+        connection.execute("update alembic_version set version_num = '0020'")
+        for number, account in ((1, "default"), (2, "nl")):
+            connection.execute(
+                """
+                with golden as (insert into customers (account, name) values (%(account)s, 'A') returning id),
+                    row as (
+                        insert into customer_rows (account, source, source_customer_id, name)
+                        values (%(account)s, 'robaws', '1', 'A')
+                        returning id
+                    ),
+                    invoice as (
+                        insert into invoice_rows (account, source, source_invoice_id) values (%(account)s, 'zoho', '1') returning id
+                    ),
+                    alias as (insert into customer_aliases (old_id, golden_id) select %(old)s, id from golden),
+                    contact as (
+                        insert into customer_contacts (golden_id, kind, value, row_id)
+                        select golden.id, 'phone', '1', row.id
+                        from golden, row
+                    ),
+                    reason as (insert into invoice_reminder_state (invoice_id, reason) select id, 'paid' from invoice)
+                insert into customer_changes (cache_id, field, origin) select id, 'name', 'sync' from row
+                """,
+                {"account": account, "old": 900 + number},
+            )
+    upgrade.upgrade(fresh)
+    with database.connect(fresh) as connection:
+        for table in ("customer_changes", "customer_contacts", "customer_aliases", "invoice_reminder_state"):
+            found = connection.execute(f"select account from {table} order by 1").fetchall()
+            assert [row["account"] for row in found] == ["default", "nl"], table

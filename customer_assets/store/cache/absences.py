@@ -179,10 +179,10 @@ def mark_deleted(
             where was.id = r.id
                 and r.id = any(%(ids)s)
                 and r.deleted_at is null
-            returning r.id, was.is_active as was_active, r.deleted_at
+            returning r.id, r.account, was.is_active as was_active, r.deleted_at
         )
-        insert into customer_changes (cache_id, field, old_value, new_value, origin, sync_run_id)
-        select g.id, c.field, c.old_value, c.new_value, %(origin)s, %(sync_run_id)s
+        insert into customer_changes (account, cache_id, field, old_value, new_value, origin, sync_run_id)
+        select g.account, g.id, c.field, c.old_value, c.new_value, %(origin)s, %(sync_run_id)s
         from gone g
         cross join lateral (
             values

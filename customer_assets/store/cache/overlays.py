@@ -281,7 +281,7 @@ def _shown_anew(
             changes.extend(changes_of(CUSTOMERS, batch, row["source_customer_id"], row, update))
     write_updates(connection, CUSTOMERS, updates)
     if changes:
-        write_changes(connection, changes)
+        write_changes(connection, batch.account, changes)
     return len(updates)
 
 

@@ -143,7 +143,7 @@ def _apply(
     _copy(connection, table.name, table, table.columns, inserts)
     write_updates(connection, table, updates)
     if changes:
-        write_changes(connection, changes)
+        write_changes(connection, batch.account, changes)
     if batch.touch:
         _touch(connection, table, batch, sightings)
     return Applied(counts, outcomes, set_back)
@@ -249,12 +249,12 @@ def write_updates(connection: Connection, table: CacheTable, rows: Sequence[Mapp
     )
 
 
-def write_changes(connection: Connection, changes: Sequence[tuple[Any, ...]]) -> None:
-    """Log changes as `changes_of` gives them."""
-    columns = "cache_id, field, old_value, new_value, origin, sync_run_id, delivery_id"
+def write_changes(connection: Connection, account: str, changes: Sequence[tuple[Any, ...]]) -> None:
+    """Log changes of an account's rows, as `changes_of` gives them."""
+    columns = "account, cache_id, field, old_value, new_value, origin, sync_run_id, delivery_id"
     with connection.cursor().copy(f"copy customer_changes ({columns}) from stdin") as copy:
         for change in changes:
-            copy.write_row(change)
+            copy.write_row((account, *change))
 
 
 def _touch(connection: Connection, table: CacheTable, batch: Batch, sightings: Sequence[Sighting]) -> None:

@@ -28,12 +28,14 @@ def store_aliases(
         connection.execute("update customer_aliases set golden_id = %s where golden_id = %s", [new, old])
         connection.execute(
             """
-            insert into customer_aliases as a (old_id, golden_id, row_ids)
-            values (%s, %s, %s)
+            insert into customer_aliases as a (account, old_id, golden_id, row_ids)
+            select account, %s, id, %s
+            from customers
+            where id = %s
             on conflict (old_id) do update
             set merged_at = case when a.golden_id = excluded.golden_id then a.merged_at else now() end,
                 golden_id = excluded.golden_id,
                 row_ids = excluded.row_ids
             """,
-            [old, new, list(row_ids)],
+            [old, list(row_ids), new],
         )

@@ -15,7 +15,7 @@ def store_contacts(
 ) -> None:
     """Bring phones and e-mail addresses of these customers in line."""
     connection.execute(
-        "create temporary table if not exists staged_contacts as select * from customer_contacts with no data"
+        f"create temporary table if not exists staged_contacts as select {', '.join(_KINDS)} from customer_contacts with no data"
     )
     connection.execute("truncate pg_temp.staged_contacts")
     copy_rows(connection, "pg_temp.staged_contacts", _KINDS, contacts)
@@ -34,9 +34,10 @@ def store_contacts(
     )
     connection.execute(
         """
-        insert into customer_contacts as c
-        select *
-        from pg_temp.staged_contacts
+        insert into customer_contacts as c (account, golden_id, kind, value, row_id, is_shared)
+        select g.account, s.golden_id, s.kind, s.value, s.row_id, s.is_shared
+        from pg_temp.staged_contacts s
+        join customers g on g.id = s.golden_id
         on conflict (golden_id, kind, value) do update
         set row_id = excluded.row_id,
             is_shared = excluded.is_shared

@@ -147,9 +147,10 @@ def store_plan(
 def _note_reasons(connection: Connection, reasons: Mapping[int, str]) -> None:
     connection.execute(
         """
-        insert into invoice_reminder_state as s (invoice_id, reason)
-        select invoice_id, reason
+        insert into invoice_reminder_state as s (account, invoice_id, reason)
+        select i.account, d.invoice_id, d.reason
         from unnest(%(ids)s::bigint[], %(reasons)s::text[]) as d (invoice_id, reason)
+        join invoice_rows i on i.id = d.invoice_id
         on conflict (invoice_id) do update
         set reason = excluded.reason,
             decided_at = now()

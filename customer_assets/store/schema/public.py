@@ -81,6 +81,7 @@ customer_contacts = Table(
         server_default=text("false"),
         comment="customers with different VAT ids have it: nobody's primary one",
     ),
+    account(),
     Index(None, "kind", "value"),
     comment="All phones and e-mail addresses of each real customer.",
 )
@@ -104,6 +105,7 @@ customer_aliases = Table(
         comment="cache rows that had the old id",
     ),
     instant("merged_at", "when they became one", default=True),
+    account(),
     Index(None, "golden_id"),
     comment="Ids of customers that turned out to be one with another.",
 )
@@ -354,6 +356,7 @@ invoice_reminder_state = Table(
     ),
     Column("reason", Text, nullable=False, comment="why nobody is reminded of it, or `planned`"),
     instant("decided_at", "since when", default=True),
+    account(),
     comment="For every invoice whether it is reminded of, and if not, why: the reasons add up to all invoices.",
 )
 
@@ -375,6 +378,7 @@ customer_changes = Table(
     Column("origin", Text, nullable=False, comment="sync, webhook, edit, migration or push"),
     Column("sync_run_id", BigInteger, comment="the sync that brought it"),
     Column("delivery_id", Text, comment="the delivery that brought it"),
+    account(),
     Index(None, "cache_id", "changed_at"),
     Index(None, "sync_run_id"),
     comment="What changed in the cache, one row per field.",
