@@ -76,6 +76,7 @@ class Batch:
         clock_tolerance: how far a source's clock may be ahead.
         believes: ids that are taken as they are, though they are older than what is stored: complete scans said so twice.
         believes_all: so are all: somebody asked for them now.
+        gone_by_hand: ids of rows that somebody marked as deleted by hand: whoever landed is there, before it, too.
         new_since: rows stored since then are new, not changed: what else is said of them is no change.
         now: when it is brought in: what was stored as of later is of a clock of ours that was ahead.
         is_first: nothing of this source was there when the load began: rows are inserted without a look at first.
@@ -95,6 +96,7 @@ class Batch:
     clock_tolerance: timedelta = timedelta(minutes=10)
     believes: frozenset[str] = frozenset()
     believes_all: bool = False
+    gone_by_hand: frozenset[str] = frozenset()
     new_since: datetime | None = None
     now: datetime | None = None
     is_first: bool = False
@@ -200,7 +202,8 @@ def merged_row(
 ) -> tuple[str, dict[str, Any] | None]:
     """What becomes of a stored row: (outcome, the row to write or None)."""
     record = sighting.record
-    if row["deleted_at"] is not None and _is_from_before(batch, sighting, row["deleted_at"]):
+    is_gone = row["deleted_at"] is not None and record.source_id not in batch.gone_by_hand
+    if is_gone and _is_from_before(batch, sighting, row["deleted_at"]):
         return "stale", None
     given = record.modified_at is not None
     if not (_is_believed(batch, sighting, row) or _is_newer(batch, sighting, row)):

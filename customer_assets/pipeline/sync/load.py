@@ -47,6 +47,8 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
         ended, answers = _everything(loading)
     if ended or answers:
         outcomes.begin_reading(loading)
+        if loading.result.rebuilt and loading.table.has_changes:
+            loading.gone_by_hand = frozenset(absences.gone_by_hand(run.connection, loading.batch))
         by_hand = _changed_by_hand(loading) if loading.result.rebuilt else []
         if by_hand:
             overlays.forget_times(run.connection, loading.batch, by_hand)
@@ -73,12 +75,13 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
 
 
 def _changed_by_hand(loading: Loading) -> list[str]:
-    """Customers, by their source's id, whose values are not those that were stored with their hash."""
+    """Customers, by their source's id, that no load left as they are: other values than their hash is of, or gone."""
     if not loading.table.has_changes:
         return []
     whose = {"account": loading.batch.account, "source": loading.batch.source}
     rows = all_rows(loading.connection, loading.table, **whose)
-    return [row[loading.table.id_column] for row in rows if not is_sealed(loading.table, row)]
+    changed = {row[loading.table.id_column] for row in rows if not is_sealed(loading.table, row)}
+    return sorted(changed | loading.gone_by_hand)
 
 
 def _reset_silent(loading: Loading, ids: Sequence[str]) -> None:
@@ -191,6 +194,7 @@ class Loading:
         self.reader = Reader(run.mapping(stream), stream)
         self.result = LoadResult()
         self.read_by = mappings.read_by(self.connection, **self.whose)
+        self.gone_by_hand: frozenset[str] = frozenset()
         self.batch = self.batch_now()
         self.full_records = 0
         self.skipped_reading = 0
@@ -230,6 +234,7 @@ class Loading:
             now=self.run.started_at,
             believes=believes,
             believes_all=touch,
+            gone_by_hand=self.gone_by_hand,
         )
 
     # --- scans ---

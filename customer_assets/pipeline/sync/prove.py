@@ -125,6 +125,8 @@ def _cells(
     """The cells that differ: column, as stored, as it should be; columns that no answer speaks of are as they are stored."""
     if stored is None or raw is None:
         return [("row", stored and "there", raw and "there")]
+    if stored["deleted_at"] is not None:
+        return [("deleted_at", stored["deleted_at"], None)]
     beneath = source_values(stored, table.source_columns)
     values = source_values(raw, table.source_columns) | {column: beneath[column] for column in silent}
     shown, covered = table.visible(values, overlays, stored["id"], False)

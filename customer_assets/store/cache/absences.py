@@ -197,6 +197,35 @@ def mark_deleted(
     return len(row_ids)
 
 
+# A deletion that a sync, a delivery or an edit made stands among the changes.
+UNLOGGED = """
+    not exists (
+        select
+        from public.customer_changes h
+        where h.cache_id = {row}.id
+            and h.field = 'deleted_at'
+            and h.new_value::timestamptz = {row}.deleted_at
+    )
+"""
+
+
+def gone_by_hand(connection: Connection, batch: Batch) -> list[str]:
+    """Customers, by their source's id, that somebody marked as deleted by hand since the last complete scan."""
+    rows = connection.execute(
+        f"""
+        select r.source_customer_id
+        from customer_rows r
+        left join sync_metadata m on m.account = r.account and m.source = r.source and m.entity = 'customers'
+        where r.account = %s
+            and r.source = %s
+            and r.deleted_at > coalesce(m.last_full_started_at, '-infinity')
+            and {UNLOGGED.format(row="r")}
+        """,
+        [batch.account, batch.source],
+    ).fetchall()
+    return [row["source_customer_id"] for row in rows]
+
+
 def row_ids(connection: Connection, table: CacheTable, batch: Batch, source_ids: Sequence[str]) -> list[int]:
     """Ids of the live rows with these source ids."""
     rows = connection.execute(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from customer_assets.domain.cache.tables import CacheTable
+from customer_assets.store.cache.absences import UNLOGGED
 from customer_assets.store.database import Connection, scalar
 
 SHADOWED = ("customer_rows", "invoice_rows", "customer_changes")
@@ -29,7 +30,11 @@ def shadow_tables(connection: Connection) -> None:
 def differing_rows(
     connection: Connection, table: CacheTable, *, account: str, source: str
 ) -> Iterator[tuple[dict[str, Any] | None, dict[str, Any] | None]]:
-    """Live rows that are not the same in both: (the stored one, the shadow); None where one of them has none."""
+    """Rows that are not the same in both: (the stored one, the shadow); None where one of them has none.
+
+    Live ones, and customers that are marked as deleted by hand.
+    """
+    by_hand = f"s.deleted_at is null and {UNLOGGED.format(row='p')}" if table.has_changes else "false"
     columns = (*table.source_columns, *table.worked_out)
     stored, shadow = (", ".join(f"{name}.{column}" for column in columns) for name in "ps")
     rows = connection.execute(
@@ -38,8 +43,10 @@ def differing_rows(
         from (select * from public.{table.name} where account = %(account)s and source = %(source)s) p
         full join (select * from pg_temp.{table.name} where account = %(account)s and source = %(source)s) s
             on s.{table.id_column} = p.{table.id_column}
-        where p.deleted_at is null
-            and (p.id is null or s.id is null or row({stored}) is distinct from row({shadow}))
+        where case
+                when p.deleted_at is null then p.id is null or s.id is null or row({stored}) is distinct from row({shadow})
+                else s.id is not null and {by_hand}
+            end
         """,
         {"account": account, "source": source},
     ).fetchall()

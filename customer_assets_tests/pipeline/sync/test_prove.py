@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from customer_assets.pipeline.edit import edit_customer
 from customer_assets.pipeline.sync.prove import Proof, prove
+from customer_assets.pipeline.sync.pull import pull_one
 from customer_assets.pipeline.sync.run import PullOptions
 from customer_assets.pipeline.verify import content_hashes
 from customer_assets.pipeline.webhooks.apply import apply_deliveries
@@ -160,3 +161,38 @@ def test_a_hash_that_is_not_of_the_values_beside_it_is_a_violation(company: Comp
     assert list(content_hashes(company.connection)) == []
     company.do("update customer_rows set street = 'CORRUPT' where source_customer_id = '1003'")
     assert [v.examples for v in content_hashes(company.connection)] == [["robaws 1003"]]
+
+
+@pytest.mark.parametrize("system", ["robaws", "zoho", "sumit"])
+def test_a_customer_marked_as_deleted_or_revived_by_hand_is_found_and_mended(company: Company, system: str) -> None:
+    company.pull(system)
+    row, source_id = company.rows("select min(id) as id, min(source_customer_id) as source_id from customer_rows")[
+        0
+    ].values()
+    company.do("update customer_rows set deleted_at = now(), is_active = false where id = %s", row)
+    found = cells(proved(company, system))
+    assert [(one, column, raw) for one, column, _, raw in found] == [(source_id, "deleted_at", None)]
+    assert company.pull(system, from_raw=True).counts.updated == 1
+    assert company.value("select deleted_at from customer_rows where id = %s", row) is None
+    assert proved(company, system).differences == []
+
+    world = company.world
+    records = {"robaws": world.robaws, "zoho": world.zoho_contacts, "sumit": world.sumit}[system]
+    del records[next(key for key in records if str(key) == source_id)]  # type: ignore[attr-defined]
+    assert company.pull(system, options=FULL).counts.deactivated == 1
+    assert proved(company, system).differences == []
+    assert company.pull(system, from_raw=True).counts.updated == 0
+    company.do("update customer_rows set deleted_at = null, is_active = true where id = %s", row)
+    found = cells(proved(company, system))
+    assert [cell[:2] for cell in found] == [(source_id, "row")]
+    assert company.pull(system, from_raw=True).counts.deactivated == 1
+    assert proved(company, system).differences == []
+
+
+def test_a_customer_that_is_gone_since_the_last_scan_stays_so(company: Company) -> None:
+    company.pull("robaws")
+    del company.world.robaws["1004"]
+    assert pull_one(company.context, company.account("robaws"), "1004").counts.deactivated == 1
+    assert proved(company, "robaws").differences == []
+    company.pull("robaws", from_raw=True)
+    assert company.value("select deleted_at from customer_rows where source_customer_id = '1004'") is not None
