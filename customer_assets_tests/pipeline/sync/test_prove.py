@@ -166,9 +166,7 @@ def test_a_hash_that_is_not_of_the_values_beside_it_is_a_violation(company: Comp
 @pytest.mark.parametrize("system", ["robaws", "zoho", "sumit"])
 def test_a_customer_marked_as_deleted_or_revived_by_hand_is_found_and_mended(company: Company, system: str) -> None:
     company.pull(system)
-    row, source_id = company.rows("select min(id) as id, min(source_customer_id) as source_id from customer_rows")[
-        0
-    ].values()
+    row, source_id = company.rows("select id, source_customer_id from customer_rows order by id limit 1")[0].values()
     company.do("update customer_rows set deleted_at = now(), is_active = false where id = %s", row)
     found = cells(proved(company, system))
     assert [(one, column, raw) for one, column, _, raw in found] == [(source_id, "deleted_at", None)]
