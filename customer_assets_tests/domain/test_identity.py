@@ -322,6 +322,50 @@ def test_a_vat_id_under_many_spellings_is_one_customers_all_the_same() -> None:
     assert len(resolve([*rows, *others]).members) == 1
 
 
+CALL = {"phone": "03 555 01 02", "mail": "ann@wexford.example"}
+
+
+@pytest.mark.parametrize("also", [{}, CALL, {"address": ADDRESS}])
+@pytest.mark.parametrize(
+    ("one", "other"), [("Wexford BV", "Wexford NV"), ("Wexford Ltd", "Wexford GmbH"), ("Wexford", "Wexford NV")]
+)
+def test_two_legal_forms_are_one_company_only_where_a_person_says_so(
+    one: str, other: str, also: dict[str, Any]
+) -> None:
+    rows = [record("a", one, **also), record("b", other, **also), record("c", "Zuid", mail="x@zuid.example")]
+    found = resolve(rows)
+    is_one = one == "Wexford"  # it says none
+    assert (found.of["b",] == ("a",)) == is_one
+    assert [(r.one, r.other) for r in found.reviews] == ([] if is_one else [(("a",), ("b",))])
+    assert any(part == "form_differs" for r in found.reviews for part, _ in r.evidence.parts) != is_one
+    assert resolve(rows, decisions=Decisions(same=[(("a",), ("b",))])).of["b",] == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Wexford BVBA", "Wexford SRL"),
+        ("Wexford NV", "S.A. Wexford"),
+        ("Wexford Ltd", "Wexford Private Limited"),
+        ("Wexford GmbH", "Wexford GmbH & Co KG"),
+        ("Wexford Sp. z o.o.", "Wexford BV"),  # a form that tells nobody apart
+    ],
+)
+def test_forms_that_are_one_in_two_languages_or_under_two_laws_join(one: str, other: str) -> None:
+    assert len(resolve([record("a", one, **CALL), record("b", other, **CALL)]).members) == 1
+
+
+def test_an_id_in_common_is_stronger_than_the_legal_form() -> None:
+    changed = [
+        record("a", "Wexford BV", vat=VAT),
+        record("b", "Wexford NV", vat=VAT),
+        record("c", "Wexford NV", **CALL),
+    ]
+    found = resolve(changed)
+    assert found.of["b",] == ("a",)
+    assert found.of["c",] == ("a",)  # a company that was changed has both
+
+
 def test_companies_of_a_fiscal_unit_are_apart_though_they_share_a_switchboard() -> None:
     names = ["Verbeke Holding NV", "Verbeke Bouw NV", "Zeekant Vis BV", "Polder Transport BV"]
     unit = [record(str(n), name, vat=VAT, phone="03 555 01 02") for n, name in enumerate(names)]

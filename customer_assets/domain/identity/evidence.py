@@ -65,6 +65,7 @@ WEIGHTS = {
     "all_contacts_differ": -1.0,  # of persons, on top of both: a father and a son of one name at one address
     "address_differs": -1.0,
     "country_differs": -3.0,
+    "form_differs": -1.0,  # two kinds of legal forms: besides, such a pair is never joined without a person
     "vat_misspelt": 5.0,
     "born": 7.0,
     "born_near": 3.0,
@@ -76,7 +77,7 @@ WEIGHTS = {
 }
 
 
-ENGINE = 14  # to be raised with the code of normalization and weighing: everything is resolved anew then
+ENGINE = 15  # to be raised with the code of normalization and weighing: everything is resolved anew then
 
 
 def engine_version() -> str:

@@ -54,7 +54,9 @@ class Joining:
 
     def __init__(self, pooled: Sequence[Pooled], thresholds: Thresholds, settled: Collection[int] = ()) -> None:
         self.pooled, self.thresholds, self.settled = pooled, thresholds, frozenset(settled)
-        self.union = UnionFind([one.vats for one in pooled], [one.names for one in pooled], settled)
+        self.union = UnionFind(
+            [one.vats for one in pooled], [one.kinds for one in pooled], [one.names for one in pooled], settled
+        )
         self.joined: list[Weighed] = []
         self.open: list[Weighed] = []
 
@@ -66,16 +68,21 @@ class Joining:
             for one, other in pairs
             if may_be_one(pooled[one], pooled[other])
             and not union.are_settled(one, other)
-            and union.may_join(one, other)
+            and union.may_join(one, other, by_id=True)  # two legal forms are asked about
         ]
 
     def doubtful(self, found: Iterable[Weighed]) -> list[Weighed]:
         """What is for a person to decide: pairs between the thresholds that did not become one by another way."""
         asked: dict[tuple[int, int], Weighed] = {}
-        doubted = [w for w in found if self.thresholds.review <= w.evidence.weight < self.thresholds.accept]
+        doubted = [
+            w
+            for w in found
+            if w.evidence.weight >= self.thresholds.review
+            and (w.evidence.weight < self.thresholds.accept or self.union.kinds_contradict(w.one, w.other))
+        ]
         for one in sorted((*doubted, *self.open), key=lambda w: w.order):
             low, high = sorted((self.union.root(one.one), self.union.root(one.other)))
-            if low != high and self.union.may_join(low, high):
+            if low != high and self.union.may_join(low, high, by_id=True):
                 asked.setdefault((low, high), one)
         return list(asked.values())
 

@@ -133,6 +133,12 @@ def _forms() -> dict[str, list[list[str]]]:
 
 
 @cache
+def form_kinds() -> dict[str, str]:
+    """A legal form -> the kind that it is of, by the first of its forms; others are of none."""
+    return {form: line.split()[0] for line in entries("legal_form_kinds") for form in line.split()}
+
+
+@cache
 def care_of() -> re.Pattern[str]:
     """What stands before somebody else's name; never at the beginning, never inside a word."""
     marks = "|".join(re.escape(mark) for mark in sorted(entries("care_of"), key=len, reverse=True))

@@ -99,6 +99,11 @@ class Name:
         number_this(self, "rank", rank)
 
     @property
+    def kinds(self) -> frozenset[str]:
+        """Kinds of its legal forms, of which one company has one; empty where it says none that tells companies apart."""
+        return _kinds_of(self.forms) if self.forms else self.forms
+
+    @property
     def is_company(self) -> bool:
         """Whether a legal form or a trade says that it is no person's."""
         return bool(self.forms or self.trades)
@@ -111,6 +116,12 @@ class Name:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Name, _said(self)  # its numbers are other ones in another process
+
+
+@lru_cache(maxsize=4096)
+def _kinds_of(forms: frozenset[str]) -> frozenset[str]:
+    known = name_lists.form_kinds()
+    return frozenset(known[form] for form in forms if form in known)
 
 
 _said = attrgetter(*(one.name for one in fields(Name) if one.init))

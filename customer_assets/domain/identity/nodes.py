@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from customer_assets.domain.identity.evidence import Key, Profile
+from customer_assets.domain.identity.evidence import Key, Profile, Traits
 
 
 class Nodes:
@@ -37,6 +37,7 @@ class Nodes:
         self.records: list[list[Key]] = []
         self.number_of: dict[Key, int] = {}
         numbers: dict[object, int] = {}
+        several = _said_by_several(ordered)
         for one in ordered:
             is_alone = (
                 one.named_after is not None
@@ -44,6 +45,8 @@ class Nodes:
                 or (one.traits.name is None and not one.has_evidence)
             )
             says: object = (one.key,) if is_alone else (one.source, one.vat, one.traits, known.get(one.key))
+            if not is_alone and one.traits in several:
+                says = (says, one.traits.name and one.traits.name.kinds)
             number = numbers.setdefault(says, len(self.profiles))
             if number == len(self.profiles):
                 self.profiles.append(one)
@@ -69,3 +72,14 @@ class Nodes:
     def said(self, numbers: Sequence[int]) -> list[tuple[Profile, int]]:
         """What some nodes say, each with the number of its rows."""
         return [(self.profiles[number], len(self.records[number])) for number in numbers]
+
+
+def _said_by_several(profiles: Iterable[Profile]) -> set[Traits]:
+    """What companies of several legal forms say, besides that they are companies of that form."""
+    kinds: dict[Traits, frozenset[str]] = {}
+    several: set[Traits] = set()
+    for one in profiles:
+        found = one.traits.name.kinds if one.traits.name is not None else None
+        if found and found.isdisjoint(kinds.setdefault(one.traits, found)):
+            several.add(one.traits)
+    return several

@@ -22,6 +22,7 @@ class Pooled:
         rows: how many records there are.
         names: its names, the one that most of its rows say first.
         name_keys: what equal names share.
+        kinds: of its companies' legal forms.
         ends: how the words of its names begin and end; empty where one of them may be like any.
         phones, mails, domains, addresses, countries, born: what is said, in order, each once.
         vats: VAT ids whose check digits hold.
@@ -33,6 +34,7 @@ class Pooled:
     rows: int
     names: tuple[Name, ...]
     name_keys: frozenset[str]
+    kinds: frozenset[str]
     ends: frozenset[str]
     phones: tuple[str, ...]
     mails: tuple[str, ...]
@@ -82,6 +84,7 @@ class Pooled:
             sum(rows for _, rows in said),
             tuple(spelled[n] for n in sorted(names, key=lambda name: (-names[name], name.key, name.is_foreign))),
             frozenset(name.key for name in names),
+            frozenset().union(*(one.traits.name.kinds for one, _ in said if one.traits.name is not None)),
             frozenset().union(*(name.ends for name in names)) if all(name.ends for name in names) else _NOTHING,
             tuple(sorted(phones)[:MOST_SAID]),
             tuple(sorted(mails)[:MOST_SAID]),
@@ -102,6 +105,7 @@ class Pooled:
             rows,
             (traits.name,) if traits.name is not None else (),
             frozenset((traits.name.key,)) if traits.name is not None else _NOTHING,
+            traits.name.kinds if traits.name is not None else _NOTHING,
             traits.name.ends if traits.name is not None else _NOTHING,
             traits.phones,
             traits.mails,

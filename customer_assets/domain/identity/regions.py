@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from customer_assets.domain.identity.blocking import BlockingKey, blocking_keys, contact_keys
-from customer_assets.domain.identity.certain import certain_groups
+from customer_assets.domain.identity.certain import KEY, SOURCE_ID, VAT_ID, certain_groups
 from customer_assets.domain.identity.contact_details import phone_tail, same_phone, same_street
 from customer_assets.domain.identity.disjoint_sets import DisjointSets
 from customer_assets.domain.identity.evidence import (
@@ -214,13 +214,18 @@ def _join_region(region: Region, rules: Rules) -> Joined:
 def _joined_nodes(region: Region, rules: Rules) -> tuple[list[list[int]], Edges]:
     """Nodes that are one for certain, or have a name and a contact in common."""
     said = [profile for profile, _ in region.said]
-    union = UnionFind([frozenset((one.vat,)) if one.vat else frozenset() for one in said], settled=region.settled)
+    union = UnionFind(
+        [frozenset((one.vat,)) if one.vat else frozenset() for one in said],
+        [one.traits.name.kinds if one.traits.name is not None else frozenset() for one in said],
+        settled=region.settled,
+    )
     edges: Edges = []
     for one, other in region.apart:
         union.forbid(one, other)
 
     def join(one: int, other: int, evidence: Evidence | None) -> bool:
-        if not union.join(one, other, forced=evidence is None or evidence is OPERATOR):
+        is_said = evidence is None or evidence is OPERATOR
+        if not union.join(one, other, forced=is_said, by_id=evidence in (SOURCE_ID, VAT_ID, KEY)):
             return False
         if evidence is not None:
             edges.append((one, other, evidence))

@@ -13,18 +13,24 @@ class UnionFind(DisjointSets):
     """Union-find that refuses to bring two VAT ids, or what somebody told apart, together."""
 
     def __init__(
-        self, vats: Sequence[frozenset[str]], names: Sequence[Sequence[Name]] = (), settled: Collection[int] = ()
+        self,
+        vats: Sequence[frozenset[str]],
+        kinds: Sequence[frozenset[str]],
+        names: Sequence[Sequence[Name]] = (),
+        settled: Collection[int] = (),
     ) -> None:
         """Take what numbers from 0 say.
 
         Args:
             vats: VAT ids of each.
+            kinds: kinds of legal forms of each.
             names: names of each, where they are to contradict each other.
             settled: numbers that are not to be compared with each other.
         """
         super().__init__(len(vats))
         self._settled = set(settled)
         self._vats = dict(enumerate(vats))
+        self._kinds = dict(enumerate(kinds))
         self._names = {number: frozenset(found) for number, found in enumerate(names)}
         self._apart: dict[int, set[int]] = {}
 
@@ -35,12 +41,19 @@ class UnionFind(DisjointSets):
             self._apart.setdefault(one, set()).add(other)
             self._apart.setdefault(other, set()).add(one)
 
-    def may_join(self, one: int, other: int) -> bool:
-        """Whether nobody told two groups apart, and no two VAT ids do."""
+    def may_join(self, one: int, other: int, *, by_id: bool = False) -> bool:
+        """Whether nobody told two groups apart, and neither two VAT ids do nor, but for an id in common, two legal forms."""
         one, other = self.root(one), self.root(other)
         if self._are_apart(one, other):
             return False
+        if not by_id and self.kinds_contradict(one, other):
+            return False
         return not vats_contradict(self._vats[one], self._vats[other])
+
+    def kinds_contradict(self, one: int, other: int) -> bool:
+        """Whether two groups are companies of two legal forms: sisters, or one that was changed into the other."""
+        here, there = self._kinds[self.root(one)], self._kinds[self.root(other)]
+        return bool(here and there) and here.isdisjoint(there)
 
     def are_settled(self, one: int, other: int) -> bool:
         """Whether all of two groups are settled, so that there is nothing new between them."""
@@ -55,14 +68,18 @@ class UnionFind(DisjointSets):
         here, there = (_telling(self._names[self.root(number)]) for number in (one, other))
         return _disagrees(here, there) or _disagrees(there, here)
 
-    def join(self, one: int, other: int, *, forced: bool = False) -> bool:
-        """Join two groups; `forced` (somebody said so) passes over VAT ids. Returns whether they were two and are one."""
+    def join(self, one: int, other: int, *, forced: bool = False, by_id: bool = False) -> bool:
+        """Join two groups; `forced` (somebody said so) passes over VAT ids, `by_id` (it is the same) over legal forms.
+
+        Returns whether they were two and are one.
+        """
         low, high = sorted((self.root(one), self.root(other)))
-        if low == high or self._are_apart(low, high) or not (forced or self.may_join(low, high)):
+        if low == high or self._are_apart(low, high) or not (forced or self.may_join(low, high, by_id=by_id)):
             return False
         self.unite(low, high)
         if high not in self._settled:
             self._settled.discard(low)
+        self._kinds[low] |= self._kinds[high]
         if self._vats[high]:
             self._vats[low] |= self._vats[high]
         if self._names:

@@ -154,6 +154,8 @@ def _parts(named: _Named, one: Pooled, other: Pooled, shared: Shared, also: Sequ
         _weigh_keys(add, one.keys[kind], other.keys[kind])
     if one.countries and other.countries and one.countries.isdisjoint(other.countries):
         add("country_differs")
+    if one.kinds and other.kinds and one.kinds.isdisjoint(other.kinds):
+        add("form_differs")
     if (one.typos or other.typos) and _is_misspelt(one, other):
         add("vat_misspelt")
     for name in also:

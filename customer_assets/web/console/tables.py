@@ -159,6 +159,7 @@ IN_WORDS = {
     "postcode": "same postcode",
     "postcode_of_street": "same postcode",
     "country_differs": "another country",
+    "form_differs": "another legal form",
     "vat_misspelt": "same VAT id but for a slip",
     "born": "born on one day",
     "born_near": "born on one day but for a slip",
