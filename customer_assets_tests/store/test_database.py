@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -225,32 +225,29 @@ def test_starters_at_once_get_one_server_that_survives_them(home: Path) -> None:
     assert embedded.stop_server(home) is False
 
 
+def kill(server: embedded.EmbeddedServer, home: Path) -> None:
+    os.kill(int((server.data_dir / "postmaster.pid").read_text().splitlines()[0]), 9)
+    for _ in range(100):
+        if embedded.running_server(home) is None:
+            break
+        threading.Event().wait(0.05)
+
+
+def lose_its_socket(server: embedded.EmbeddedServer, _home: Path) -> None:
+    for file in server.socket_dir.iterdir():
+        file.unlink()
+
+
 @pytest.mark.slow
-def test_a_killed_server_recovers_with_its_data(home: Path) -> None:
+@pytest.mark.parametrize("harm", [kill, lose_its_socket])
+def test_a_server_that_was_harmed_is_started_anew_with_its_data(
+    home: Path, harm: Callable[[embedded.EmbeddedServer, Path], None]
+) -> None:
     server = embedded.start_server(home)
     try:
         with database.connect(server.url("postgres")) as connection:
             connection.execute("create table kept as select 1 as one")
-        pid = int((server.data_dir / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, 9)
-        for _ in range(100):
-            if embedded.running_server(home) is None:
-                break
-            threading.Event().wait(0.05)
-        with database.connect(embedded.start_server(home).url("postgres")) as connection:
-            assert database.scalar(connection, "select one from kept") == 1
-    finally:
-        embedded.stop_server(home)
-
-
-@pytest.mark.slow
-def test_a_server_whose_socket_is_gone_is_started_anew_with_its_data(home: Path) -> None:
-    server = embedded.start_server(home)
-    try:
-        with database.connect(server.url("postgres")) as connection:
-            connection.execute("create table kept as select 1 as one")
-        for file in server.socket_dir.iterdir():
-            file.unlink()
+        harm(server, home)
         with database.connect(embedded.start_server(home).url("postgres")) as connection:
             assert database.scalar(connection, "select one from kept") == 1
     finally:

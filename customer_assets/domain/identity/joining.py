@@ -68,11 +68,11 @@ class Joining:
             for one, other in pairs
             if may_be_one(pooled[one], pooled[other])
             and not union.are_settled(one, other)
-            and union.may_join(one, other, by_id=True)  # two legal forms are asked about
+            and union.may_join(one, other)
         ]
 
     def doubtful(self, found: Iterable[Weighed]) -> list[Weighed]:
-        """What is for a person to decide: pairs between the thresholds that did not become one by another way."""
+        """What is for a person to decide: pairs between the thresholds, or of two legal forms, that did not become one."""
         asked: dict[tuple[int, int], Weighed] = {}
         doubted = [
             w
@@ -82,7 +82,7 @@ class Joining:
         ]
         for one in sorted((*doubted, *self.open), key=lambda w: w.order):
             low, high = sorted((self.union.root(one.one), self.union.root(one.other)))
-            if low != high and self.union.may_join(low, high, by_id=True):
+            if low != high and self.union.may_join(low, high):
                 asked.setdefault((low, high), one)
         return list(asked.values())
 

@@ -118,6 +118,11 @@ class Name:
         return Name, _said(self)  # its numbers are other ones in another process
 
 
+def kinds_contradict(here: frozenset[str], there: frozenset[str]) -> bool:
+    """Whether some kinds of legal forms and others are those of two companies: sisters, or one changed into the other."""
+    return bool(here and there) and here.isdisjoint(there)
+
+
 @lru_cache(maxsize=4096)
 def _kinds_of(forms: frozenset[str]) -> frozenset[str]:
     known = name_lists.form_kinds()

@@ -95,7 +95,7 @@ def _fragments(
     others: list[tuple[int, list[Weighed]]] = []
 
     def fits(customer: int, number: int) -> Weighed | None:
-        if not union.may_join(customer, number):
+        if not union.may_join(customer, number) or union.kinds_contradict(customer, number):
             return None
         found = weighed(customer, number)
         return found if found.evidence.weight >= thresholds.accept else None

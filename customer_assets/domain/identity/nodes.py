@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from customer_assets.domain.identity.evidence import Key, Profile, Traits
+from customer_assets.domain.identity.names import kinds_contradict
 
 
 class Nodes:
@@ -80,6 +81,6 @@ def _said_by_several(profiles: Iterable[Profile]) -> set[Traits]:
     several: set[Traits] = set()
     for one in profiles:
         found = one.traits.name.kinds if one.traits.name is not None else None
-        if found and found.isdisjoint(kinds.setdefault(one.traits, found)):
+        if found and kinds_contradict(found, kinds.setdefault(one.traits, found)):
             several.add(one.traits)
     return several

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from customer_assets.domain.identity.disjoint_sets import DisjointSets
 from customer_assets.domain.identity.evidence import MOST_NAMES, differ
-from customer_assets.domain.identity.names import Agreement, Name, agreement
+from customer_assets.domain.identity.names import Agreement, Name, agreement, kinds_contradict
 
 
 class UnionFind(DisjointSets):
@@ -41,19 +41,16 @@ class UnionFind(DisjointSets):
             self._apart.setdefault(one, set()).add(other)
             self._apart.setdefault(other, set()).add(one)
 
-    def may_join(self, one: int, other: int, *, by_id: bool = False) -> bool:
-        """Whether nobody told two groups apart, and neither two VAT ids do nor, but for an id in common, two legal forms."""
+    def may_join(self, one: int, other: int) -> bool:
+        """Whether nobody told two groups apart, and no two VAT ids do; two legal forms are for a person to decide."""
         one, other = self.root(one), self.root(other)
         if self._are_apart(one, other):
-            return False
-        if not by_id and self.kinds_contradict(one, other):
             return False
         return not vats_contradict(self._vats[one], self._vats[other])
 
     def kinds_contradict(self, one: int, other: int) -> bool:
-        """Whether two groups are companies of two legal forms: sisters, or one that was changed into the other."""
-        here, there = self._kinds[self.root(one)], self._kinds[self.root(other)]
-        return bool(here and there) and here.isdisjoint(there)
+        """Whether two groups are companies of two legal forms."""
+        return kinds_contradict(self._kinds[self.root(one)], self._kinds[self.root(other)])
 
     def are_settled(self, one: int, other: int) -> bool:
         """Whether all of two groups are settled, so that there is nothing new between them."""
@@ -69,12 +66,14 @@ class UnionFind(DisjointSets):
         return _disagrees(here, there) or _disagrees(there, here)
 
     def join(self, one: int, other: int, *, forced: bool = False, by_id: bool = False) -> bool:
-        """Join two groups; `forced` (somebody said so) passes over VAT ids, `by_id` (it is the same) over legal forms.
+        """Join two groups; `forced` (somebody said so) passes over VAT ids and legal forms, `by_id` (one in common) over these.
 
         Returns whether they were two and are one.
         """
         low, high = sorted((self.root(one), self.root(other)))
-        if low == high or self._are_apart(low, high) or not (forced or self.may_join(low, high, by_id=by_id)):
+        if low == high or self._are_apart(low, high) or not (forced or self.may_join(low, high)):
+            return False
+        if not (forced or by_id) and self.kinds_contradict(low, high):
             return False
         self.unite(low, high)
         if high not in self._settled:

@@ -31,7 +31,7 @@ from customer_assets.domain.identity.evidence import (
     Evidence,
     Profile,
 )
-from customer_assets.domain.identity.names import Agreement, agreement, may_agree
+from customer_assets.domain.identity.names import Agreement, agreement, kinds_contradict, may_agree
 from customer_assets.domain.identity.pooled import Pooled
 from customer_assets.domain.identity.shared import NOT_SHARED, Shared
 
@@ -154,7 +154,7 @@ def _parts(named: _Named, one: Pooled, other: Pooled, shared: Shared, also: Sequ
         _weigh_keys(add, one.keys[kind], other.keys[kind])
     if one.countries and other.countries and one.countries.isdisjoint(other.countries):
         add("country_differs")
-    if one.kinds and other.kinds and one.kinds.isdisjoint(other.kinds):
+    if kinds_contradict(one.kinds, other.kinds):
         add("form_differs")
     if (one.typos or other.typos) and _is_misspelt(one, other):
         add("vat_misspelt")

@@ -47,11 +47,11 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
         ended, answers = _everything(loading)
     if ended or answers:
         outcomes.begin_reading(loading)
+        by_hand: list[str] = []
         if loading.result.rebuilt and loading.table.has_changes:
+            by_hand = _changed_by_hand(loading)
             loading.gone_by_hand = frozenset(absences.gone_by_hand(run.connection, loading.batch))
-        by_hand = _changed_by_hand(loading) if loading.result.rebuilt else []
-        if by_hand:
-            overlays.forget_times(run.connection, loading.batch, by_hand)
+            overlays.forget_times(run.connection, loading.batch, [*by_hand, *loading.gone_by_hand])
         _retry_rejects(loading)
         for scan, earlier in _in_order(ended, answers):
             loading.apply_details(earlier)
@@ -75,13 +75,10 @@ def load_stream(run: SyncRun, stream: Stream, *, rebuild: bool = False) -> LoadR
 
 
 def _changed_by_hand(loading: Loading) -> list[str]:
-    """Customers, by their source's id, that no load left as they are: other values than their hash is of, or gone."""
-    if not loading.table.has_changes:
-        return []
+    """Customers, by their source's id, whose values are not those that were stored with their hash."""
     whose = {"account": loading.batch.account, "source": loading.batch.source}
     rows = all_rows(loading.connection, loading.table, **whose)
-    changed = {row[loading.table.id_column] for row in rows if not is_sealed(loading.table, row)}
-    return sorted(changed | loading.gone_by_hand)
+    return [row[loading.table.id_column] for row in rows if not is_sealed(loading.table, row)]
 
 
 def _reset_silent(loading: Loading, ids: Sequence[str]) -> None:

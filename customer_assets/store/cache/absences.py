@@ -197,7 +197,7 @@ def mark_deleted(
     return len(row_ids)
 
 
-# A deletion that a sync, a delivery or an edit made stands among the changes.
+# A deletion that a sync or a delivery made stands among the changes.
 UNLOGGED = """
     not exists (
         select

@@ -52,33 +52,32 @@ class Intakes(Screen):
     async def correct(self, request: Request, session: Session) -> Response:
         """An intake that was written down wrongly: the same form, and a way to take it away."""
         number = request.path_params["id"]
-        values: dict[str, Any] = {}
-        if request.method == "POST":
-            form = await request.form()
-            values = _typed(form)
-            is_removed = form.get("action") == "remove"
-            if not values["customer_name"] and not is_removed:
-                return await self._nameless(request, session, values | {"id": number})
 
-        def write() -> dict[str, Any] | None:
+        def read() -> dict[str, Any] | None:
+            with self._connect() as connection:
+                return intakes.find_intake(connection, number)
+
+        was = await run_in_threadpool(read)
+        if was is None:
+            return PlainTextResponse("no such intake", status_code=404)
+        if request.method != "POST":
+            return await self._show(request, session, "intake.html", values=was)
+        form = await request.form()
+        values, is_removed = _typed(form), form.get("action") == "remove"
+        if not values["customer_name"] and not is_removed:
+            return await self._nameless(request, session, values | {"id": number})
+
+        def write() -> None:
             with self._connect() as connection, connection.transaction():
-                was = intakes.find_intake(connection, number)
-                if was is None or not values:
-                    return was
                 if is_removed:
                     intakes.remove_intake(connection, number)
                 else:
                     intakes.correct_intake(connection, number, values, system=INTAKE_SYSTEM)
                 # what it said before is kept there
                 self._note(connection, session, "remove intake" if is_removed else "correct intake", number, was)
-                return was
 
-        found = await run_in_threadpool(write)
-        if found is None:
-            return PlainTextResponse("no such intake", status_code=404)
-        if values:
-            return self._go("/intakes", session, "The intake is removed" if is_removed else "The intake is saved")
-        return await self._show(request, session, "intake.html", values=found)
+        await run_in_threadpool(write)
+        return self._go("/intakes", session, "The intake is removed" if is_removed else "The intake is saved")
 
     async def _nameless(self, request: Request, session: Session, values: Mapping[str, Any]) -> Response:
         failed = "An intake needs a name."

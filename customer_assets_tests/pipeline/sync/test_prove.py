@@ -187,6 +187,21 @@ def test_a_customer_marked_as_deleted_or_revived_by_hand_is_found_and_mended(com
     assert proved(company, system).differences == []
 
 
+def test_who_was_marked_as_deleted_by_hand_keeps_what_no_answer_speaks_of_any_more(company: Company) -> None:
+    company.pull("sumit")
+    row, source_id = company.rows(
+        "select id, source_customer_id from customer_rows where city is not null order by id limit 1"
+    )[0].values()
+    city = company.value("select city from customer_rows where id = %s", row)
+    del company.world.sumit[int(source_id)]["City"]
+    company.pull("sumit", options=FULL)
+    company.do("update customer_rows set deleted_at = now() where id = %s", row)
+    company.pull("sumit", from_raw=True)
+    assert company.rows("select city, deleted_at from customer_rows where id = %s", row) == [
+        {"city": city, "deleted_at": None}
+    ]
+
+
 def test_a_customer_that_is_gone_since_the_last_scan_stays_so(company: Company) -> None:
     company.pull("robaws")
     del company.world.robaws["1004"]
