@@ -111,7 +111,7 @@ class Answers(Screen):
         if request.method != "POST":
             found = await run_in_threadpool(self._others, golden_id, asked)
             if found:
-                return await self._show(request, session, "which.html", id=golden_id, asked=asked, customers=found)
+                return await self._show(request, session, "which.html", id=golden_id, customers=found)
             return await self._foreseen(request, session, "same", lambda: outcome_of_merging(context, *both()))
 
         def decide() -> str:
