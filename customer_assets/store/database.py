@@ -19,7 +19,7 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 from customer_assets.errors import BusyError, ConfigurationError, DatabaseError
 
 Connection = psycopg.Connection[DictRow]
-GONE_TRIES = 20  # to take the lock of a session that is ending, a tenth of a second apart
+MOMENT = 3.0  # seconds that a lock is waited for at least: the session of a killed process outlives it for less
 OLDEST_SERVER = 150000  # PostgreSQL 15
 
 
@@ -294,7 +294,7 @@ def system_lock(
         url: database.
         account, system: whose.
         what: what is done, for whoever finds it taken.
-        wait_seconds: how long to wait for somebody who holds it.
+        wait_seconds: how long to wait for somebody who holds it, a moment at least.
         run: of Dagster: its other steps, which may run at the same time in processes of their own, are waited for,
             for an hour at most.
 
@@ -304,20 +304,13 @@ def system_lock(
     key = int.from_bytes(hashlib.blake2b(f"{account}/{system}".encode(), digest_size=8).digest(), signed=True)
     of_run = f" of run {run[:8]}" if run is not None else ""
     with connect(url, name=f"customer_assets {what}{of_run} {system}/{account}") as connection:
-        ending, until = GONE_TRIES, time.monotonic() + wait_seconds
+        until = time.monotonic() + max(wait_seconds, MOMENT)
         until_step_ends = time.monotonic() + MOST_WAITED_FOR_A_STEP
         while not scalar(connection, "select pg_try_advisory_lock(%s)", [key]):
-            holder = _holder(connection, key)
-            if holder is None and ending:
-                ending -= 1
-                time.sleep(0.1)  # its session is ending: the server frees the lock in a moment
-            elif of_run and of_run in (holder or "") and time.monotonic() < until_step_ends:
-                time.sleep(0.2)
-            elif time.monotonic() < until:
-                time.sleep(1)
-            else:
-                holder = holder or "a session that just ended"
+            holder = _holder(connection, key) or "a session that just ended"
+            if time.monotonic() > (until_step_ends if of_run and of_run in holder else until):
                 raise BusyError(f"{system} (account {account}) is being synced already by {holder}")
+            time.sleep(0.2)
         try:
             yield
         finally:

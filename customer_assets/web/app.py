@@ -38,6 +38,7 @@ from customer_assets.web.console.guard import Guard, KnownHosts, SecureHeaders
 from customer_assets.web.console.jobs import Worker
 from customer_assets.web.console.pages import console_routes
 from customer_assets.web.console.screen import failed_page
+from customer_assets.web.console.uploads import Uploads
 from customer_assets.web.metrics import Timed
 from customer_assets.web.webhooks.applier import Applier
 from customer_assets.web.webhooks.group_writer import GroupWriter
@@ -80,7 +81,7 @@ def build_app(runtime: Runtime) -> App:
     )
 
     guard = Guard(runtime)
-    worker = Worker(runtime)
+    worker, uploads = Worker(runtime), Uploads()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -103,6 +104,7 @@ def build_app(runtime: Runtime) -> App:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(runtime.pool.close)
+            uploads.close()
 
     app = Starlette(
         lifespan=lifespan,
@@ -116,7 +118,7 @@ def build_app(runtime: Runtime) -> App:
         routes=[
             *_health_routes(runtime, guard, secrets, applier),
             *api_routes(runtime, guard),
-            *console_routes(runtime, guard, worker),
+            *console_routes(runtime, guard, worker, uploads),
         ],
     )
     return App(receiver, app)

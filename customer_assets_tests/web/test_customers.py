@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -650,6 +652,21 @@ def test_a_file_of_unknown_headings_asks_what_they_are(company: Company, visitor
     looked = editor.client.post("/import", data=form | said | {"step": "look", "decimal": ","}).text
     assert "Bakkerij Janssens" in looked
     assert "12.50" in looked
+
+
+def test_an_upload_ends_with_its_server(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says who a company's customers are: no copy stays behind in a temporary folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    users.add_user(company.connection, "editor", PASSWORD, role="editor")
+    with serving(company) as web:
+        visitor = Visitor(web.address)
+        visitor.log_in("editor")
+        form = form_of(visitor.get("/import").text)
+        files = {"file": ("oud.csv", b"source_invoice_id;customer_name\nA-1;Janssens\n", "text/csv")}
+        visitor.client.post("/import", data={"csrf": form["csrf"], "step": "look"}, files=files)
+        assert [path.suffix for path in tmp_path.rglob("*.csv")] == [".csv"]
+        visitor.client.close()
+    assert list(tmp_path.rglob("*.csv")) == []
 
 
 def test_an_upload_says_whose_its_first_invoices_would_be(

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import secrets
-import shutil
-import tempfile
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -29,10 +23,8 @@ from customer_assets.store.invoices import legacy
 from customer_assets.store.users import Session
 from customer_assets.web.console.screen import Screen
 from customer_assets.web.console.tables import in_words
+from customer_assets.web.console.uploads import KINDS, Upload, Uploads
 
-LARGEST = 50 * 1024 * 1024
-KEPT_SECONDS = 3600
-KINDS = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".parquet")
 # what may be said of a file, and its choices
 SAID = {
     "separator": (",", ";", "|", "\t"),
@@ -45,23 +37,12 @@ SAID = {
 COUNTED = ("created", "updated", "unchanged", "duplicate", "rejected")
 
 
-@dataclass
-class Upload:
-    """A file that somebody uploaded, until it is imported or an hour old."""
-
-    path: Path
-    name: str
-    by: str
-    at: float = field(default_factory=time.monotonic)
-    problems: list[str] = field(default_factory=list)
-
-
 class Imports(Screen):
-    """Uploads of this process; another one knows nothing of them."""
+    """Invoices of a file: looked at, then stored."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, uploads: Uploads) -> None:
         super().__init__(runtime)
-        self._uploads: dict[str, Upload] = {}
+        self._uploads = uploads
 
     async def imports(self, request: Request, session: Session) -> Response:
         """Upload; look how it is understood; import."""
@@ -72,11 +53,11 @@ class Imports(Screen):
         file = form.get("file")
         if isinstance(file, UploadFile) and file.filename:
             try:
-                key = await run_in_threadpool(self._keep, file, session.user)
+                key = await run_in_threadpool(self._uploads.keep, file, session.user)
             except ValueError as error:
                 return await self._page(request, session, failed=str(error), status=422)
-        upload = self._uploads.get(key)
-        if upload is None or upload.by != session.user:
+        upload = self._uploads.of(session.user, key)
+        if upload is None:
             return await self._page(request, session, failed="Choose a file", status=422)
         is_import = form.get("step") == "import"
         said = {name: str(form[name]) for name in SAID if form.get(name)}
@@ -149,8 +130,8 @@ class Imports(Screen):
 
     async def rejects(self, request: Request, session: Session) -> Response:
         """Why rows of an upload were refused, as a file."""
-        upload = self._uploads.get(request.path_params["key"])
-        if upload is None or upload.by != session.user:
+        upload = self._uploads.of(session.user, request.path_params["key"])
+        if upload is None:
             return PlainTextResponse("no such upload", status_code=404)
         text = io.StringIO()
         writer = csv.writer(text)
@@ -161,30 +142,6 @@ class Imports(Screen):
         return Response(
             b"\xef\xbb\xbf" + text.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers
         )
-
-    def _keep(self, file: UploadFile, user: str) -> str:
-        """Keep an upload; old ones are forgotten.
-
-        Raises:
-            ValueError: it is too large, or of no kind that is read.
-        """
-        for key, upload in list(self._uploads.items()):
-            if time.monotonic() - upload.at > KEPT_SECONDS:
-                del self._uploads[key]
-                shutil.rmtree(upload.path.parent, ignore_errors=True)
-        suffix = Path(file.filename or "").suffix.lower()
-        if suffix not in KINDS:
-            raise ValueError(f"A file of one of these kinds: {', '.join(KINDS)}")
-        folder = Path(tempfile.mkdtemp(prefix="customer_assets_upload_"))
-        path = folder / f"upload{suffix}"
-        with path.open("wb") as target:
-            shutil.copyfileobj(file.file, target)
-        if path.stat().st_size > LARGEST:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise ValueError(f"Larger than {LARGEST // 1024**2} MB: `customer-assets import-invoices` takes any size")
-        key = secrets.token_urlsafe(16)
-        self._uploads[key] = Upload(path, Path(file.filename or "").name[:100], user)
-        return key
 
     def _import(
         self,

@@ -32,6 +32,7 @@ from customer_assets.web.console.reminding import Reminding
 from customer_assets.web.console.screen import HERE
 from customer_assets.web.console.subscriptions import Subscriptions
 from customer_assets.web.console.syncs import Syncs
+from customer_assets.web.console.uploads import Uploads
 from customer_assets.web.console.vouched import BACK, Vouched
 from customer_assets.web.console.webhooks import Webhooks
 
@@ -42,18 +43,18 @@ Page = tuple[str, str, Handler, tuple[str, ...]]  # address, role that it needs,
 class Screens:
     """The screens of one runtime."""
 
-    def __init__(self, runtime: Runtime, worker: Worker) -> None:
+    def __init__(self, runtime: Runtime, worker: Worker, uploads: Uploads) -> None:
         self.overview, self.lists, self.health = Overview(runtime), Lists(runtime), Health(runtime)
         self.golden, self.customers, self.intakes = Golden(runtime), Customers(runtime), Intakes(runtime)
         self.decisions, self.webhooks, self.syncs = Decisions(runtime), Webhooks(runtime), Syncs(runtime, worker)
-        self.people, self.imports, self.exports = People(runtime), Imports(runtime), Exports(runtime)
+        self.people, self.imports, self.exports = People(runtime), Imports(runtime, uploads), Exports(runtime)
         self.erasing, self.subscriptions = Erasing(runtime), Subscriptions(runtime)
         self.answers, self.reminding = Answers(runtime), Reminding(runtime)
 
 
-def console_routes(runtime: Runtime, guard: Guard, worker: Worker) -> list[BaseRoute]:
+def console_routes(runtime: Runtime, guard: Guard, worker: Worker, uploads: Uploads) -> list[BaseRoute]:
     """All pages, each with the role that it needs."""
-    screens, logins, vouched = Screens(runtime, worker), Logins(runtime), Vouched(runtime)
+    screens, logins, vouched = Screens(runtime, worker, uploads), Logins(runtime), Vouched(runtime)
     pages = (*_reading(screens), *_writing(screens), ("/logout", "viewer", logins.logout, SEND))
     return [
         Route("/", home),
