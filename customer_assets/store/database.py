@@ -19,7 +19,7 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 from customer_assets.errors import BusyError, ConfigurationError, DatabaseError
 
 Connection = psycopg.Connection[DictRow]
-MOMENT = 3.0  # seconds that a lock is waited for at least: the session of a killed process outlives it for less
+MOMENT = 2.0  # seconds that a lock is waited for at least: the session of a killed process outlives it for less
 OLDEST_SERVER = 150000  # PostgreSQL 15
 
 

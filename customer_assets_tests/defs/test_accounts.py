@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -134,32 +133,35 @@ def test_each_account_is_apart_and_the_run_says_which_failed(
         assert company.value("select count(*) from sync_runs where dagster_run_id = %s", one.run_id) == 1
 
 
-def test_a_scheduled_run_waits_for_who_syncs_the_account(company: Company, many: dg.Definitions) -> None:
-    with dg.DagsterInstance.ephemeral() as instance, database.connect(company.url, name="customer_assets sync x"):
-        config = {"ops": {"raw_robaws_client_pages": {"config": {"accounts": ["c01"]}}}}
-        freed_at: list[float] = []
+@pytest.mark.parametrize(("tags", "is_synced"), [({}, False), ({"dagster/schedule_name": "daily_customer_sync"}, True)])
+def test_a_scheduled_run_waits_for_who_syncs_the_account(
+    company: Company, many: dg.Definitions, tags: dict[str, str], is_synced: bool
+) -> None:
+    held, released = threading.Event(), threading.Event()
 
-        def hold(seconds: float) -> None:
-            with database.system_lock(company.url, account="c01", system="robaws", what="sync"):
-                held.set()
-                time.sleep(seconds)
-                freed_at.append(time.monotonic())
+    def hold() -> None:
+        with database.system_lock(company.url, account="c01", system="robaws", what="sync"):
+            held.set()
+            released.wait(60)
 
-        for tags, is_synced in (({}, False), ({"dagster/schedule_name": "daily_customer_sync"}, True)):
-            held = threading.Event()
-            holder = threading.Thread(target=hold, args=(2.5,))
-            holder.start()
-            held.wait()
-            result = many.resolve_job_def("customer_sync").execute_in_process(
-                run_config=config,
-                instance=instance,
-                asset_selection=[dg.AssetKey("raw_robaws_client_pages")],
-                tags=tags,
-            )
-            assert (time.monotonic() > freed_at[-1] if freed_at else False) is is_synced
-            assert checks(result)["raw_robaws_client_pages.complete_scan"] is is_synced
-            holder.join()
-            freed_at.clear()
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    later = threading.Timer(database.MOMENT + 1, released.set)
+    if is_synced:
+        later.start()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = many.resolve_job_def("customer_sync").execute_in_process(
+            run_config={"ops": {"raw_robaws_client_pages": {"config": {"accounts": ["c01"]}}}},
+            instance=instance,
+            asset_selection=[dg.AssetKey("raw_robaws_client_pages")],
+            tags=tags,
+        )
+    assert released.is_set() is is_synced
+    assert checks(result)["raw_robaws_client_pages.complete_scan"] is is_synced
+    released.set()
+    holder.join()
+    later.cancel()
 
 
 @pytest.mark.parametrize(("share", "code"), [("0.05", 3), ("0.5", 1)])
