@@ -35,7 +35,7 @@ from customer_assets.cli import (
     webhooks,
     why,
 )
-from customer_assets.cli.output import objects_printed, print_json, say
+from customer_assets.cli.output import end_with_what_is_kept, objects_printed, print_json, say
 from customer_assets.errors import ConfigurationError, CustomerAssetsError
 
 app = typer.Typer(
@@ -126,6 +126,7 @@ def main() -> None:
     except SystemExit as error:
         if error.code == WRONG_USE and "--json" in sys.argv and objects_printed() == before:
             print_json({"status": "failed", "error": "wrong use: what is wrong stands on stderr"})
+        end_with_what_is_kept(error.code)
         raise
     except CustomerAssetsError as error:
         _end(error)

@@ -16,6 +16,7 @@ from customer_assets.cli.output import (
     JsonOption,
     column_map,
     finish,
+    keep_to_the_end,
     opened_runtime,
     print_json,
     say,
@@ -227,6 +228,7 @@ def dedupe(
     written = {"table": table, "encoding": encoding, "separator": separator}
     options = deduping.Options(column_map(mapping), tuple(key or ()), settings, decisions, written)
     done = deduping.dedupe(path, options, progress=say)
+    keep_to_the_end(done)
     deduping.write_customers(done, out)
     if review is not None:
         deduping.write_reviews(done, review)

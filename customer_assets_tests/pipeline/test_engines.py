@@ -61,7 +61,7 @@ def test_processes_of_a_pool_end_with_the_one_that_was_killed() -> None:
     """They were born with its connection to the database: what it had locked would stay locked."""
     code = (
         "import time; from customer_assets.pipeline.identity.engines import pool; "
-        "list(pool(2)(lambda part: time.sleep(100), ['one', 'other']))"
+        "list(pool(3)(lambda part: time.sleep(100), ['one', 'two', 'three']))"
     )
     parent = psutil.Popen([sys.executable, "-c", code])
     try:
@@ -89,9 +89,12 @@ def test_the_order_of_the_rows_changes_nothing(invoices: Path, tmp_path: Path) -
 
 
 def test_a_process_that_is_ended_from_outside_is_said() -> None:
+    here = os.getpid()
+
     def fall(part: int) -> int:
-        if part == 3:
+        if os.getpid() != here:
             os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.1)  # the others have time to begin
         return part
 
     with pytest.raises(ConfigurationError, match="IDENTITY_ENGINE=process"):

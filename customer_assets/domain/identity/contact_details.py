@@ -6,8 +6,9 @@ The lists of words are data files (`domain/data`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -50,8 +51,7 @@ _NO_IDS = frozenset({"X", "XX", "XXX", "NA", "NONE", "NULL", "GEEN", "ONBEKEND"}
 _MOST_SLIPS_IN_A_TOWN = 2  # letters
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """A postal address taken apart; blanks where it says nothing."""
 
     street: str
@@ -59,11 +59,6 @@ class Address:
     postcode: str
     city: str
     is_foreign: bool
-
-    @property
-    def sort_key(self) -> tuple[str, str, str, str, bool]:
-        """All that it says, to put addresses in order by."""
-        return self.street, self.number, self.postcode, self.city, self.is_foreign
 
     @property
     def key(self) -> tuple[str, str, str] | None:
@@ -137,10 +132,10 @@ def _spelled(domain: str) -> str:
     return near[0] if len(near) == 1 else domain
 
 
-def mail_domain(mail: str) -> str | None:
-    """The domain of an address, None where everybody can have one there."""
-    domain = mail.rpartition("@")[2]
-    return None if domain in _free_mail() or domain in _relays() else domain
+def mail_domains(mails: Iterable[str]) -> set[str]:
+    """The domains of some addresses, without those where everybody can have one."""
+    everybodys = _everybodys()
+    return {domain for mail in mails if (domain := mail.rpartition("@")[2]) not in everybodys}
 
 
 def is_relay(mail: str) -> bool:
@@ -346,6 +341,11 @@ def is_same_street_alone(one: Address, other: Address) -> bool:
 def _is_one_street(one: str, other: str) -> bool:
     shorter, longer = sorted((one, other), key=len)
     return longer.startswith(shorter[: max(4, len(shorter))]) or OSA.distance(one, other) <= 2
+
+
+@cache
+def _everybodys() -> frozenset[str]:
+    return _free_mail() | _relays()
 
 
 @cache

@@ -13,15 +13,18 @@ class DisjointSets:
 
     def root(self, number: int) -> int:
         """The lowest number of its group."""
-        while self._parent[number] != number:
-            self._parent[number] = self._parent[self._parent[number]]
-            number = self._parent[number]
+        parents = self._parent
+        while (parent := parents[number]) != number:
+            parents[number] = number = parents[parent]
         return number
 
     def unite(self, one: int, other: int) -> None:
         """Make two groups one."""
-        low, high = sorted((self.root(one), self.root(other)))
-        self._parent[high] = low
+        here, there = self.root(one), self.root(other)
+        if here < there:
+            self._parent[there] = here
+        else:
+            self._parent[here] = there
 
     def groups(self) -> list[list[int]]:
         """The groups, each in order, by their lowest number."""

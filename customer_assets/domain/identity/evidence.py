@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -18,7 +19,7 @@ from customer_assets.domain.country import country_code, country_of_mail
 from customer_assets.domain.identity.contact_details import (
     Address,
     birth_date,
-    mail_domain,
+    mail_domains,
     mail_keys,
     own_key,
     parse_address,
@@ -86,8 +87,7 @@ def engine_version() -> str:
     return hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(NamedTuple):
     """What can be compared, normalized by `names` and `contact_details` beside this module; blanks where nothing is known.
 
     Attributes:
@@ -108,11 +108,10 @@ class Traits:
     @property
     def domains(self) -> set[str]:
         """Domains of its addresses, but those where everybody can have one."""
-        return {domain for mail in self.mails if (domain := mail_domain(mail))}
+        return mail_domains(self.mails)
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """What one record says of its customer.
 
     Attributes:
@@ -139,13 +138,16 @@ class Profile:
         return bool(self.source or self.vat or traits.phones or traits.mails or place or traits.born or traits.keys)
 
 
+Place = tuple[str | None, str | None, str | None]  # an address, postcode and city as they are written
+
+
 @dataclass(frozen=True)
 class Taking:
     """How values are taken apart: when they are needed, or by looking up what was taken apart ahead (`taking`)."""
 
     name: Callable[[str | None], Name | None] = parse_name
     phones: Callable[[str | None], tuple[str, ...]] = phone_keys
-    address: Callable[[str | None, str | None, str | None], Address | None] = parse_address
+    address: Callable[[Place], Address | None] = lambda place: parse_address(*place)
 
 
 WHEN_NEEDED = Taking()
@@ -186,7 +188,7 @@ def profile_of(record: Record, taking: Taking = WHEN_NEEDED) -> Profile:
         if text and "@" in text:  # typed one column too early
             mails = tuple(dict.fromkeys((*mails, *mail_keys(text))))
     for text in record.mails:
-        if text and _LIKE_A_PHONE.fullmatch(text) and not _LIKE_A_DATE.search(text):
+        if text and "@" not in text and _LIKE_A_PHONE.fullmatch(text) and not _LIKE_A_DATE.search(text):
             phones = tuple(dict.fromkeys((*phones, *phone_keys(text))))
     valid = typo = None
     if record.vat:
@@ -196,7 +198,7 @@ def profile_of(record: Record, taking: Taking = WHEN_NEEDED) -> Profile:
         taking.name(record.name),
         phones,
         mails,
-        taking.address(record.address, record.postcode, record.city),
+        taking.address((record.address, record.postcode, record.city)),
         code,
         typo,
         birth_date(record.born) if record.born else None,
@@ -212,8 +214,7 @@ def _all_of(found_in: Callable[[str | None], tuple[str, ...]], texts: Sequence[s
     return tuple(dict.fromkeys(value for text in texts for value in found_in(text)))
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Why two records are one customer, or are not: the rule, its weight, and what weighed."""
 
     rule: str

@@ -60,6 +60,7 @@ class Name:
         own: those without particles (`van den`), which are written in many ways, or left out.
         trades: what it does, as entries of the list of activities.
         forms: legal forms.
+        kinds: kinds of its legal forms, of which one company has one; empty where it says none that tells companies apart.
         joined: all its words in their order, without spaces: where a space slipped.
         is_foreign: written in a script that leaves vowels out, at least in part.
         is_mixed: some of its own words are Latin all the same.
@@ -82,6 +83,7 @@ class Name:
     remark: frozenset[str]
     ends: frozenset[str]
     own: tuple[str, ...] = field(init=False)
+    kinds: frozenset[str] = field(init=False)
     number: int = field(init=False)
     spelling: int = field(init=False)
     rank: tuple[int, tuple[str, ...], str, bool, tuple[str, ...]] = field(init=False)
@@ -94,14 +96,10 @@ class Name:
             own = tuple(word for word in own if word not in _PARTICLES) or own
         number_this = object.__setattr__  # frozen for all others
         number_this(self, "own", own)
+        number_this(self, "kinds", _kinds_of(self.forms) if self.forms else _NOTHING)
         number_this(self, "number", _numbers.setdefault(spelled[:2], next(_next_number)))
         number_this(self, "spelling", _spellings.setdefault(spelled, next(_next_number)))
         number_this(self, "rank", rank)
-
-    @property
-    def kinds(self) -> frozenset[str]:
-        """Kinds of its legal forms, of which one company has one; empty where it says none that tells companies apart."""
-        return _kinds_of(self.forms) if self.forms else self.forms
 
     @property
     def is_company(self) -> bool:

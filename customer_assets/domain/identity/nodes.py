@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from customer_assets.domain.identity.evidence import Key, Profile, Traits
 from customer_assets.domain.identity.names import kinds_contradict
@@ -46,7 +45,7 @@ class Nodes:
                 or (one.traits.name is None and not one.has_evidence)
             )
             says: object = (one.key,) if is_alone else (one.source, one.vat, one.traits, known.get(one.key))
-            if not is_alone and one.traits in several:
+            if several and not is_alone and one.traits in several:
                 says = (says, one.traits.name and one.traits.name.kinds)
             number = numbers.setdefault(says, len(self.profiles))
             if number == len(self.profiles):
@@ -58,7 +57,7 @@ class Nodes:
                 and first is not None
                 and name.rank < first.rank
             ):
-                self.profiles[number] = replace(one, key=self.profiles[number].key)  # equal, and its name says more
+                self.profiles[number] = one._replace(key=self.profiles[number].key)  # equal, and its name says more
             self.records[number].append(one.key)
             self.number_of[one.key] = number
         naming = {p.names_customer: self.number_of[p.key] for p in ordered if p.names_customer}

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from customer_assets.domain.identity.contact_details import Address
+from customer_assets.domain.identity.contact_details import Address, mail_domains
 from customer_assets.domain.identity.evidence import Profile
 from customer_assets.domain.identity.names import Name
 
@@ -52,44 +52,49 @@ class Pooled:
         """What some profiles say, each with the number of its rows."""
         if len(said) == 1:
             return cls._of_one(*said[0])
-        names: Counter[Name] = Counter()
-        spelled: dict[Name, Name] = {}  # of equal ones, the one that says most
+        rows_of: dict[int, int] = {}  # by the names' numbers, which are quicker to look up than names
+        spelled: dict[int, Name] = {}  # of equal ones, the one that says most
         addresses: Counter[Address] = Counter()
         phones: set[str] = set()
         mails: set[str] = set()
-        countries, vats, typos, born = set[str](), set[str](), set[str](), set[str]()
+        kinds, countries, vats, typos, born = set[str](), set[str](), set[str](), set[str](), set[str]()
         keys: dict[str, set[str]] = defaultdict(set)
         for one, rows in said:
-            traits = one.traits
-            if traits.name is not None:
-                names[traits.name] += rows
-                known = spelled.setdefault(traits.name, traits.name)
-                if traits.name is not known and traits.name.rank < known.rank:
-                    spelled[traits.name] = traits.name
-            if traits.address is not None:
-                addresses[traits.address] += rows
-            phones.update(traits.phones)
-            mails.update(traits.mails)
-            if traits.country:
-                countries.add(traits.country)
+            name, its_phones, its_mails, address, country, vat_typo, born_on, its_keys = one.traits
+            if name is not None:
+                number = name.number
+                rows_of[number] = rows_of.get(number, 0) + rows
+                known = spelled.setdefault(number, name)
+                if name is not known and name.rank < known.rank:
+                    spelled[number] = name
+                if name.forms:
+                    kinds |= name.kinds
+            if address is not None:
+                addresses[address] += rows
+            phones.update(its_phones)
+            mails.update(its_mails)
+            if country:
+                countries.add(country)
             if one.vat:
                 vats.add(one.vat)
-            if traits.vat_typo:
-                typos.add(traits.vat_typo)
-            if traits.born:
-                born.add(traits.born)
-            for kind, key in traits.keys:
+            if vat_typo:
+                typos.add(vat_typo)
+            if born_on:
+                born.add(born_on)
+            for kind, key in its_keys:
                 keys[kind].add(key)
+        names = sorted(spelled.values(), key=lambda name: (-rows_of[name.number], name.key, name.is_foreign))
+        in_order = sorted(mails)
         return cls(
             sum(rows for _, rows in said),
-            tuple(spelled[n] for n in sorted(names, key=lambda name: (-names[name], name.key, name.is_foreign))),
+            tuple(names),
             frozenset(name.key for name in names),
-            frozenset().union(*(one.traits.name.kinds for one, _ in said if one.traits.name is not None)),
+            frozenset(kinds),
             frozenset().union(*(name.ends for name in names)) if all(name.ends for name in names) else _NOTHING,
             tuple(sorted(phones)[:MOST_SAID]),
-            tuple(sorted(mails)[:MOST_SAID]),
-            frozenset().union(*(one.traits.domains for one, _ in said)),
-            tuple(sorted(addresses, key=lambda a: (-addresses[a], a.sort_key))[:MOST_ADDRESSES_WEIGHED]),
+            tuple(in_order[:MOST_SAID]),
+            frozenset(mail_domains(in_order)),
+            tuple(sorted(addresses, key=lambda address: (-addresses[address], address))[:MOST_ADDRESSES_WEIGHED]),
             frozenset(countries),
             frozenset(vats),
             frozenset(typos),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import combinations
 
 from customer_assets.domain.identity.blocking import BlockingKey, blocking_keys, contact_keys
@@ -225,7 +226,7 @@ def _joined_nodes(region: Region, rules: Rules) -> tuple[list[list[int]], Edges]
         union.forbid(one, other)
 
     def join(one: int, other: int, evidence: Evidence | None) -> bool:
-        is_said = evidence is None or evidence is OPERATOR
+        is_said = evidence is None or evidence == OPERATOR
         if not union.join(one, other, forced=is_said, by_id=evidence in (SOURCE_ID, VAT_ID, KEY)):
             return False
         if evidence is not None:
@@ -396,8 +397,13 @@ def witnesses(profiles: Sequence[Profile], here: Sequence[int], there: Sequence[
     if len(here) == len(there) == 1:
         return here[0], there[0]
     ours, theirs = (
-        [(number, set(blocking_keys(profiles[number].traits))) for number in numbers[:MOST_WITNESSES]]
+        [(number, _found_by(profiles[number].traits)) for number in numbers[:MOST_WITNESSES]]
         for numbers in (here, there)
     )
     _, one, other = max((len(mine & its), -one, -other) for one, mine in ours for other, its in theirs)
     return -one, -other
+
+
+@lru_cache(maxsize=8192)
+def _found_by(traits: Traits) -> frozenset[BlockingKey]:
+    return frozenset(blocking_keys(traits))

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from customer_assets.domain.identity.engine import IN_PROCESS, Engine, parts_of
 from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Evidence, Key, Profile
@@ -45,8 +46,7 @@ __all__ = ["NEW_CUSTOMER", "Clusters", "Decisions", "Edge", "Review", "resolve"]
 EQUAL = Evidence("equal", 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(NamedTuple):
     """Two records of different clusters that may be one customer."""
 
     one: Key
@@ -54,8 +54,7 @@ class Review:
     evidence: Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """Accepted evidence between two records."""
 
     one: Key

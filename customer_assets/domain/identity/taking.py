@@ -15,6 +15,7 @@ from customer_assets.domain.identity.names import parse_name
 
 Row = TypeVar("Row")
 Values = tuple[str | None, ...]
+_Work = tuple[str, Sequence[Values]]  # a kind of value, and some of them
 _HOW: dict[str, Callable[..., Any]] = {"name": parse_name, "phone": phone_keys, "address": parse_address}
 
 
@@ -32,29 +33,26 @@ def profiles_of(rows: Iterable[Row], record_of: Callable[[Row], Record], engine:
 
 
 def _taken_ahead(records: Sequence[Record], engine: Engine) -> Taking:
-    names = dict.fromkeys(record.name for record in records)
-    phones = dict.fromkeys(phone for record in records for phone in record.phones)
-    addresses = dict.fromkeys((record.address, record.postcode, record.city) for record in records)
-    by_name = _taken("name", [(name,) for name in names], engine)
-    by_phone = _taken("phone", [(phone,) for phone in phones], engine)
-    by_address = _taken("address", list(addresses), engine)
+    names = list(dict.fromkeys(record.name for record in records))
+    phones = list(dict.fromkeys(phone for record in records for phone in record.phones))
+    addresses = list(dict.fromkeys((record.address, record.postcode, record.city) for record in records))
+    work: list[_Work] = [
+        *(("phone", part) for part in parts_of([(phone,) for phone in phones])),
+        *(("address", part) for part in parts_of(addresses)),
+        # names last, which are larger than what they are taken from: a pool does the last parts where they are wanted
+        *(("name", part) for part in parts_of([(name,) for name in names])),
+    ]
+    taken: dict[str, list[Any]] = {kind: [] for kind in _HOW}
+    for (kind, _), found in zip(work, engine(_take, work), strict=True):
+        taken[kind] += found
     return Taking(
-        dict(zip(names, by_name, strict=True)).__getitem__,
-        dict(zip(phones, by_phone, strict=True)).__getitem__,
-        _Lookup(dict(zip(addresses, by_address, strict=True))),
+        dict(zip(names, taken["name"], strict=True)).__getitem__,
+        dict(zip(phones, taken["phone"], strict=True)).__getitem__,
+        dict(zip(addresses, taken["address"], strict=True)).__getitem__,
     )
 
 
-class _Lookup:
-    """Addresses that were taken apart."""
-
-    def __init__(self, known: dict[Values, Any]) -> None:
-        self._known = known
-
-    def __call__(self, text: str | None, postcode: str | None, city: str | None) -> Any:
-        return self._known[text, postcode, city]
-
-
-def _taken(kind: str, values: Sequence[Values], engine: Engine) -> list[Any]:
+def _take(work: _Work) -> list[Any]:
+    kind, values = work
     how = _HOW[kind]
-    return [taken for part in engine(lambda part: [how(*one) for one in part], parts_of(values)) for taken in part]
+    return [how(*one) for one in values]

@@ -29,9 +29,7 @@ class UnionFind(DisjointSets):
         """
         super().__init__(len(vats))
         self._settled = set(settled)
-        self._vats = dict(enumerate(vats))
-        self._kinds = dict(enumerate(kinds))
-        self._names = {number: frozenset(found) for number, found in enumerate(names)}
+        self._vats, self._kinds, self._names = list(vats), list(kinds), list(names)
         self._apart: dict[int, set[int]] = {}
 
     def forbid(self, one: int, other: int) -> None:
@@ -43,10 +41,10 @@ class UnionFind(DisjointSets):
 
     def may_join(self, one: int, other: int) -> bool:
         """Whether nobody told two groups apart, and no two VAT ids do; two legal forms are for a person to decide."""
-        one, other = self.root(one), self.root(other)
-        if self._are_apart(one, other):
-            return False
-        return not vats_contradict(self._vats[one], self._vats[other])
+        return self._may_join(self.root(one), self.root(other))
+
+    def _may_join(self, one: int, other: int) -> bool:
+        return not (self._are_apart(one, other) or vats_contradict(self._vats[one], self._vats[other]))
 
     def kinds_contradict(self, one: int, other: int) -> bool:
         """Whether two groups are companies of two legal forms."""
@@ -74,10 +72,14 @@ class UnionFind(DisjointSets):
 
         Returns whether they were two and are one.
         """
-        low, high = sorted((self.root(one), self.root(other)))
-        if low == high or self._are_apart(low, high) or not (forced or self.may_join(low, high)):
+        low, high = self.root(one), self.root(other)
+        if low == high:
             return False
-        if not (forced or by_id) and self.kinds_contradict(low, high):
+        if low > high:
+            low, high = high, low
+        if self._are_apart(low, high) if forced else not self._may_join(low, high):
+            return False
+        if not (forced or by_id) and kinds_contradict(self._kinds[low], self._kinds[high]):
             return False
         self.unite(low, high)
         if high not in self._settled:
@@ -86,14 +88,14 @@ class UnionFind(DisjointSets):
         if self._vats[high]:
             self._vats[low] |= self._vats[high]
         if self._names:
-            self._names[low] |= self._names[high]
+            self._names[low] = (*self._names[low], *self._names[high])
         for number in self._apart.pop(high, ()):
             self._apart.setdefault(low, set()).add(number)
             self._apart.setdefault(self.root(number), set()).add(low)
         return True
 
     def _are_apart(self, one: int, other: int) -> bool:
-        return any(self.root(number) == other for number in self._apart.get(one, ()))
+        return bool(self._apart) and any(self.root(number) == other for number in self._apart.get(one, ()))
 
 
 def vats_contradict(here: frozenset[str], there: frozenset[str]) -> bool:
@@ -105,7 +107,7 @@ def vats_contradict(here: frozenset[str], there: frozenset[str]) -> bool:
 
 def _telling(names: Collection[Name]) -> list[Name]:
     """The names that say most, without those that say less than one of them: `J. Peeters` beside `Jan Peeters`."""
-    longest = sorted(names, key=_length)[-MOST_NAMES:]
+    longest = sorted(set(names), key=_length)[-MOST_NAMES:]
     return [name for name in longest if not any(_says_less(name, other) for other in longest)]
 
 

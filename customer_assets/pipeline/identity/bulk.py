@@ -29,6 +29,9 @@ def bulk() -> Iterator[None]:
                 names.forget()
                 contact_details.forget()
                 if was_on:
+                    # what came up meanwhile is old from now on: the next collection of what is young would look through it all
+                    gc.freeze()
+                    gc.unfreeze()
                     gc.enable()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from itertools import count, repeat
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,10 +30,10 @@ _tickets = count()
 
 
 def pool(processes: int) -> Engine:
-    """Processes of this machine, forked when there is work: they see it without a copy, and give back what they found."""
+    """This process and others, forked when there is work: they see it without a copy, and give back what they found."""
 
     def engine(do: Callable[[Part], Found], parts: Sequence[Part]) -> Iterable[Found]:
-        if len(parts) < 2:
+        if len(parts) < 2 or processes < 2:
             return map(do, parts)
         return _forked(do, parts, min(processes, len(parts)))
 
@@ -46,8 +46,14 @@ def _forked(do: Callable[[Part], Found], parts: Sequence[Part], processes: int) 
     try:
         # without us they would hold our connection to the database, and what is locked there
         ours = os.getpid(), signal.SIGKILL
-        with ProcessPoolExecutor(processes, get_context("fork"), initializer=end_with, initargs=ours) as executor:
-            yield from executor.map(_do, repeat(ticket), range(len(parts)))
+        with ProcessPoolExecutor(processes - 1, get_context("fork"), initializer=end_with, initargs=ours) as executor:
+            theirs = [executor.submit(_do, ticket, number) for number in range(len(parts))]
+            # from the end, as long as nobody has begun with a part: what we do is neither copied nor sent
+            mine: dict[int, Found] = {}
+            while (number := len(parts) - 1 - len(mine)) >= 0 and theirs[number].cancel():
+                mine[number] = do(parts[number])
+            for number, one in enumerate(theirs):
+                yield mine.pop(number) if number in mine else one.result()
     except BrokenProcessPool:
         raise ConfigurationError(
             "a process of the identity engine was ended from outside, for want of memory perhaps; "
