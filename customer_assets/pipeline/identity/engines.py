@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import count
@@ -21,6 +22,7 @@ from customer_assets.settings import Settings
 
 Part = TypeVar("Part")
 Found = TypeVar("Found")
+AHEAD = 2  # parts that another process has, so that it does not wait while we do one
 WORTH_A_POOL = 50_000  # records, from which several processes end sooner than one
 
 QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
@@ -47,13 +49,19 @@ def _forked(do: Callable[[Part], Found], parts: Sequence[Part], processes: int) 
         # without us they would hold our connection to the database, and what is locked there
         ours = os.getpid(), signal.SIGKILL
         with ProcessPoolExecutor(processes - 1, get_context("fork"), initializer=end_with, initargs=ours) as executor:
-            theirs = [executor.submit(_do, ticket, number) for number in range(len(parts))]
-            # from the end, as long as nobody has begun with a part: what we do is neither copied nor sent
-            mine: dict[int, Found] = {}
-            while (number := len(parts) - 1 - len(mine)) >= 0 and theirs[number].cancel():
-                mine[number] = do(parts[number])
-            for number, one in enumerate(theirs):
-                yield mine.pop(number) if number in mine else one.result()
+            theirs: dict[int, Future[Found]] = {}
+            mine: dict[int, Found] = {}  # from the end: what we do ourselves is neither copied nor sent
+            waiting = deque(range(len(parts)))
+            while waiting:
+                busy = sum(not found.done() for found in theirs.values())
+                for _ in range(min(len(waiting), AHEAD * (processes - 1) - busy)):
+                    number = waiting.popleft()
+                    theirs[number] = executor.submit(_do, ticket, number)
+                if waiting:
+                    number = waiting.pop()
+                    mine[number] = do(parts[number])
+            for number in range(len(parts)):
+                yield mine.pop(number) if number in mine else theirs.pop(number).result()
     except BrokenProcessPool:
         raise ConfigurationError(
             "a process of the identity engine was ended from outside, for want of memory perhaps; "
