@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from zlib import crc32
 
 from rapidfuzz.distance import OSA
 
@@ -56,22 +57,29 @@ _DOUBLE = re.compile(r"(.)(?=\1)")
 _SHORT = 6  # letters of a word
 _LONG_ENOUGH_TO_SLIP = 8  # letters of a name that one more, or one less, or another, leaves what it is
 _CUT = 20  # letters of a name of which an old program may have cut off the rest
+_ENDS = 1024  # bits: a set of texts takes ten times the memory
 _MOST_TORN = 2  # letters of a word
 _TORN = (("rn", "m"), ("cl", "d"), ("vv", "w"))  # letters that a scanner reads for others
 
 
-def ends_of(core: Iterable[str], joined: str) -> frozenset[str]:
-    """How words begin and end, as they are heard, and how all of a name does; empty with an initial (`Name.ends`)."""
-    found: set[str] = set()
+def ends_of(core: Iterable[str], joined: str) -> int:
+    """How words begin and end, as they are heard, and how all of a name does, a bit each; 0 with an initial (`Name.ends`)."""
+    found = 0
     for word in core:
         if len(word) == 1:
-            return frozenset()
+            return 0
         heard = _sound(word)
         some = 1 if len(word) < _SHORT else 2  # a slip in the middle of a short word reaches both of its ends
-        found |= {heard[:2], heard[:-3:-1] + "$", "^" + word[:some], word[-some:] + "^"}
+        found |= _bit(heard[:2]) | _bit(heard[:-3:-1] + "$") | _bit("^" + word[:some]) | _bit(word[-some:] + "^")
     if len(joined) >= _LONG_ENOUGH_TO_SLIP:  # as it is written, as slips over spaces are found
-        found |= {"^^" + joined[:3], joined[-3:] + "^^"}
-    return frozenset(found)
+        found |= _bit("^^" + joined[:3]) | _bit(joined[-3:] + "^^")
+    return found
+
+
+@lru_cache(maxsize=65536)
+def _bit(end: str) -> int:
+    """A bit for an end, the same in every process; two that have one are compared once too often."""
+    return 1 << crc32(end.encode()) % _ENDS
 
 
 def have_slipped(one: str, other: str) -> bool:
@@ -153,5 +161,5 @@ def _single(text: str) -> str:
 
 def forget() -> None:
     """Forget what was remembered of words."""
-    for remembered in (_sound, _torn, bones):
+    for remembered in (_sound, _bit, _torn, bones):
         remembered.cache_clear()

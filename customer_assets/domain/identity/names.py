@@ -66,8 +66,8 @@ class Name:
         is_mixed: some of its own words are Latin all the same.
         remark: of a company, own words that stand in brackets behind the others, and are no city or number: of who ordered,
             perhaps.
-        ends: how its own words begin and end, as they are heard, and how all of it does, as it is written: a slip leaves one
-            of the two as it was. Empty where nothing is sure: of another script, or with an initial.
+        ends: how its own words begin and end, as they are heard, and how all of it does, as it is written, a bit each: a slip
+            leaves one of the two as it was. 0 where nothing is sure: of another script, or with an initial.
         number: of its key and script, in this process.
         spelling: of these and of what else makes names agree.
         rank: of equal names the one with the lowest says most; it stands for all of them, not the one that came first.
@@ -81,7 +81,7 @@ class Name:
     is_foreign: bool
     is_mixed: bool
     remark: frozenset[str]
-    ends: frozenset[str]
+    ends: int
     own: tuple[str, ...] = field(init=False)
     kinds: frozenset[str] = field(init=False)
     number: int = field(init=False)
@@ -171,7 +171,7 @@ def parse_name(text: str | None) -> Name | None:
         is_foreign=is_foreign,
         is_mixed=is_foreign and not set(core).isdisjoint(_LATIN_WORD.findall(text.casefold())),
         remark=frozenset(core).intersection(remarks) if remarks and (forms or trades) else _NOTHING,
-        ends=_NOTHING if is_foreign else ends_of(core, joined),
+        ends=0 if is_foreign else ends_of(core, joined),
     )
 
 
@@ -194,12 +194,12 @@ def name_key(text: str | None) -> str | None:
     return name.key if name is not None else None
 
 
-def may_agree(one: frozenset[str], other: frozenset[str]) -> bool:
+def may_agree(one: int, other: int) -> bool:
     """Whether names with these ends may agree in part at least: quick, and hardly ever wrong when it says no.
 
     Two slips in one word, one at each of its ends, are what it does not see.
     """
-    return not (one and other and one.isdisjoint(other))
+    return not (one and other) or one & other != 0
 
 
 def agreement(one: Name, other: Name) -> Agreement | None:

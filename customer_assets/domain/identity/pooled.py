@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from customer_assets.domain.identity.contact_details import Address, mail_domains
 from customer_assets.domain.identity.evidence import Profile
@@ -23,7 +25,7 @@ class Pooled:
         names: its names, the one that most of its rows say first.
         name_keys: what equal names share.
         kinds: of its companies' legal forms.
-        ends: how the words of its names begin and end; empty where one of them may be like any.
+        ends: how the words of its names begin and end; 0 where one of them may be like any.
         phones, mails, domains, addresses, countries, born: what is said, in order, each once.
         vats: VAT ids whose check digits hold.
         typos: VAT ids as they were written, where they do not.
@@ -35,7 +37,7 @@ class Pooled:
     names: tuple[Name, ...]
     name_keys: frozenset[str]
     kinds: frozenset[str]
-    ends: frozenset[str]
+    ends: int
     phones: tuple[str, ...]
     mails: tuple[str, ...]
     domains: frozenset[str]
@@ -90,7 +92,7 @@ class Pooled:
             tuple(names),
             frozenset(name.key for name in names),
             frozenset(kinds),
-            frozenset().union(*(name.ends for name in names)) if all(name.ends for name in names) else _NOTHING,
+            reduce(or_, (name.ends for name in names), 0) if all(name.ends for name in names) else 0,
             tuple(sorted(phones)[:MOST_SAID]),
             tuple(in_order[:MOST_SAID]),
             frozenset(mail_domains(in_order)),
@@ -111,7 +113,7 @@ class Pooled:
             (traits.name,) if traits.name is not None else (),
             frozenset((traits.name.key,)) if traits.name is not None else _NOTHING,
             traits.name.kinds if traits.name is not None else _NOTHING,
-            traits.name.ends if traits.name is not None else _NOTHING,
+            traits.name.ends if traits.name is not None else 0,
             traits.phones,
             traits.mails,
             frozenset(traits.domains) if traits.mails else _NOTHING,

@@ -16,7 +16,12 @@ from customer_assets.domain.identity.names import parse_name
 Row = TypeVar("Row")
 Values = tuple[str | None, ...]
 _Work = tuple[str, Sequence[Values]]  # a kind of value, and some of them
-_HOW: dict[str, Callable[..., Any]] = {"name": parse_name, "phone": phone_keys, "address": parse_address}
+# Not by way of what is remembered of single values: these are each taken once.
+_HOW: dict[str, Callable[..., Any]] = {
+    "name": parse_name.__wrapped__,
+    "phone": phone_keys.__wrapped__,
+    "address": parse_address.__wrapped__,
+}
 
 
 def profiles_of(rows: Iterable[Row], record_of: Callable[[Row], Record], engine: Engine = IN_PROCESS) -> list[Profile]:

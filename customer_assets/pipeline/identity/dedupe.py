@@ -366,7 +366,7 @@ def _said(cells: Cells) -> list[str]:
 
 def _profiles(cells: Cells, keys: Sequence[str], engine: Engine) -> list[Profile]:
     """What each row says."""
-    return profiles_of(list(enumerate(_rows(cells, keys))), partial(_record, keys), engine)
+    return profiles_of(enumerate(_rows(cells, keys)), partial(_record, keys), engine)
 
 
 def _record(keys: Sequence[str], numbered: tuple[int, tuple[str, ...]]) -> Record:
