@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -183,21 +183,21 @@ def _split(text: str, separator: str, first_line: int) -> Iterator[tuple[int, li
     csv.field_size_limit(_CHARACTERS)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
     number, width, lines_before = first_line, 0, 0
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            raise ConfigurationError(f"line {number}: a quote that opens in this row does not close rightly") from None
-        width = width or len(cells)
-        is_over_lines, lines_before = reader.line_num > lines_before + 1, reader.line_num
-        for cell in cells if is_over_lines else ():
-            inner = cell.splitlines()[1:] if "\n" in cell or "\r" in cell else []
-            if width > 2 and any(_holds_a_row(part, separator, width) for part in inner):
+    try:
+        for cells in reader:
+            lines, width = reader.line_num, width or len(cells)
+            if lines > lines_before + 1 and width > 2 and _takes_in_rows(cells, separator, width):
                 raise ConfigurationError(f"line {number}: a quote that opens in this row takes in the rows after it")
-        yield number, cells
-        number = first_line + reader.line_num
+            yield number, cells
+            number, lines_before = first_line + lines, lines
+    except csv.Error:
+        raise ConfigurationError(f"line {number}: a quote that opens in this row does not close rightly") from None
+
+
+def _takes_in_rows(cells: Sequence[str], separator: str, width: int) -> bool:
+    """Whether a cell that goes over several lines holds what looks like rows."""
+    inner = (part for cell in cells if "\n" in cell or "\r" in cell for part in cell.splitlines()[1:])
+    return any(_holds_a_row(part, separator, width) for part in inner)
 
 
 def _holds_a_row(part: str, separator: str, width: int) -> bool:
