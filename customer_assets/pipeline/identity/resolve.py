@@ -17,7 +17,7 @@ from customer_assets.pipeline.identity.affected import Affected, find_affected, 
 from customer_assets.pipeline.identity.bulk import bulk
 from customer_assets.pipeline.identity.engines import engines_of
 from customer_assets.pipeline.identity.profiles import key_of, ref_of, row_key, row_profiles
-from customer_assets.pipeline.identity.survivorship import contacts_of, golden_record, shared_values
+from customer_assets.pipeline.identity.survivorship import contacts_of, golden_record, shared_among, shared_values
 from customer_assets.store.database import Connection, connect
 from customer_assets.store.identity import aliases, contacts, edges, golden, index, reviews
 from customer_assets.store.webhooks import outgoing
@@ -157,9 +157,10 @@ def _store(
     records, assignments, reached_at = [], [], []
     for part, kept in zip(parts, ids, strict=True):
         golden_id = kept if kept is not None else next(fresh)
-        records.append(golden_record(golden_id, part, shared))
+        shared_here = shared_among([found.profiles[row["id"]] for row in part], shared)
+        records.append(golden_record(golden_id, part, shared_here))
         assignments += [(row["id"], golden_id) for row in part]
-        reached_at += list(contacts_of(golden_id, part, shared))
+        reached_at += list(contacts_of(golden_id, part, shared_here))
     counts = golden.store(connection, records, assignments)
     aliases.store_aliases(connection, merged, given_back)
     contacts.store_contacts(connection, reached_at, of=[record["id"] for record in records])

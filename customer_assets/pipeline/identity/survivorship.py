@@ -25,10 +25,25 @@ def shared_values(parts: Sequence[Sequence[Profile]]) -> set[str]:
     for part in parts:
         own = {one.vat for one in part if one.vat}
         for one in part if own else ():
-            for key in (*map(phone_tail, one.traits.phones), *one.traits.mails):
+            for key in _keys_in(one):
                 vats[key] |= own
     several = ((key, found) for key, found in vats.items() if len(found) > 1)
     return {key for key, found in several if any(differ(one, other) for one, other in combinations(found, 2))}
+
+
+def shared_among(part: Sequence[Profile], shared: set[str]) -> set[str]:
+    """Those of some shared values that a customer's own rows have: hardly any customer has one.
+
+    Args:
+        part: what his rows say.
+        shared: shared values.
+    """
+    return {key for one in part for key in _keys_in(one) if key in shared} if shared else shared
+
+
+def _keys_in(one: Profile) -> Iterator[str]:
+    yield from map(phone_tail, one.traits.phones)
+    yield from one.traits.mails
 
 
 def contacts_of(
