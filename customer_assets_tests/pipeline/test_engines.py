@@ -11,17 +11,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import dagster as dg
 import psutil
 import pytest
 
 from customer_assets.definitions import own_defs
+from customer_assets.domain.identity.engine import IN_PROCESS
 from customer_assets.domain.identity.evidence import Record, profile_of
 from customer_assets.domain.identity.names import parse_name
+from customer_assets.domain.identity.resolution import Decisions, resolve
 from customer_assets.errors import ConfigurationError
 from customer_assets.pipeline.identity import engines
 from customer_assets.pipeline.identity.dedupe import Deduped, Options, dedupe
@@ -104,6 +108,22 @@ def test_a_process_that_is_ended_from_outside_is_said() -> None:
 def test_an_error_in_a_process_comes_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
         list(engines.pool(2)(lambda part: 1 // (part - 3), range(8)))
+
+
+def test_what_a_person_said_wins_wherever_the_work_is_done() -> None:
+    """On a cluster the parts of the work are copies."""
+
+    def elsewhere(do: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
+        return [do(pickle.loads(pickle.dumps(part))) for part in parts]  # noqa: S301
+
+    rows = [
+        profile_of(Record((str(number),), name="Bakkerij Jansen BV", vat=vat))
+        for number, vat in enumerate(("BE0403019261", "BE0404483367"))
+    ]
+    said = Decisions(same=frozenset({(("0",), ("1",))}))
+    for engine in (IN_PROCESS, elsewhere):
+        assert len(resolve(rows, engine=engine).members) == 2
+        assert len(resolve(rows, decisions=said, engine=engine).members) == 1
 
 
 @pytest.mark.parametrize("name", ["Bakkerij Jansen BV", "Łukasz Żółć", "משה כהן בע״מ", "محمد", "J. Peeters II"])
