@@ -933,6 +933,30 @@ def test_what_waits_for_a_person_is_in_one_place(company: Company, site: Web, vi
     assert (one, two) != (0, 0)
 
 
+def test_a_sync_that_failed_and_a_reminder_that_is_due_wait_in_the_inbox(
+    company: Company, visitors: dict[str, Visitor]
+) -> None:
+    viewer = visitors["viewer"]
+    company.fault("zoho", "503", times=99)
+    company.pull("zoho", retry_seconds=0)
+    page = viewer.get("/inbox").text
+    assert "Nothing waits for anybody." not in page
+    assert re.search(r'href="/runs\?status=failed">1 syncs that failed', page)
+    assert re.search(r'href="/runs\?source=zoho"><bdi>zoho</bdi>', page)
+    company.do("insert into invoice_rows (source, source_invoice_id, invoice_number) values ('zoho', 'i-1', 'F-17')")
+    for day in ("current_date - 1", "current_date + 1"):
+        company.do(
+            f"""
+            insert into payment_reminders (invoice_id, scheduled_date, reminder_type, channel, status)
+            select id, {day}, 'overdue', 'phone', 'pending' from invoice_rows
+            """
+        )
+    page = viewer.get("/inbox").text
+    assert re.search(r'href="/reminders\?day=come&amp;status=pending">1 reminders due', page)
+    assert "F-17" in page
+    assert 'Inbox <span class="count">2</span>' in page
+
+
 def test_a_customer_is_corrected_and_sent_from_its_own_page(company: Company) -> None:
     company.pull("sumit")
     users.add_user(company.connection, "editor", PASSWORD, role="editor")

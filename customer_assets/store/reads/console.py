@@ -68,36 +68,10 @@ def counts(connection: Connection) -> dict[str, int]:
             (select count(*) from sync_runs where status = 'running') as running,
             (select count(*) from ops.webhook_deliveries where status = 'failed') as parked,
             (select count(*) from ops.rejected_records where resolved_at is null) as rejected,
-            (select count(*) from ops.outgoing_messages where status = 'failed') as unsent
+            (select count(*) from ops.outgoing_messages where status = 'failed') as unsent,
+            (select count(*) from payment_reminders where status = 'pending' and scheduled_date <= current_date) as due
         """
     ).fetchone()
     found = dict(row or {})
-    waiting = ("conflicts", "reviews", "parked", "rejected", "unsent")
+    waiting = ("conflicts", "reviews", "parked", "rejected", "unsent", "due")
     return found | {"inbox": sum(found.get(name, 0) for name in waiting)}
-
-
-def failed_syncs(connection: Connection) -> list[dict[str, Any]]:
-    """Accounts whose last sync failed: which, when, why, and when the last good one ended."""
-    return connection.execute(
-        """
-        select l.account, l.source, l.error, l.finished_at, g.good_at
-        from (
-            select distinct on (r.account, r.source) r.account, r.source, r.status, r.error, r.finished_at
-            from sync_runs r
-            where r.kind in ('full', 'incremental')
-                and r.status <> 'running'
-                and r.source is not null
-            order by r.account, r.source, r.id desc
-        ) l
-        left join lateral (
-            select max(r.finished_at) as good_at
-            from sync_runs r
-            where r.account = l.account
-                and r.source = l.source
-                and r.kind in ('full', 'incremental')
-                and r.status in ('ok', 'partial')
-        ) g on true
-        where l.status = 'failed'
-        order by l.source, l.account
-        """
-    ).fetchall()

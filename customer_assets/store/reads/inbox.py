@@ -8,8 +8,44 @@ from customer_assets.store.database import Connection
 from customer_assets.store.identity.golden import is_named
 
 SHOWN = 5  # of each kind
+FAILED_SYNCS = """
+    select l.account, l.source, l.error, l.finished_at, g.good_at
+    from (
+        select distinct on (r.account, r.source) r.account, r.source, r.status, r.error, r.finished_at
+        from sync_runs r
+        where r.kind in ('full', 'incremental')
+            and r.status <> 'running'
+            and r.source is not null
+        order by r.account, r.source, r.id desc
+    ) l
+    left join lateral (
+        select max(r.finished_at) as good_at
+        from sync_runs r
+        where r.account = l.account
+            and r.source = l.source
+            and r.kind in ('full', 'incremental')
+            and r.status in ('ok', 'partial')
+    ) g on true
+    where l.status = 'failed'
+    order by l.source, l.account
+"""
 # kind -> (what there is, its rows: `title` and `more` for people, `target` in the console, `at`)
 _KINDS = {
+    "syncs": f"""
+        select f.source || case f.account when 'default' then '' else ' (' || f.account || ')' end as title,
+            f.error as more, '/runs?source=' || f.source as target, f.finished_at as at
+        from ({FAILED_SYNCS}) f
+    """,
+    "reminders": """
+        select concat_ws(' ', i.invoice_number, c.name) as title, r.reminder_type as more,
+            '/reminders?day=come&status=pending' as target, r.scheduled_date::timestamptz as at
+        from payment_reminders r
+        join invoice_rows i on i.id = r.invoice_id
+        left join customer_rows c on c.id = r.customer_id
+        where r.status = 'pending'
+            and r.scheduled_date <= current_date
+        order by r.scheduled_date, r.id
+    """,
     "reviews": f"""
         select coalesce(a.name, m.one_ref) || ' / ' || coalesce(b.name, m.other_ref) as title,
             m.one_ref || ', ' || m.other_ref as more, '/reviews' as target, m.created_at as at
@@ -49,6 +85,11 @@ _KINDS = {
         order by m.id desc
     """,
 }
+
+
+def failed_syncs(connection: Connection) -> list[dict[str, Any]]:
+    """Accounts whose last sync failed: which, when, why, and when the last good one ended."""
+    return connection.execute(FAILED_SYNCS).fetchall()
 
 
 def inbox(connection: Connection) -> dict[str, tuple[int, list[dict[str, Any]]]]:

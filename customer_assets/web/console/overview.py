@@ -23,6 +23,7 @@ from customer_assets.web.console.screen import Screen
 MOST_HOURS = 168  # that a report looks back
 # What waits for a person, and where it is seen to.
 WAITING = {
+    "syncs": ("syncs that failed", "/runs?status=failed"),
     "reviews": ("pairs to decide", "/reviews"),
     "conflicts": ("conflicts", "/conflicts"),
     "rejected": ("records rejected", "/rejects"),
@@ -67,7 +68,7 @@ class Overview(Screen):
         )
 
     async def inbox(self, request: Request, session: Session) -> Response:
-        """What waits for a person, of every kind; that a sync failed stands above every page."""
+        """What waits for a person, of every kind."""
 
         def read() -> dict[str, tuple[int, list[dict[str, Any]]]]:
             with self._connect() as connection:

@@ -23,7 +23,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from customer_assets.runtime.runtime import Runtime
 from customer_assets.store import audit
 from customer_assets.store.database import Connection
-from customer_assets.store.reads import console
+from customer_assets.store.reads import console, inbox
 from customer_assets.store.users import Session
 from customer_assets.web.console.flash import FLASH, flashed, flashing
 from customer_assets.web.console.languages import (
@@ -239,7 +239,8 @@ class Screen:
 
     def _standing(self) -> tuple[dict[str, int], list[dict[str, Any]]]:
         with self._connect() as connection:
-            return console.counts(connection), console.failed_syncs(connection)
+            counts, failing = console.counts(connection), inbox.failed_syncs(connection)
+            return counts | {"inbox": counts["inbox"] + len(failing)}, failing
 
     def _audit(self, who: str, action: str, target: str, details: Mapping[str, Any]) -> None:
         with self._connect() as connection:
