@@ -30,6 +30,7 @@ from customer_assets.web.console.tables import (
     Column,
     columns,
     heading,
+    in_peoples_words,
     input_kind,
     text,
 )
@@ -179,7 +180,7 @@ class Customers(Lists):
                     (heading(n), changes[n], was[n]) for n in changes if str(form.get(f"was.{n}", was[n])) != was[n]
                 ]
             except (RecordError, ValueError) as error:
-                failed = str(error)
+                failed = in_peoples_words(error)
                 was = {name: str(form.get(f"was.{name}", was[name])) for name in EDITABLE}
                 row = {**row, **{n: v == "true" if COLUMN_OF[n].kind == "boolean" else v for n, v in was.items()}}
             # what was typed stays typed

@@ -196,6 +196,12 @@ def heading(name: str) -> str:
     return words[0][:1].upper() + " ".join(words)[1:]
 
 
+def in_peoples_words(error: Exception) -> str:
+    """What is wrong with a value, with its field's name as people read it."""
+    field, colon, rest = str(error).partition(": ")
+    return f"{say(heading(field))}: {rest}" if colon and field in COLUMN_OF else str(error)
+
+
 def input_kind(name: str) -> str:
     """How a field is typed in."""
     kind = COLUMN_OF[name].kind
