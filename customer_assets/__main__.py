@@ -1,5 +1,5 @@
 """`python -m customer_assets`: the same as the `customer-assets` command."""
 
-from customer_assets.cli.app import main
+from customer_assets.cli.app import program
 
-main()
+program()

@@ -118,15 +118,23 @@ for name, group in GROUPS.items():
 WRONG_USE = 2  # exit status
 
 
+def program() -> None:
+    """The program `customer-assets`: `main`, and the end of its process."""
+    try:
+        main()
+    except SystemExit as error:
+        end_with_what_is_kept(error.code)
+        raise
+
+
 def main() -> None:
-    """Entry point: known errors become one line on stderr and an exit status."""
+    """What the program does: known errors become one line on stderr and an exit status."""
     before = objects_printed()
     try:
         app()
     except SystemExit as error:
         if error.code == WRONG_USE and "--json" in sys.argv and objects_printed() == before:
             print_json({"status": "failed", "error": "wrong use: what is wrong stands on stderr"})
-        end_with_what_is_kept(error.code)
         raise
     except CustomerAssetsError as error:
         _end(error)
