@@ -216,11 +216,13 @@ def _as_text(value: Any) -> str:
 
 # --- writing ----------------------------------------------------------------------------------------------------------
 
-Cell = str | int | float | None
+Cell = str | int | float | date | datetime | None
 
 
 def write_sheet(path: Path, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
     """Write rows under headings as CSV, XLSX or Parquet, as the suffix says; what stood there is replaced when all is written.
+
+    A day, or a time of no time zone, is one in a workbook and in Parquet; in CSV it is written as ISO 8601 does.
 
     Raises:
         ConfigurationError: there is no such format, or it cannot be written.
@@ -257,11 +259,16 @@ def _write_workbook(path: Path, header: Sequence[str], rows: Sequence[Sequence[C
     import xlsxwriter
 
     # texts stay texts: nothing that somebody typed becomes a formula or a link
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    options: dict[str, Any] = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    options["default_date_format"] = "yyyy-mm-dd hh:mm:ss"
     if len(rows) >= MOST_SHEET_ROWS:
         raise ConfigurationError(f"{len(rows):,} rows are more than a workbook's sheet holds; write CSV or Parquet")
     with path.open("wb") as file, xlsxwriter.Workbook(file, options) as workbook:
-        sheet = workbook.add_worksheet()
+        sheet, day = workbook.add_worksheet(), workbook.add_format({"num_format": "yyyy-mm-dd"})
+        sheet.add_write_handler(
+            date, lambda sheet, row, column, value, *_: sheet.write_datetime(row, column, value, day)
+        )
+        sheet.freeze_panes(1, 0)
         for number, row in enumerate((header, *rows)):
             sheet.write_row(number, 0, row)
 

@@ -7,7 +7,7 @@ import io
 import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -316,11 +316,19 @@ def test_a_list_is_exported_as_its_filters_leave_it(company: Company, visitors: 
     assert book == []
     book = tmp_sheet(editor.get("/export/customers.xlsx?source=zoho").content)
     assert [row[0] for row in book] == ["Leieolzanel Automotive"]
+    company.do(
+        "insert into invoice_rows (source, source_invoice_id, invoice_number, invoice_date, due_date) "
+        "values ('zoho', 'i-1', 'F-17', '2026-01-31', '1899-12-31')"
+    )
+    book = tmp_sheet(editor.get("/export/invoices.xlsx?column=invoice_date&column=due_date&q=F-17").content)
+    assert {date(2026, 1, 31), "1899-12-31"} <= {cell for row in book for cell in row}
+    book = tmp_sheet(editor.get("/export/audit.xlsx").content)
+    assert any(isinstance(cell, datetime) for row in book for cell in row)
     for name in ("invoices", "reminders", "runs", "rejects", "deliveries", "refusals", "intakes", "audit"):
         assert editor.get(f"/export/{name}.csv").status_code == 200, name
     assert editor.get("/export/users.csv").status_code == 404
     assert editor.get("/export/golden.pdf").status_code == 404
-    assert company.value("select count(*) from ops.audit_log where action = 'export'") == 12
+    assert company.value("select count(*) from ops.audit_log where action = 'export'") == 14
 
 
 def tmp_sheet(content: bytes) -> list[list[Any]]:

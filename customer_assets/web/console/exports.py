@@ -23,6 +23,7 @@ from customer_assets.web.console.screen import Screen
 from customer_assets.web.console.tables import Column
 
 MOST_ROWS = 100_000
+OLDEST_IN_A_SHEET = 1901  # year: a workbook knows no day before, and counts 1900 wrongly
 KINDS = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -49,7 +50,8 @@ class Exports(Screen):
         def write() -> tuple[bytes, int]:
             with self._connect() as connection:
                 found = lists.all_rows_of(connection, name, filters, sort=filters.get("sort"), most=MOST_ROWS)
-                rows = [[_plain(row.get(c.name), guarded=kind == "csv") for c in columns] for row in found]
+                cell = _as_text if kind == "csv" else _as_cell
+                rows = [[cell(row.get(c.name)) for c in columns] for row in found]
                 audit.record(
                     connection,
                     who=session.user,
@@ -70,8 +72,8 @@ class Exports(Screen):
         return Response(body, media_type=KINDS[kind], headers=headers)
 
 
-def _plain(value: Any, *, guarded: bool) -> Cell:
-    """A value as a cell of a file; in a text file nothing that somebody typed becomes a formula."""
+def _as_cell(value: Any) -> Cell:
+    """A value as a cell of a workbook; times in UTC."""
     if value is None:
         return None
     if isinstance(value, bool):
@@ -80,7 +82,16 @@ def _plain(value: Any, *, guarded: bool) -> Cell:
         return value
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, date) and value.year >= OLDEST_IN_A_SHEET:
+        return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _as_text(value: Any) -> Cell:
+    """A value as it stands in a text file; nothing that somebody typed becomes a formula."""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, date):
-        return value.isoformat(sep=" ", timespec="seconds") if isinstance(value, datetime) else value.isoformat()
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"'{text}" if guarded and text.startswith(_FORMULAS) else text
+        return value.isoformat()
+    cell = _as_cell(value)
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell
