@@ -404,6 +404,11 @@ def witnesses(profiles: Sequence[Profile], here: Sequence[int], there: Sequence[
     return -one, -other
 
 
-@lru_cache(maxsize=8192)
 def _found_by(traits: Traits) -> frozenset[BlockingKey]:
+    # equal names may have other remarks, which are not looked for
+    return _keys_of(traits, traits.name.remark if traits.name is not None else None)
+
+
+@lru_cache(maxsize=8192)
+def _keys_of(traits: Traits, _remark: frozenset[str] | None) -> frozenset[BlockingKey]:
     return frozenset(blocking_keys(traits))
