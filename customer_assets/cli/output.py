@@ -38,8 +38,8 @@ def keep_to_the_end(result: Any) -> None:
 def end_with_what_is_kept(code: object) -> None:
     """End the process at once where something is kept; what was written is written, and nothing else is to be tidied up."""
     if _kept and (code is None or isinstance(code, int)):
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # a closed one is none
+            stream.flush()
         os._exit(code or 0)
 
 

@@ -355,37 +355,6 @@ def test_forms_that_are_one_in_two_languages_or_under_two_laws_join(one: str, ot
     assert len(resolve([record("a", one, **CALL), record("b", other, **CALL)]).members) == 1
 
 
-@pytest.mark.parametrize(
-    "shared", [CALL, {"phone": "03 555 01 02"}, {"address": ADDRESS}, {"mail": "ann@wexford.example"}]
-)
-@pytest.mark.parametrize("bare", ["Wexford", "WEXFORD"])
-def test_who_says_no_legal_form_between_two_companies_is_asked_about(bare: str, shared: dict[str, Any]) -> None:
-    rows = [
-        record("b", "Wexford BV", **shared),
-        record("n", "Wexford NV", **shared),
-        *(record(f"x{number}", bare, **shared) for number in range(2)),
-    ]
-    for ordered in (rows, rows[::-1]):
-        found = resolve(ordered)
-        assert found.of["x0",] == found.of["x1",] == ("x0",)
-        assert found.of["b",] == ("b",)
-        assert found.of["n",] == ("n",)
-        asked = {frozenset((found.of[r.one], found.of[r.other])) for r in found.reviews}
-        assert frozenset((("x0",), ("b",))) in asked or frozenset((("x0",), ("n",))) in asked
-    answered = resolve(rows, decisions=Decisions(different=[(("b",), ("x0",)), (("b",), ("x1",))]))
-    assert answered.of["x0",] == answered.of["n",] == ("n",)
-
-
-def test_who_says_no_legal_form_is_of_the_company_that_has_more_in_common_with_it() -> None:
-    at = {"address": ADDRESS}
-    rows = [
-        record("b", "Wexford BV", **at),
-        record("n", "Wexford NV", **at, **CALL),
-        record("x", "Wexford", **at, **CALL),
-    ]
-    assert resolve(rows).of["x",] == ("n",)
-
-
 def test_an_id_in_common_is_stronger_than_the_legal_form() -> None:
     changed = [
         record("a", "Wexford BV", vat=VAT),

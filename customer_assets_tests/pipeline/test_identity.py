@@ -130,6 +130,19 @@ def test_a_phone_of_two_vat_ids_is_nobodys_primary_one(company: Company) -> None
     assert company.value("select count(*) from customer_contacts where is_shared") >= 2
 
 
+@pytest.mark.parametrize("text", ["gsm: +32478550102", "+32478550102 (thuis)"])
+def test_a_shared_number_does_not_survive_in_a_column_of_mailboxes_either(company: Company, text: str) -> None:
+    """What a record is compared by leaves out a number among remarks there; what survives does not."""
+    phone = {"phone": "+32478550102", "primary_phone": "+32478550102"}
+    add(company, "robaws", "1", vat_number=VAT, **phone)
+    add(company, "robaws", "2", name="Zuid", vat_number="BE0403170701", **phone)
+    add(company, "robaws", "3", name="Oost", general_email=text)
+    add(company, "robaws", "4", name="West", general_email="info@west.example")
+    resolve_customers(company.context)
+    found = company.rows("select name, email from customers order by name")
+    assert [row["email"] for row in found if row["name"] in ("Oost", "West")] == [None, "info@west.example"]
+
+
 def write(path: Path, rows: list[dict[str, str]]) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))

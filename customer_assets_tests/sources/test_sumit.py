@@ -122,12 +122,12 @@ def test_an_empty_403_is_waited_out_in_four_tries_at_most(company: Company) -> N
 
 
 def test_calls_are_apart_and_there_is_a_pause(company: Company) -> None:
-    scan(company, page_size=3, seconds_between_calls=0.02, pause_after_calls=2, pause_seconds=0.3)
+    scan(company, page_size=3, seconds_between_calls=0.1, pause_after_calls=2, pause_seconds=1.0)
     times = list(company.world.sumit_quick)
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert len(gaps) >= 4
-    assert min(gaps) >= 0.015
-    assert [number for number, gap in enumerate(gaps, start=1) if gap >= 0.2] == list(range(2, len(gaps) + 1, 2))
+    assert min(gaps) >= 0.05  # as they arrive, which is a little later, now and then
+    assert [number for number, gap in enumerate(gaps, start=1) if gap >= 0.6] == list(range(2, len(gaps) + 1, 2))
 
 
 @pytest.mark.parametrize("kind", ["500", "cut", "reset"])

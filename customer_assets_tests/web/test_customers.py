@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from psycopg.types.json import Jsonb
+from starlette.datastructures import UploadFile
 
 from customer_assets.domain.identity.evidence import WEIGHTS
 from customer_assets.pipeline.edit import edit_customer
@@ -28,6 +30,7 @@ from customer_assets.web.console.flash import FLASH, LONGEST, Said, flashed, fla
 from customer_assets.web.console.listings import LIST_PAGES
 from customer_assets.web.console.screen import masked, unmasked
 from customer_assets.web.console.tables import IN_WORDS, in_words
+from customer_assets.web.console.uploads import Uploads
 from customer_assets_tests.conftest import Company
 from customer_assets_tests.web.conftest import (
     PASSWORD,
@@ -675,6 +678,20 @@ def test_an_upload_ends_with_its_server(company: Company, tmp_path: Path, monkey
         assert [path.suffix for path in tmp_path.rglob("*.csv")] == [".csv"]
         visitor.client.close()
     assert list(tmp_path.rglob("*.csv")) == []
+
+
+def test_an_upload_of_a_long_name_is_kept_though_the_temporary_folder_was_tidied_up() -> None:
+    uploads = Uploads()
+    for number in range(2):
+        key = uploads.keep(UploadFile(io.BytesIO(b"a;b"), filename=f"{'x' * 200}.csv"), "anna")
+        upload = uploads.of("anna", key)
+        assert upload is not None
+        assert upload.path.read_bytes() == b"a;b"
+        assert uploads.of("bert", key) is None
+        if number == 0:
+            shutil.rmtree(upload.path.parent)
+            assert uploads.of("anna", key) is None
+    uploads.close()
 
 
 def test_an_upload_says_whose_its_first_invoices_would_be(

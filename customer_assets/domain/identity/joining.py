@@ -9,14 +9,12 @@ from itertools import chain, combinations, product
 
 from customer_assets.domain.identity.blocking import ANY_SCRIPT, BlockingKey
 from customer_assets.domain.identity.evidence import ACCEPT, REVIEW, Evidence
-from customer_assets.domain.identity.names import kinds_contradict
 from customer_assets.domain.identity.pooled import Pooled
 from customer_assets.domain.identity.shared import Shared
 from customer_assets.domain.identity.union_find import UnionFind
 from customer_assets.domain.identity.weighing import may_be_one, weigh_if_alike
 
 LARGEST_BLOCK = 60  # of what shares a value; more of them share it by accident
-AS_WELL = 1.0  # weights that are not further apart say as much
 MOST_PARTNERS = 11  # that are looked at for contradictions
 
 
@@ -96,42 +94,16 @@ class Joining:
         return joined
 
     def join_all(self, found: Iterable[Weighed]) -> None:
-        """Join what is accepted: names that say the same first, then those that say less than the other.
-
-        Who may as well be of either of two customers is neither's, until a person says so: "Wexford" with the phone of
-        Wexford BV and of Wexford NV, "J. Peeters" at the address of Jan and of Joris.
-        """
-        accepted = sorted((w for w in found if w.evidence.weight >= self.thresholds.accept), key=lambda w: w.order)
-        plain, vague = ([w for w in accepted if w.is_vague is is_vague] for is_vague in (False, True))
-        between = self._between_forms(plain)
-        asked: set[int] = set()
-        for one in plain:
-            here, there = one.one, one.other
-            formless = {a for a, b in ((here, there), (there, here)) if a in between and self.union.kinds(b)}
-            if formless:
-                self.open += [one] if formless.isdisjoint(asked) else []
-                asked |= formless
+        """Join what is accepted: names that say the same first, then those that say less than the other."""
+        union = self.union
+        vague: list[Weighed] = []
+        for one in sorted(found, key=lambda w: w.order):
+            if one.evidence.weight < self.thresholds.accept:
+                continue
+            if one.is_vague:
+                vague.append(one)
             else:
                 self.join(one)
-        self._join_vague(vague)
-
-    def _between_forms(self, found: Sequence[Weighed]) -> set[int]:
-        """Clusters that say no legal form, and are tied as well to a company of one as to a company of another."""
-        partners: dict[int, list[Weighed]] = defaultdict(list)
-        for one in found:
-            for here, there in ((one.one, one.other), (one.other, one.one)):
-                if self.pooled[there].kinds and not self.pooled[here].kinds:
-                    partners[here].append(one)
-        between: set[int] = set()
-        for number, tied in partners.items():
-            best = [w for w in tied if w.evidence.weight > tied[0].evidence.weight - AS_WELL][:MOST_PARTNERS]
-            kinds = {self.pooled[at].kinds for w in best for at in (w.one, w.other) if at != number}
-            if any(kinds_contradict(one, other) for one, other in combinations(kinds, 2)):
-                between.add(number)
-        return between
-
-    def _join_vague(self, vague: Sequence[Weighed]) -> None:
-        union = self.union
         partners: dict[int, set[int]] = defaultdict(set)
         for one in vague:
             partners[union.root(one.one)].add(union.root(one.other))
@@ -139,6 +111,7 @@ class Joining:
         contradicted = {root: self._contradict_among(roots) for root, roots in partners.items()}
         asked: set[int] = set()
         for one in vague:
+            # "J. Peeters" at the address of Jan and of Joris is neither's, until a person says so
             between = {root for root in (union.root(one.one), union.root(one.other)) if contradicted.get(root)}
             if between:
                 self.open += [one] if between.isdisjoint(asked) else []
@@ -147,13 +120,9 @@ class Joining:
                 self.join(one)
 
     def _contradict_among(self, roots: Collection[int]) -> bool:
-        """Whether two of some groups have names, or legal forms, that are two customers'."""
+        """Whether two of some groups have names that are two customers'."""
         some = sorted(roots)[:MOST_PARTNERS]
-        union = self.union
-        return any(
-            union.kinds_contradict(one, other) or union.names_contradict(one, other)
-            for one, other in combinations(some, 2)
-        )
+        return any(self.union.names_contradict(one, other) for one, other in combinations(some, 2))
 
 
 def weigh_pairs(

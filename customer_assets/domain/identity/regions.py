@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import combinations
 
 from customer_assets.domain.identity.blocking import BlockingKey, blocking_keys, contact_keys
 from customer_assets.domain.identity.certain import KEY, SOURCE_ID, VAT_ID, certain_groups
@@ -27,7 +26,7 @@ from customer_assets.domain.identity.evidence import (
     Traits,
 )
 from customer_assets.domain.identity.joining import Joining, Thresholds, Weighed, pairs_of, weigh_pairs
-from customer_assets.domain.identity.names import Name, kinds_contradict
+from customer_assets.domain.identity.names import Name
 from customer_assets.domain.identity.nodes import Nodes
 from customer_assets.domain.identity.pooled import Pooled
 from customer_assets.domain.identity.shared import Shared, counted, name_groups
@@ -252,8 +251,7 @@ def _joined_nodes(region: Region, rules: Rules) -> tuple[list[list[int]], Edges]
         join_group(group, evidence)
     stars = () if region.is_settled else _stars([one.traits for one in said], rules.crowded)
     for evidence, star in (found for found in stars if found[0].weight >= rules.thresholds.accept):
-        for part in _by_form(star, union):
-            join_group(part, evidence, is_weighed=True)
+        join_group(star, evidence, is_weighed=True)
     return union.groups(), edges
 
 
@@ -304,16 +302,6 @@ def _contacts(traits: Traits, crowded: Crowded) -> Iterator[tuple[str, BlockingK
     place = traits.address.key if traits.address is not None else None
     if place is not None and crowded.get(place, 0) <= MOST_FOR_SAME:
         yield "address", place
-
-
-def _by_form(star: list[int], union: UnionFind) -> Iterator[list[int]]:
-    """Nodes of one name; those that say no legal form by themselves where the others are companies of two."""
-    kinds = {found for number in star if (found := union.kinds(number))}
-    if not any(kinds_contradict(one, other) for one, other in combinations(kinds, 2)):
-        yield star
-        return
-    yield [number for number in star if union.kinds(number)]
-    yield [number for number in star if not union.kinds(number)]
 
 
 def _is_one_contact(kind: str, one: Traits, other: Traits) -> bool:

@@ -48,11 +48,7 @@ class UnionFind(DisjointSets):
 
     def kinds_contradict(self, one: int, other: int) -> bool:
         """Whether two groups are companies of two legal forms."""
-        return kinds_contradict(self.kinds(one), self.kinds(other))
-
-    def kinds(self, number: int) -> frozenset[str]:
-        """The kinds of legal forms that a group says."""
-        return self._kinds[self.root(number)]
+        return kinds_contradict(self._kinds[self.root(one)], self._kinds[self.root(other)])
 
     def are_settled(self, one: int, other: int) -> bool:
         """Whether all of two groups are settled, so that there is nothing new between them."""

@@ -157,7 +157,7 @@ def _store(
     records, assignments, reached_at = [], [], []
     for part, kept in zip(parts, ids, strict=True):
         golden_id = kept if kept is not None else next(fresh)
-        shared_here = shared_among([found.profiles[row["id"]] for row in part], shared)
+        shared_here = shared_among(part, [found.profiles[row["id"]] for row in part], shared)
         records.append(golden_record(golden_id, part, shared_here))
         assignments += [(row["id"], golden_id) for row in part]
         reached_at += list(contacts_of(golden_id, part, shared_here))

@@ -31,13 +31,16 @@ def shared_values(parts: Sequence[Sequence[Profile]]) -> set[str]:
     return {key for key, found in several if any(differ(one, other) for one, other in combinations(found, 2))}
 
 
-def shared_among(part: Sequence[Profile], shared: set[str]) -> set[str]:
-    """Those of some shared values that a customer's own rows have: hardly any customer has one.
+def shared_among(rows: Sequence[Mapping[str, Any]], part: Sequence[Profile], shared: set[str]) -> set[str]:
+    """Those of some shared values that a customer's own rows may have: hardly any customer has one.
 
     Args:
-        part: what his rows say.
+        rows: a customer's rows.
+        part: what they say.
         shared: shared values.
     """
+    if any((text := row[column]) and "@" not in text for row in rows for column in ("general_email", "billing_email")):
+        return shared  # a number among remarks, perhaps, which the profiles leave out
     return {key for one in part for key in _keys_in(one) if key in shared} if shared else shared
 
 

@@ -49,24 +49,26 @@ class Uploads:
             if time.monotonic() - upload.at > KEPT_SECONDS:
                 del self._kept[key]
                 upload.path.unlink(missing_ok=True)
-        name = Path(file.filename or "").name[:100]
+        name = Path(file.filename or "").name
         suffix = Path(name).suffix.lower()
         if suffix not in KINDS:
             raise ValueError(f"A file of one of these kinds: {', '.join(KINDS)}")
         key = secrets.token_urlsafe(16)
         path = Path(self._folder.name) / f"{key}{suffix}"
+        path.parent.mkdir(mode=0o700, exist_ok=True)  # somebody may have tidied up the temporary folder
         with path.open("wb") as target:
             shutil.copyfileobj(file.file, target)
         if path.stat().st_size > LARGEST:
             path.unlink()
             raise ValueError(f"Larger than {LARGEST // 1024**2} MB: `customer-assets import-invoices` takes any size")
-        self._kept[key] = Upload(path, name, user)
+        self._kept[key] = Upload(path, name[:100], user)
         return key
 
     def of(self, user: str, key: str) -> Upload | None:
         """What this user uploaded under a key; None where it is somebody else's, or too old."""
         upload = self._kept.get(key)
-        return upload if upload is not None and upload.by == user else None
+        is_kept = upload is not None and time.monotonic() - upload.at <= KEPT_SECONDS and upload.path.exists()
+        return upload if upload is not None and is_kept and upload.by == user else None
 
     def close(self) -> None:
         """Delete all of them: they say who a company's customers are."""
