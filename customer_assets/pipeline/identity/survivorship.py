@@ -39,9 +39,11 @@ def shared_among(rows: Sequence[Mapping[str, Any]], part: Sequence[Profile], sha
         part: what they say.
         shared: shared values.
     """
+    if not shared:
+        return shared
     if any((text := row[column]) and "@" not in text for row in rows for column in ("general_email", "billing_email")):
         return shared  # a number among remarks, perhaps, which the profiles leave out
-    return {key for one in part for key in _keys_in(one) if key in shared} if shared else shared
+    return {key for one in part for key in _keys_in(one) if key in shared}
 
 
 def _keys_in(one: Profile) -> Iterator[str]:
